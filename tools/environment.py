@@ -1,0 +1,236 @@
+"""Makes a virtual environment, installs the locked versions and Flasky itself, and does nothing when nothing changed.
+
+    python3 tools/environment.py [--venv FOLDER] requirements.txt|requirements-dev.txt
+
+What stands in its way is one line on standard error and exit status 1. What pip says goes to
+install.log in the environment. This file keeps to what Python 3.6 can read, so that an old Python
+gets as far as the line that says it is old.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST = (3, 11)
+
+# Each holds all of the ones before it, in the same versions.
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+
+# What pip's output means, the first match first: a lost network also ends in "No matching distribution".
+EXPLANATIONS = (
+    (
+        r"No space left on device",
+        "the disk is full: free some space and run the command again",
+    ),
+    (
+        r"DO NOT MATCH THE HASHES",
+        "a downloaded package is not the one that was locked (its hash differs): "
+        "do not install it; try again on another network, or run `make lock` and read what changed",
+    ),
+    (
+        r"(?:Could not fetch URL|NewConnectionError|NameResolutionError|Temporary failure in name resolution"
+        r"|Connection refused|Read timed out|ConnectTimeoutError|Network is unreachable|ProxyError)",
+        "pip could not reach the package index: check the network (or the proxy and pip's own configuration) "
+        "and run the command again",
+    ),
+    (
+        r"(?:Failed building (?:wheel|editable) for|Failed to build(?: installable wheels for)?(?: some pyproject.toml"
+        r" based projects \()?) ?'?(?P<name>[\w.-]+)",
+        "{name} has no ready-made wheel for this Python and machine, and building it failed: install a C compiler "
+        "and Python's headers (Debian: apt install build-essential python3-dev), or use another Python",
+    ),
+    (
+        r"No matching distribution found for (?P<name>[\w.-]+)",
+        "{name} is not published in the locked version for this Python: use Python 3.11, 3.12 or 3.13 "
+        "(PYTHON=python3.12)",
+    ),
+)
+
+
+class Refusal(Exception):
+    """One line that says what is wrong and what to do."""
+
+
+def main(arguments: list) -> None:
+    """Bring the environment that the command line names up to date; raise Refusal when that cannot be done."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--venv", default=".venv", help="the folder of the environment, from the top of the project"
+    )
+    parser.add_argument("lock", choices=LOCKS, help="the versions to install")
+    options = parser.parse_args(arguments)
+    environment = Environment(ROOT / options.venv)
+    # Two commands at once (`make -j`, two terminals) wait for each other. The lock is on the
+    # project's folder: the environment's own may be removed and made again.
+    folder = os.open(str(ROOT), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if environment.is_current(options.lock):
+            return
+        environment.make()
+        environment.install(options.lock)
+    finally:
+        os.close(folder)
+
+
+def digest(lock: str) -> str:
+    """Return one hash of everything that decides what an installation of this lock file contains."""
+    content = hashlib.sha256()
+    for name in ("setup.py", "pyproject.toml", *LOCKS[: LOCKS.index(lock) + 1]):
+        content.update(name.encode() + b"\0" + read(ROOT / name) + b"\0")
+    return content.hexdigest()
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of a file of the project, or say that it is missing."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refusal("{} cannot be read ({}): is this a whole clone?".format(path, error.strerror)) from None
+
+
+def explain(output: str) -> str:
+    """Return in one sentence why pip failed, from what it printed."""
+    for pattern, explanation in EXPLANATIONS:
+        found = re.search(pattern, output)
+        if found:
+            return explanation.format(**found.groupdict())
+    errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    return errors[-1][len("ERROR:") :].strip() if errors else "pip failed"
+
+
+class Environment:
+    """A virtual environment, and a note in it of what was installed there, for which Python, in which place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "bin" / "python"
+        self.note = folder / "flasky.json"
+        self.log = folder / "install.log"
+        # A virtual environment cannot be moved: its commands name the folder they were made in.
+        self.place = str(folder)
+
+    def is_current(self, lock: str) -> bool:
+        """Tell whether this lock file is installed here as it stands, for the Python that is asked for."""
+        note = self.read_note()
+        return (
+            note.get("place") == self.place
+            and note.get("installed", {}).get(lock) == digest(lock)
+            and self.serves(note.get("version"))
+            and self.python.exists()
+        )
+
+    def make(self) -> None:
+        """Make the environment, or keep the one that is there; a broken one is made again when it is ours."""
+        version = self.version()
+        ours = bool(self.read_note())
+        whole = version is not None and (not ours or self.read_note().get("place") == self.place)
+        if whole and self.serves(version):
+            return
+        if self.folder.exists() and any(self.folder.iterdir()) and not ours:
+            state = "cannot be used" if version is None else "is Python {}".format(version)
+            raise Refusal(
+                "{0} {1}, and was not made by this command: remove it (rm -r {0})".format(self.folder, state)
+            )
+        try:
+            import ensurepip  # noqa: F401  Debian leaves it out of its Python
+        except ImportError:
+            raise Refusal(
+                "Python {0} at {1} cannot make virtual environments (it has no ensurepip): "
+                "install that part of it (Debian: apt install python{0}-venv)".format(
+                    running(), sys.executable
+                )
+            ) from None
+        print("Making {} with Python {} ...".format(self.folder.name, running()), flush=True)
+        shutil.rmtree(str(self.folder), ignore_errors=True)
+        # The note comes before pip, so that an interrupted start is known as ours and made again.
+        self.run([sys.executable, "-m", "venv", "--without-pip", str(self.folder)])
+        self.write_note({})
+        self.run([str(self.python), "-m", "ensurepip", "--default-pip"])
+
+    def install(self, lock: str) -> None:
+        """Install the locked versions, then Flasky itself without asking for anything else."""
+        print(
+            "Installing {} into {} (this takes about a minute, once) ...".format(lock, self.folder.name),
+            flush=True,
+        )
+        installed = self.read_note().get("installed", {})
+        self.write_note({})
+        # setuptools is among the locked versions: no isolated build, which would fetch its own.
+        self.run([*self.pip(), "install", "--requirement", str(ROOT / lock)])
+        self.run([*self.pip(), "install", "--no-build-isolation", "--no-deps", "--editable", str(ROOT)])
+        for name in LOCKS[: LOCKS.index(lock) + 1]:
+            installed[name] = digest(name)
+        self.write_note(installed)
+
+    def pip(self) -> list:
+        """Return pip's command line, without questions and without looking for a newer pip."""
+        return [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+
+    def run(self, command: list) -> None:
+        """Run a command with its output in the log; a failure is explained from that."""
+        result = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
+        output = result.stdout.decode("utf-8", "replace")
+        if self.folder.is_dir():
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write("$ {}\n{}".format(" ".join(command), output))
+        if result.returncode != 0:
+            raise Refusal("{}. All of the output: {}".format(explain(output), self.log))
+
+    def serves(self, version: "str | None") -> bool:
+        """Tell whether a Python of this version will do: the one asked for, or any when none was."""
+        if version is None or tuple(int(part) for part in version.split(".")) < OLDEST:
+            return False
+        return not os.environ.get("PYTHON") or version == running()
+
+    def version(self) -> "str | None":
+        """Return the version of the environment's Python, or None when it does not run or has no pip."""
+        script = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
+        try:
+            result = subprocess.run(
+                [str(self.python), "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        except OSError:
+            return None
+        return result.stdout.decode().strip() if result.returncode == 0 else None
+
+    def read_note(self) -> dict:
+        """Return the note, or an empty one when there is none that can be read."""
+        try:
+            note = json.loads(self.note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return note if isinstance(note, dict) else {}
+
+    def write_note(self, installed: dict) -> None:
+        """Note for which place and Python the environment was made, and the hash of each lock file in it."""
+        note = {"place": self.place, "version": self.version() or running(), "installed": installed}
+        self.note.write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+
+
+def running() -> str:
+    """Return the version of the Python that runs this, as in 3.12."""
+    return "{}.{}".format(*sys.version_info[:2])
+
+
+if __name__ == "__main__":
+    try:
+        if sys.version_info < OLDEST:
+            raise Refusal(
+                "Flasky needs Python 3.11 or newer, and {} is Python {}".format(sys.executable, running())
+            )
+        main(sys.argv[1:])
+    except Refusal as refusal:
+        sys.exit(str(refusal))
+    except KeyboardInterrupt:
+        sys.exit("Stopped. Run the same command again to go on.")
