@@ -28,29 +28,28 @@ LOCKS = ("requirements.txt", "requirements-dev.txt")
 EXPLANATIONS = (
     (
         r"No space left on device",
-        "the disk is full: free some space and run the command again",
+        "the disk is full; free some space and run the command again",
     ),
     (
         r"DO NOT MATCH THE HASHES",
-        "a downloaded package is not the one that was locked (its hash differs): "
-        "do not install it; try again on another network, or run `make lock` and read what changed",
+        """a downloaded package is not the one that was locked (its hash differs), so it was not installed;
+        try again on another network, or compare requirements.txt with the project's history""",
     ),
     (
-        r"(?:Could not fetch URL|NewConnectionError|NameResolutionError|Temporary failure in name resolution"
-        r"|Connection refused|Read timed out|ConnectTimeoutError|Network is unreachable|ProxyError)",
-        "pip could not reach the package index: check the network (or the proxy and pip's own configuration) "
-        "and run the command again",
+        r"""(?x) Could\ not\ fetch\ URL | NewConnectionError | NameResolutionError | Connection\ refused | ProxyError
+        | Temporary\ failure\ in\ name\ resolution | Network\ is\ unreachable | Read\ timed\ out | ConnectTimeoutError""",
+        """pip could not reach the package index; check the network (or the proxy and pip's own configuration)
+        and run the command again""",
     ),
     (
-        r"(?:Failed building (?:wheel|editable) for|Failed to build(?: installable wheels for)?(?: some pyproject.toml"
-        r" based projects \()?) ?'?(?P<name>[\w.-]+)",
-        "{name} has no ready-made wheel for this Python and machine, and building it failed: install a C compiler "
-        "and Python's headers (Debian: apt install build-essential python3-dev), or use another Python",
+        r"(?:Failed building wheel for|Failed to build(?: '?| installable wheels for some .*?\())(?P<name>[\w.-]+)",
+        """{name} has no ready-made wheel for this Python and machine, and building it failed; install a C compiler
+        and Python's headers (Debian: apt install build-essential python3-dev), or use another Python""",
     ),
     (
         r"No matching distribution found for (?P<name>[\w.-]+)",
-        "{name} is not published in the locked version for this Python: use Python 3.11, 3.12 or 3.13 "
-        "(PYTHON=python3.12)",
+        """{name} is not to be had in the locked version for this Python; use 3.11, 3.12 or 3.13 (PYTHON=python3.12),
+        and see that pip's own configuration does not hide the public package index""",
     ),
 )
 
@@ -62,9 +61,7 @@ class Refusal(Exception):
 def main(arguments: list) -> None:
     """Bring the environment that the command line names up to date; raise Refusal when that cannot be done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--venv", default=".venv", help="the folder of the environment, from the top of the project"
-    )
+    parser.add_argument("--venv", default=".venv", help="the folder of the environment, from the top of the project")
     parser.add_argument("lock", choices=LOCKS, help="the versions to install")
     options = parser.parse_args(arguments)
     environment = Environment(ROOT / options.venv)
@@ -102,13 +99,13 @@ def explain(output: str) -> str:
     for pattern, explanation in EXPLANATIONS:
         found = re.search(pattern, output)
         if found:
-            return explanation.format(**found.groupdict())
+            return " ".join(explanation.split()).format(**found.groupdict())
     errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
     return errors[-1][len("ERROR:") :].strip() if errors else "pip failed"
 
 
 class Environment:
-    """A virtual environment, and a note in it of what was installed there, for which Python, in which place."""
+    """A virtual environment, with a note in it of what was installed there, for which Python and place."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -137,17 +134,13 @@ class Environment:
             return
         if self.folder.exists() and any(self.folder.iterdir()) and not ours:
             state = "cannot be used" if version is None else "is Python {}".format(version)
-            raise Refusal(
-                "{0} {1}, and was not made by this command: remove it (rm -r {0})".format(self.folder, state)
-            )
+            raise Refusal("{0} {1}, and was not made by this command: remove it (rm -r {0})".format(self.folder, state))
         try:
-            import ensurepip  # noqa: F401  Debian leaves it out of its Python
+            import ensurepip  # noqa: F401, PLC0415 - only here: Debian leaves it out of its Python
         except ImportError:
             raise Refusal(
                 "Python {0} at {1} cannot make virtual environments (it has no ensurepip): "
-                "install that part of it (Debian: apt install python{0}-venv)".format(
-                    running(), sys.executable
-                )
+                "install that part of it (Debian: apt install python{0}-venv)".format(running(), sys.executable)
             ) from None
         print("Making {} with Python {} ...".format(self.folder.name, running()), flush=True)
         shutil.rmtree(str(self.folder), ignore_errors=True)
@@ -177,9 +170,7 @@ class Environment:
 
     def run(self, command: list) -> None:
         """Run a command with its output in the log; a failure is explained from that."""
-        result = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-        )
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         output = result.stdout.decode("utf-8", "replace")
         if self.folder.is_dir():
             with self.log.open("a", encoding="utf-8") as log:
@@ -197,9 +188,7 @@ class Environment:
         """Return the version of the environment's Python, or None when it does not run or has no pip."""
         script = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
         try:
-            result = subprocess.run(
-                [str(self.python), "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
+            result = subprocess.run([str(self.python), "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         except OSError:
             return None
         return result.stdout.decode().strip() if result.returncode == 0 else None
@@ -226,9 +215,7 @@ def running() -> str:
 if __name__ == "__main__":
     try:
         if sys.version_info < OLDEST:
-            raise Refusal(
-                "Flasky needs Python 3.11 or newer, and {} is Python {}".format(sys.executable, running())
-            )
+            raise Refusal("Flasky needs Python 3.11 or newer, and {} is Python {}".format(sys.executable, running()))
         main(sys.argv[1:])
     except Refusal as refusal:
         sys.exit(str(refusal))
