@@ -37,7 +37,7 @@ EXPLANATIONS = (
     ),
     (
         r"""(?x) Could\ not\ fetch\ URL | NewConnectionError | NameResolutionError | Connection\ refused | ProxyError
-        | Temporary\ failure\ in\ name\ resolution | Network\ is\ unreachable | Read\ timed\ out | ConnectTimeoutError""",
+        | Temporary\ failure\ in\ name\ resolution | Network\ is\ unreachable | Read\ timed\ out | ConnectTimeout""",
         """pip could not reach the package index; check the network (or the proxy and pip's own configuration)
         and run the command again""",
     ),
@@ -170,7 +170,9 @@ class Environment:
 
     def run(self, command: list) -> None:
         """Run a command with its output in the log; a failure is explained from that."""
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        result = subprocess.run(
+            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
         output = result.stdout.decode("utf-8", "replace")
         if self.folder.is_dir():
             with self.log.open("a", encoding="utf-8") as log:
@@ -188,7 +190,9 @@ class Environment:
         """Return the version of the environment's Python, or None when it does not run or has no pip."""
         script = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
         try:
-            result = subprocess.run([str(self.python), "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            result = subprocess.run(
+                [str(self.python), "-c", script], check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
         except OSError:
             return None
         return result.stdout.decode().strip() if result.returncode == 0 else None
