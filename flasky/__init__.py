@@ -1,0 +1,28 @@
+"""Flasky: a community site that runs from one command, and a framework of plug-ins on Pyramid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyramid.config import Configurator
+
+from flasky.kernel import ROOMS, pyramid_settings
+from flasky.site import load_site, set_site
+from flasky.wsgi import Application
+
+
+def main(global_config: Mapping[str, Any], **settings: Any) -> Application:
+    """Make the site that an INI file describes. Raises ConfigurationFaults with everything that is wrong with it."""
+    site = load_site(global_config, settings)
+    with Configurator(settings=pyramid_settings(site, settings)) as config:
+        set_site(config.registry, site)
+        config.include("pyramid_jinja2")
+        config.include("pyramid_retry")
+        config.include("pyramid_tm")
+        config.include("pyramid_mailer")
+        for room in ROOMS:
+            config.include(room)
+        for plugin in site.plugins:
+            config.include(plugin.includeme)
+        return Application(config.make_wsgi_app())

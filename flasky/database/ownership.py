@@ -1,0 +1,60 @@
+"""Which plug-in a table belongs to: the one whose model made it, never one that shares a prefix."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from sqlalchemy import Table
+
+from flasky.database.base import Base
+from flasky.site import Site
+
+#: The kernel's own models.
+KERNEL_MODELS = ("flasky.mail.models",)
+
+
+def import_models(site: Site) -> None:
+    """Import the models of the kernel and of every enabled plug-in, so that `Base.metadata` knows their tables."""
+    for module in KERNEL_MODELS:
+        import_module(module)
+    for item in site.plugins:
+        if item.plugin.models:
+            import_module(item.plugin.models)
+
+
+def owner_of(site: Site, table: Table) -> str:
+    """The enabled plug-in whose model made `table`; `flasky` for the kernel's own, an empty text for nobody's."""
+    module = _module_of(table)
+    if module in KERNEL_MODELS:
+        return "flasky"
+    for item in site.plugins:
+        models = item.plugin.models
+        if models and (module == models or module.startswith(f"{models}.")):
+            return item.name
+    return ""
+
+
+def tables(site: Site) -> list[Table]:
+    """The tables of the kernel and of every enabled plug-in, parents before children."""
+    import_models(site)
+    return [table for table in Base.metadata.sorted_tables if owner_of(site, table)]
+
+
+def models(site: Site) -> dict[str, type]:
+    """The model classes of the kernel and of every enabled plug-in, by class name."""
+    import_models(site)
+    return {
+        mapper.class_.__name__: mapper.class_
+        for mapper in Base.registry.mappers
+        if isinstance(mapper.local_table, Table) and owner_of(site, mapper.local_table)
+    }
+
+
+def _module_of(table: Table) -> str:
+    for mapper in Base.registry.mappers:
+        if mapper.local_table is table:
+            module: str = mapper.class_.__module__
+            return module
+    # A table without a class (an association table) says whose it is: Table(…, info={"module": __name__}).
+    owner: str = table.info.get("module", "")
+    return owner

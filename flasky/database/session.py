@@ -1,0 +1,120 @@
+"""`request.db` and `request.read`: the two ways to the database, opened on first use and always given back.
+
+On methods that may change something (POST, PUT, PATCH, DELETE) `request.db` is an ORM session that belongs to
+the request's transaction: pyramid_tm commits it when the view returns and rolls it back when the view raises.
+On the others it reads only, without any transaction manager: it is bound to connections that the database keeps
+from writing, and a flush says so before it is tried. `request.read` is the cheaper path for a page that only
+reads: a Core connection, without ORM.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zope.sqlalchemy
+from pyramid.request import Request
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, raiseload, sessionmaker
+
+from flasky.database.engine import make_engine, make_read_engine
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+_REGISTRY_KEY = "flasky.database"
+
+
+class WriteInReadOnlyRequest(Exception):
+    """A view that answers a safe method tried to change the database."""
+
+
+class Database:
+    """The engines and session factories of one application; nothing is opened until it is used."""
+
+    def __init__(self, url: str, *, strict: bool) -> None:
+        """`strict` makes lazy loading raise instead of sending a query per row (development and tests)."""
+        self.engine: Engine = make_engine(url)
+        self.read_engine: Engine = make_read_engine(url)
+        self.writer = sessionmaker(self.engine)
+        self.reader = sessionmaker(self.read_engine, autoflush=False)
+        self.strict = strict
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+        self.read_engine.dispose()
+
+
+def get_database(registry: Any) -> Database:
+    """The database of an application, from its registry."""
+    database: Database = registry[_REGISTRY_KEY]
+    return database
+
+
+def set_database(registry: Any, database: Database) -> None:
+    """Keep the database where every request finds it."""
+    registry[_REGISTRY_KEY] = database
+
+
+def changes_are_possible(request: Request) -> bool:
+    """Whether the request's method may change something; decides whether pyramid_tm acts (`tm.activate_hook`)."""
+    return request.method not in SAFE_METHODS
+
+
+def open_session(request: Request) -> Session:
+    """`request.db`: the ORM session of this request."""
+    database = get_database(request.registry)
+    if changes_are_possible(request):
+        # Named as a string, "changed" commits whatever was sent: statements that the unit of work did not see
+        # would be rolled back in silence otherwise (P6).
+        session = database.writer(info={"request": request})
+        zope.sqlalchemy.register(session, initial_state="changed", transaction_manager=request.tm)
+    else:
+        session = database.reader(info={"request": request})
+        _refuse_writes(session, request)
+    if database.strict:
+        _refuse_lazy_loading(session)
+    # pyramid_tm does not close a session whose commit failed (P8, F33).
+    request.add_finished_callback(lambda _: session.close())
+    return session
+
+
+def open_read_connection(request: Request) -> Connection:
+    """`request.read`: a Core connection that only reads."""
+    connection = get_database(request.registry).read_engine.connect()
+    connection.info["request"] = request
+
+    def give_back(_request: Request) -> None:
+        connection.info.pop("request", None)
+        connection.close()
+
+    request.add_finished_callback(give_back)
+    return connection
+
+
+def _refuse_writes(session: Session, request: Request) -> None:
+    def before_flush(_session: Session, _context: UOWTransaction, _instances: object) -> None:
+        raise WriteInReadOnlyRequest(
+            f"{request.method} {request.path_info} tried to change the database: only POST, PUT, PATCH and DELETE "
+            "may. Move the change to a view with request_method='POST'."
+        )
+
+    event.listen(session, "before_flush", before_flush)
+
+
+def _refuse_lazy_loading(session: Session) -> None:
+    def do_orm_execute(state: ORMExecuteState) -> None:
+        if state.is_select and not state.is_column_load and not state.is_relationship_load:
+            state.statement = state.statement.options(raiseload("*", sql_only=True))
+
+    event.listen(session, "do_orm_execute", do_orm_execute)
+
+
+__all__ = [
+    "Database",
+    "WriteInReadOnlyRequest",
+    "changes_are_possible",
+    "get_database",
+    "open_read_connection",
+    "open_session",
+    "set_database",
+]

@@ -1,0 +1,90 @@
+"""Directives that plug-ins use in `includeme` for what Pyramid has no word for.
+
+Each registers through `config.action`: two plug-ins that claim the same name are a conflict that Pyramid reports
+with both places, and each leaves an introspectable that says which plug-in contributed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.registry import Registry
+
+_NAVIGATION = "flasky.navigation"
+_SHELL_NAMES = "flasky.shell_names"
+
+
+@dataclass(frozen=True)
+class NavigationEntry:
+    """A link in the navbar: the route it leads to, its text, who sees it and where it stands.
+
+    `permission` None shows it to everybody. Entries are sorted by `order`, then by name. `area` is `main` (left)
+    or `account` (right).
+    """
+
+    name: str
+    route: str
+    title: Any
+    permission: str | None = None
+    order: int = 100
+    area: str = "main"
+
+
+def add_navigation(
+    config: Configurator,
+    route: str,
+    title: Any,
+    *,
+    name: str | None = None,
+    permission: str | None = None,
+    order: int = 100,
+    area: str = "main",
+) -> None:
+    """Directive `config.add_navigation(route, title, …)`: a link in the navbar to a route without placeholders."""
+    entry = NavigationEntry(name or route, route, title, permission, order, area)
+    _contribute(config, _NAVIGATION, entry.name, entry, f"link to {route}")
+
+
+def add_shell_name(config: Configurator, name: str, value: Any) -> None:
+    """Directive `config.add_shell_name(name, value)`: `value` is called `name` in `pshell`.
+
+    `value` may be a dotted name, which is imported when the shell starts.
+    """
+    _contribute(config, _SHELL_NAMES, name, value, f"shell name {name}")
+
+
+def _contribute(config: Configurator, category: str, name: str, value: Any, title: str) -> None:
+    introspectable = config.introspectable(category, name, title, category.removeprefix("flasky."))
+    introspectable["value"] = value
+    introspectable["package"] = config.package_name
+
+    def register() -> None:
+        config.registry.setdefault(category, {})[name] = value
+
+    config.action((category, name), register, introspectables=(introspectable,))
+
+
+def navigation(registry: Registry) -> list[NavigationEntry]:
+    """Every navigation entry, in the order in which it is shown."""
+    entries: dict[str, NavigationEntry] = registry.get(_NAVIGATION, {})
+    return sorted(entries.values(), key=lambda entry: (entry.order, entry.name))
+
+
+def shell_names(registry: Registry) -> dict[str, Any]:
+    """Every name that plug-ins add to the shell."""
+    return dict(registry.get(_SHELL_NAMES, {}))
+
+
+_DIRECTIVES: dict[str, Callable[..., None]] = {
+    "add_navigation": add_navigation,
+    "add_shell_name": add_shell_name,
+}
+
+
+def includeme(config: Configurator) -> None:
+    """Make the directives methods of the configurator."""
+    for name, directive in _DIRECTIVES.items():
+        config.add_directive(name, directive)

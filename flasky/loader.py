@@ -1,0 +1,172 @@
+"""Which plug-ins there are, which are enabled, and in which order they come.
+
+Available is what the entry-point group ``flasky.plugins`` offers; enabled is what ``flasky.plugins`` in the INI
+file lists, and nothing else. One order (what a plug-in requires or comes after first, then the INI's order)
+serves everything that has an order.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points, version
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from flasky.plugin import ENTRY_POINT_GROUP, Plugin
+from flasky.settings import Fault
+
+
+@dataclass(frozen=True)
+class LoadedPlugin:
+    """A plug-in that could be read: its declaration, and where it was installed from."""
+
+    plugin: Plugin
+    package: str
+    distribution: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """The plug-in's name."""
+        return self.plugin.name
+
+    @property
+    def includeme(self) -> str:
+        """The dotted name of the package whose ``includeme`` starts the plug-in."""
+        return self.package
+
+
+def available() -> dict[str, EntryPoint]:
+    """The entry points of every installed plug-in, by plug-in name. Nothing is imported."""
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def load(entry: EntryPoint) -> LoadedPlugin:
+    """Import the package of one plug-in and return its declaration.
+
+    Raises TypeError when the entry point does not lead to a `Plugin`, ValueError when the declaration is
+    faulty or its name is not the entry point's, and whatever the package raises when it is imported.
+    """
+    plugin = entry.load()
+    if not isinstance(plugin, Plugin):
+        raise TypeError(f"{entry.value} is not a flasky.plugin.Plugin")
+    if plugin.name != entry.name:
+        raise ValueError(f"it is offered as {entry.name!r} but declares the name {plugin.name!r}")
+    if faults := plugin.faults():
+        raise ValueError("; ".join(faults))
+    distribution = entry.dist
+    return LoadedPlugin(
+        plugin,
+        package=entry.module,
+        distribution=distribution.name if distribution else "",
+        version=distribution.version if distribution else "",
+    )
+
+
+def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin], list[Fault]]:
+    """Load the plug-ins called `names` and put them into their one order.
+
+    `place` names the INI file in the faults. Returns what could be loaded, and every fault of every plug-in:
+    missing, misspelt, listed twice, broken on import, incompatible, conflicting, lacking what it requires, or
+    part of a cycle.
+    """
+    where = f"{place}, key flasky.plugins"
+    wanted = list(names)
+    faults = [Fault(where, f"the plug-in {name!r} is listed twice") for name in _duplicates(wanted)]
+    offered = available()
+    loaded: dict[str, LoadedPlugin] = {}
+    for name in dict.fromkeys(wanted):
+        entry = offered.get(name)
+        if entry is None:
+            faults.append(_missing(name, offered, where))
+            continue
+        try:
+            loaded[name] = load(entry)
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's package raises is a fault to report
+            problem = (
+                f"the plug-in {name!r} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}"
+            )
+            faults.append(Fault(where, problem, "Mend the package or take the plug-in out of the list"))
+    for item in loaded.values():
+        faults.extend(_relations(item.plugin, loaded, set(wanted), where))
+    ordered, cycle = _order(loaded)
+    if cycle:
+        faults.append(Fault(where, "these plug-ins require one another in a circle: " + " → ".join(cycle)))
+    faults.extend(_without_includeme(ordered, where))
+    return ordered, faults
+
+
+def _duplicates(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def _missing(name: str, offered: Mapping[str, EntryPoint], where: str) -> Fault:
+    near = difflib.get_close_matches(name, offered, n=1)
+    remedy = (
+        f"Did you mean {near[0]!r}?" if near else f"Installed are: {', '.join(sorted(offered)) or 'none'}"
+    )
+    return Fault(where, f"no installed plug-in is called {name!r}", remedy)
+
+
+def _relations(
+    plugin: Plugin, loaded: Mapping[str, LoadedPlugin], wanted: set[str], where: str
+) -> list[Fault]:
+    faults = [
+        Fault(where, f"the plug-in {plugin.name!r} requires {name!r}", f"Add {name} to the list")
+        for name in plugin.requires
+        if name not in wanted
+    ]
+    faults.extend(
+        Fault(
+            where,
+            f"the plug-ins {plugin.name!r} and {name!r} cannot run together",
+            "Take one out of the list",
+        )
+        for name in plugin.conflicts
+        if name in loaded
+    )
+    try:
+        fits = version("flasky") in SpecifierSet(plugin.requires_flasky)
+    except InvalidSpecifier:
+        problem = f"the plug-in {plugin.name!r} asks for Flasky {plugin.requires_flasky!r}"
+        return [*faults, Fault(where, problem, "That is not a PEP 440 version specifier")]
+    if not fits:
+        problem = f"the plug-in {plugin.name!r} works with Flasky {plugin.requires_flasky}, this is {version('flasky')}"
+        faults.append(Fault(where, problem, "Install a version of it that fits"))
+    return faults
+
+
+def _order(loaded: Mapping[str, LoadedPlugin]) -> tuple[list[LoadedPlugin], list[str]]:
+    """Depth first in the INI's order, so that the order is the INI's wherever nothing else is asked for."""
+    ordered: dict[str, LoadedPlugin] = {}
+    path: list[str] = []
+
+    def visit(name: str) -> list[str]:
+        if name in ordered or name not in loaded:
+            return []
+        if name in path:
+            return [*path[path.index(name) :], name]
+        path.append(name)
+        plugin = loaded[name].plugin
+        for earlier in (*plugin.requires, *plugin.after):
+            if cycle := visit(earlier):
+                return cycle
+        path.pop()
+        ordered[name] = loaded[name]
+        return []
+
+    for name in loaded:
+        if cycle := visit(name):
+            return list(loaded.values()), cycle
+    return list(ordered.values()), []
+
+
+def _without_includeme(plugins: list[LoadedPlugin], where: str) -> list[Fault]:
+    return [
+        Fault(where, f"the plug-in {item.name!r} has no includeme(config) in {item.package}")
+        for item in plugins
+        if not callable(getattr(import_module(item.package), "includeme", None))
+    ]

@@ -1,0 +1,63 @@
+"""The declaration of a plug-in: plain data that is read without starting the application.
+
+A plug-in is an installed package that offers, under the entry-point group ``flasky.plugins``, a `Plugin`
+standing in its ``__init__.py`` beside an ordinary Pyramid ``includeme(config)``::
+
+    from flasky.plugin import Plugin
+
+    plugin = Plugin(name="polls", requires=("accounts",), models="flasky_polls.models")
+
+    def includeme(config):
+        config.add_route("polls.index", "/polls")
+        config.scan("flasky_polls.views")
+
+Importing that package must cost nothing: models and views are named here, not imported.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flasky.settings import Setting
+
+ENTRY_POINT_GROUP = "flasky.plugins"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What a plug-in says of itself.
+
+    `name` is its one name: in the INI file, in front of its settings, routes and permissions. `requires` are
+    plug-ins that must be enabled and come before it, `after` are plug-ins that come before it if they are
+    enabled, `conflicts` are plug-ins it cannot run beside. `requires_flasky` is a PEP 440 version specifier.
+    `models` is the dotted name of the module that holds its SQLAlchemy models, `migrations` the place of its
+    Alembic revisions as ``package:folder``; what ships with Flasky migrates in ``alembic/`` and says nothing.
+    """
+
+    name: str
+    requires: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    requires_flasky: str = ""
+    settings: tuple[Setting, ...] = ()
+    models: str | None = None
+    migrations: str | None = None
+    description: str = ""
+
+    def faults(self) -> list[str]:
+        """What is wrong with the declaration itself, a sentence each."""
+        found = []
+        if not _NAME.fullmatch(self.name):
+            found.append(
+                f"the name {self.name!r} must be lower-case letters, digits and underscores, starting with a letter"
+            )
+        prefix = f"{self.name}."
+        found.extend(
+            f"its setting {setting.name!r} must be named {prefix}something"
+            for setting in self.settings
+            if not setting.name.startswith(prefix)
+        )
+        return found

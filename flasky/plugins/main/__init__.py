@@ -1,0 +1,18 @@
+"""The plug-in `main`: the home page, and in development a page that fails on purpose."""
+
+from __future__ import annotations
+
+from pyramid.config import Configurator
+
+from flasky.languages import _
+from flasky.plugin import Plugin
+
+plugin = Plugin(name="main", description="The home page.")
+
+
+def includeme(config: Configurator) -> None:
+    """Register the routes, templates and views."""
+    config.add_jinja2_search_path("flasky.plugins.main:templates", name=".jinja2")
+    config.add_route("main.index", "/")
+    config.add_navigation("main.index", _("Home"), order=0)
+    config.scan("flasky.plugins.main.views")
