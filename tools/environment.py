@@ -36,8 +36,9 @@ EXPLANATIONS = (
         try again on another network, or compare requirements.txt with the project's history""",
     ),
     (
-        r"""(?x) Could\ not\ fetch\ URL | NewConnectionError | NameResolutionError | Connection\ refused | ProxyError
-        | Temporary\ failure\ in\ name\ resolution | Network\ is\ unreachable | Read\ timed\ out | ConnectTimeout""",
+        r"""(?x) from\ versions:\ none | Could\ not\ fetch\ URL | NewConnectionError | NameResolutionError
+        | Connection\ refused | ProxyError | Temporary\ failure\ in\ name\ resolution | Network\ is\ unreachable
+        | Read\ timed\ out | ConnectTimeout""",
         """pip could not reach the package index; check the network (or the proxy and pip's own configuration)
         and run the command again""",
     ),
@@ -49,7 +50,7 @@ EXPLANATIONS = (
     (
         r"No matching distribution found for (?P<name>[\w.-]+)",
         """{name} is not to be had in the locked version for this Python; use 3.11, 3.12 or 3.13 (PYTHON=python3.12),
-        and see that pip's own configuration does not hide the public package index""",
+        or run `make upgrade` if it was withdrawn""",
     ),
 )
 
