@@ -14,13 +14,16 @@ requires = [
     "bootstrap-wrapper>=5.3.8,<5.4",
     "click>=8.3",
     "email-validator>=2.3",
+    "jinja2>=3.1.6",
     # WebOb 1.8 and pyramid_mailer 0.15 import cgi, which Python 3.13 no longer has.
     "legacy-cgi>=2.6; python_version >= '3.13'",
     "limits>=5.6",
     "markdown-it-py>=4.0",
+    "markupsafe>=3",
     "nh3>=0.3.8",
     "packaging>=25",
     "pillow>=12",
+    "plaster>=1.1.2",
     "plaster-pastedeploy>=1.0.1",
     "pyramid>=2.1,<2.2",
     "pyramid-jinja2>=2.10.1",
@@ -31,10 +34,13 @@ requires = [
     # Pyramid 2.1 imports pkg_resources, which setuptools 82 removed.
     "setuptools<82",
     "sqlalchemy>=2.1.9,<2.2",
+    "transaction>=5.1",
     # A small machine or container has no time zones of its own.
     "tzdata>=2025.2",
     "waitress>=3.0.2",
+    "webob>=1.8.11,<1.9",
     "wtforms>=3.2",
+    "zope.interface>=7.2",
     "zope.sqlalchemy>=4.1",
 ]
 
