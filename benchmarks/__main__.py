@@ -1,0 +1,24 @@
+"""`python -m benchmarks [NAME …]`: run the measurements, all or the named ones, and print their tables."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+#: Each a module with a function `run()` that prints its table.
+MEASUREMENTS = ("pages", "start")
+
+
+def main(names: list[str]) -> int:
+    """Run the measurements called `names`, all if none is named; returns the exit status."""
+    unknown = [name for name in names if name not in MEASUREMENTS]
+    if unknown:
+        print(f"There is no measurement called {', '.join(unknown)}. There are: {', '.join(MEASUREMENTS)}")
+        return 2
+    for name in names or MEASUREMENTS:
+        import_module(f"benchmarks.{name}").run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,75 @@
+"""The driver: keeps a number of connections busy, one request at a time each, and notes how long answers take."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from dataclasses import dataclass
+
+CONNECTIONS = 8
+
+
+@dataclass
+class Load:
+    """What one round of driving came to."""
+
+    requests: int
+    seconds: float
+    latencies_ms: list[float]
+
+    @property
+    def per_second(self) -> float:
+        """Requests answered per second."""
+        return self.requests / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """The latency in milliseconds that `share` of the answers were not slower than."""
+        ordered = sorted(self.latencies_ms)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def drive(port: int, path: str, seconds: float, headers: str = "") -> Load:
+    """Ask for `path` over `CONNECTIONS` kept-alive connections for `seconds`.
+
+    Raises RuntimeError at the first answer that is not 200 or 304: a fast error page would look like speed.
+    """
+    message = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
+    selector = selectors.DefaultSelector()
+    started: dict[socket.socket, float] = {}
+    for _ in range(CONNECTIONS):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(connection, selectors.EVENT_READ, bytearray())
+        connection.sendall(message)
+        started[connection] = time.perf_counter()
+    latencies: list[float] = []
+    begin = time.perf_counter()
+    while (now := time.perf_counter()) - begin < seconds:
+        for key, _events in selector.select(timeout=1):
+            connection, buffer = key.fileobj, key.data
+            buffer += connection.recv(262144)
+            if _complete(buffer):
+                latencies.append((time.perf_counter() - started[connection]) * 1000)
+                buffer.clear()
+                started[connection] = time.perf_counter()
+                connection.sendall(message)
+    elapsed = now - begin
+    for connection in started:
+        connection.close()
+    selector.close()
+    return Load(len(latencies), elapsed, latencies)
+
+
+def _complete(buffer: bytearray) -> bool:
+    head, separator, body = buffer.partition(b"\r\n\r\n")
+    if not separator:
+        return False
+    status = head[9:12]
+    if status == b"304":
+        return True
+    if status != b"200":
+        raise RuntimeError(f"the server answered {head.splitlines()[0].decode('latin-1')}")
+    lower = head.lower()
+    length = int(lower.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+    return len(body) >= length

@@ -1,0 +1,62 @@
+"""From nothing to the first answer: CPU time of the whole process, beside a bare Pyramid application.
+
+As a program (`python -m benchmarks.start NAME FOLDER`) it answers one request in process and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from benchmarks.applications import APPLICATIONS
+from benchmarks.serving import serving
+from benchmarks.tables import ratio, reached, show
+
+NAMES = ("bare Pyramid", "bare Pyramid, same libraries", "Flasky")
+ROUNDS = 9
+
+
+def run() -> None:
+    """Measure and print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in NAMES:
+            _cpu_of_start(name, folder)
+        times: dict[str, list[float]] = {name: [] for name in NAMES}
+        for _round in range(ROUNDS):
+            for name in NAMES:
+                times[name].append(_cpu_of_start(name, folder))
+        with serving("Flasky", Path(folder)) as server:
+            idle = server.pss_mib()
+    anchor = times["bare Pyramid, same libraries"]
+    show(
+        f"Start to first answer ({ROUNDS} rounds)",
+        ("application", "CPU s", "x bare Pyramid with the same libraries"),
+        [(name, median(times[name]), ratio(times[name], anchor)) for name in NAMES],
+        [
+            reached("CPU to the first answer, times bare Pyramid's", ratio(times["Flasky"], anchor), 1.3),
+            reached("memory of one idle process, PSS MiB", idle, 80),
+        ],
+    )
+
+
+def _cpu_of_start(name: str, folder: str) -> float:
+    before = os.times()
+    command = [sys.executable, "-m", "benchmarks.start", name, folder]
+    subprocess.run(command, check=True)  # noqa: S603 - our own command
+    after = os.times()
+    return after.children_user - before.children_user + after.children_system - before.children_system
+
+
+def main(name: str, folder: str) -> None:
+    """Make the application, answer one request, end."""
+    from benchmarks.pages import caller
+
+    caller(APPLICATIONS[name](Path(folder)))()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
