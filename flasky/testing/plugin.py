@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyramid.events import NewRequest
@@ -19,7 +19,6 @@ from pyramid.request import Request
 from pyramid.testing import DummyRequest, testConfig
 from sqlalchemy import event
 from sqlalchemy.orm import Session
-from webtest import TestApp
 
 import flasky
 from flasky.database import get_database
@@ -28,8 +27,13 @@ from flasky.testing.databases import SERVERS, DatabaseServer, TestDatabase
 from flasky.testing.ini import write_ini
 from flasky.testing.live import LiveSite, free_port
 from flasky.testing.schema import migrate
-from flasky.testing.smtp import SMTPServer
 from flasky.wsgi import Application
+
+if TYPE_CHECKING:
+    # pytest loads this module wherever Flasky is installed, also without the extra `testing`.
+    from webtest import TestApp
+
+    from flasky.testing.smtp import SMTPServer
 
 #: What every site in a test begins with.
 TEST_SETTINGS: dict[str, Any] = {
@@ -150,10 +154,16 @@ def registry(app: Application) -> Registry:
     return app.registry
 
 
+def _client(app: Application) -> TestApp:
+    from webtest import TestApp  # noqa: PLC0415 - only there with the extra `testing`
+
+    return TestApp(app, extra_environ={"HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"})
+
+
 @pytest.fixture
 def testapp(app: Application) -> TestApp:
     """A WebTest client of `app`, without cookies."""
-    return TestApp(app, extra_environ={"HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"})
+    return _client(app)
 
 
 @pytest.fixture
@@ -205,7 +215,7 @@ def bare_app(_bare_app: Application) -> Application:
 @pytest.fixture
 def bare_testapp(bare_app: Application) -> TestApp:
     """A WebTest client of `bare_app`."""
-    return TestApp(bare_app, extra_environ={"HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"})
+    return _client(bare_app)
 
 
 @pytest.fixture
@@ -305,6 +315,8 @@ def page(make_page: Callable[..., Any]) -> Any:
 @pytest.fixture
 def smtp_server() -> Iterator[SMTPServer]:
     """A real SMTP server on the loopback: `port`, `messages`, `stop()` and `start()`."""
+    from flasky.testing.smtp import SMTPServer  # noqa: PLC0415 - only there with the extra `testing`
+
     server = SMTPServer()
     server.start()
     yield server
