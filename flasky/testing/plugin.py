@@ -26,6 +26,7 @@ from flasky.testing.browser import start_browser, watched_page
 from flasky.testing.databases import SERVERS, DatabaseServer, TestDatabase
 from flasky.testing.ini import write_ini
 from flasky.testing.live import LiveSite, free_port
+from flasky.testing.mailbox import Mailbox
 from flasky.testing.schema import migrate
 from flasky.wsgi import Application
 
@@ -181,6 +182,12 @@ def statements(test_site: TestSite) -> Callable[[], list[str]]:
         return [statement for request in test_site.requests for statement in request.statements]
 
     return sent
+
+
+@pytest.fixture
+def mailbox(registry: Registry) -> Mailbox:
+    """The mails that the application has committed to send: `messages`, `last`, `to(address)`."""
+    return Mailbox(registry)
 
 
 @pytest.fixture
