@@ -102,7 +102,7 @@ setup(
             "accounts = flasky.plugins.accounts:plugin",
         ],
         "paste.app_factory": ["main = flasky:main"],
-        "paste.server_runner": ["main = flasky.server:serve"],
+        "paste.server_factory": ["main = flasky.server:make_server"],
         "pytest11": ["flasky = flasky.testing.plugin"],
     },
 )

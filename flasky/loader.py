@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points, version
@@ -64,6 +65,17 @@ def load(entry: EntryPoint) -> LoadedPlugin:
         distribution=distribution.name if distribution else "",
         version=distribution.version if distribution else "",
     )
+
+
+def declarations(names: Iterable[str]) -> list[LoadedPlugin]:
+    """The declarations of those of `names` that can be loaded, for what must work when the site cannot start."""
+    offered = available()
+    loaded = []
+    for name in dict.fromkeys(names):
+        # `resolve_plugins` says what is wrong with the others, when the site is started.
+        with suppress(Exception):
+            loaded.append(load(offered[name]))
+    return loaded
 
 
 def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin], list[Fault]]:

@@ -24,6 +24,13 @@ from flasky.settings import Setting
 ENTRY_POINT_GROUP = "flasky.plugins"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_COMMANDS = re.compile(r"[\w.]+:\w+", re.ASCII)
+
+#: Names that would be taken for the settings or the commands of the kernel and its libraries.
+RESERVED_NAMES = frozenset(
+    {"about", "check", "flasky", "jinja2", "log", "mail", "plugin", "pyramid", "retry", "routes", "serve", "settings"}
+    | {"sqlalchemy", "tm"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,7 @@ class Plugin:
     enabled, `conflicts` are plug-ins it cannot run beside. `requires_flasky` is a PEP 440 version specifier.
     `models` is the dotted name of the module that holds its SQLAlchemy models, `migrations` the place of its
     Alembic revisions as ``package:folder``; what ships with Flasky migrates in ``alembic/`` and says nothing.
+    `commands` is a click command, normally a group, as ``package.cli:group``: it becomes ``flasky <name> …``.
     """
 
     name: str
@@ -45,6 +53,7 @@ class Plugin:
     settings: tuple[Setting, ...] = ()
     models: str | None = None
     migrations: str | None = None
+    commands: str | None = None
     description: str = ""
 
     def faults(self) -> list[str]:
@@ -54,6 +63,10 @@ class Plugin:
             found.append(
                 f"the name {self.name!r} must be lower-case letters, digits and underscores, starting with a letter"
             )
+        if self.name in RESERVED_NAMES:
+            found.append(f"the name {self.name!r} belongs to Flasky itself or to a library below it")
+        if self.commands is not None and not _COMMANDS.fullmatch(self.commands):
+            found.append(f"its commands {self.commands!r} must be named as in package.cli:group")
         prefix = f"{self.name}."
         found.extend(
             f"its setting {setting.name!r} must be named {prefix}something"

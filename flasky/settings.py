@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from flasky.ini import CannotStart
+
 ENVIRONMENTS = ("development", "testing", "production")
 
 #: Sections of names that belong to Flasky alone: an unknown key in one of them is a fault, never ignored.
@@ -176,7 +178,7 @@ class Fault:
         return f"{self.where}: {self.problem}" + (f". {self.remedy}" if self.remedy else "")
 
 
-class ConfigurationFaults(Exception):
+class ConfigurationFaults(CannotStart):
     """Everything that keeps the site from starting, found in one go."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:

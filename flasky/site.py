@@ -6,9 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pyramid.registry import Registry
 from flasky.loader import LoadedPlugin, resolve_plugins
 from flasky.settings import (
     KERNEL_SETTINGS,
@@ -19,6 +18,10 @@ from flasky.settings import (
     parse_list,
     resolve,
 )
+from flasky.startup import show_plainly
+
+if TYPE_CHECKING:
+    from pyramid.registry import Registry
 
 _REGISTRY_KEY = "flasky.site"
 
@@ -60,6 +63,7 @@ def load_site(
     `global_config` is what PasteDeploy passes on: ``__file__`` names the INI file and ``here`` its folder.
     `environ` are the environment variables, those of the process if nothing is given.
     """
+    show_plainly()
     variables = os.environ if environ is None else environ
     ini_file = str(global_config.get("__file__", ""))
     place = Path(ini_file).name or "settings"

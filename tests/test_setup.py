@@ -68,7 +68,7 @@ def test_console_scripts_and_entry_points_are_registered() -> None:
     assert points >= {
         ("console_scripts", "flasky"),
         ("paste.app_factory", "main"),
-        ("paste.server_runner", "main"),
+        ("paste.server_factory", "main"),
         ("flasky.plugins", "main"),
         ("flasky.plugins", "accounts"),
         ("pytest11", "flasky"),

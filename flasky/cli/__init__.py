@@ -1,0 +1,88 @@
+"""The command `flasky`: one group, whose families are imported when they are used.
+
+`flasky --help` lists every command without importing one. A plug-in's commands are found through its declaration
+(`Plugin.commands`), under the plug-in's name, so they too are listed when the application cannot start.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from flasky.cli.context import Context, PlainErrors
+from flasky.ini import CannotStart
+from flasky.loader import declarations
+from flasky.settings import parse_list
+
+#: The kernel's commands: where each is, and its line in `flasky --help`.
+FAMILIES: dict[str, tuple[str, str]] = {
+    "about": ("flasky.cli.about:about", "Versions, database, plug-ins and schema of this site."),
+    "check": ("flasky.cli.check:check", "Find names in code and templates that exist nowhere."),
+    "log": ("flasky.cli.log:log", "Find what the log says about a request."),
+    "mail": ("flasky.mail.cli:mail", "See, send and test mails."),
+    "plugin": ("flasky.cli.plugin:plugin", "See which plug-ins there are."),
+    "routes": ("flasky.cli.routes:routes", "List the routes, or show who answers a path."),
+    "serve": ("flasky.cli.serve:serve", "Serve the site, as `pserve` does."),
+    "settings": ("flasky.cli.settings:settings", "Show each setting, its value and where it comes from."),
+}
+
+
+class Families(PlainErrors):
+    """The top group: the kernel's families, then one group for each enabled plug-in that brings commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name that can be typed after `flasky`."""
+        return sorted({*FAMILIES, *_plugin_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command; None when there is none of that name."""
+        target = FAMILIES[cmd_name][0] if cmd_name in FAMILIES else _plugin_commands(ctx).get(cmd_name, ("", ""))[0]
+        return _import(target, cmd_name) if target else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line each, from the tables: no command is imported."""
+        lines = {name: line for name, (_, line) in {**_plugin_commands(ctx), **FAMILIES}.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(lines.items()))
+
+
+def _plugin_commands(ctx: click.Context) -> dict[str, tuple[str, str]]:
+    """The commands of the plug-ins that the INI file lists; none when there is no INI file to be read."""
+    context = ctx.find_object(Context) or Context(ctx.params.get("ini") or "")
+    try:
+        listed = context.ini.settings.get("flasky.plugins", "")
+    except CannotStart:
+        return {}
+    return {
+        item.name: (item.plugin.commands, item.plugin.description or f"Commands of the plug-in {item.name}.")
+        for item in declarations(parse_list(listed))
+        if item.plugin.commands
+    }
+
+
+def _import(target: str, name: str) -> click.Command:
+    module, _, attribute = target.partition(":")
+    try:
+        command = getattr(import_module(module), attribute)
+    except Exception as error:
+        raise CannotStart(
+            f"The command {name!r} ({target}) cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(command, click.Command):
+        raise CannotStart(f"The command {name!r} ({target}) is not a click command.")
+    return command
+
+
+@click.group(cls=Families, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--ini",
+    envvar="FLASKY_INI",
+    metavar="FILE",
+    help="The INI file of the site; development.ini in this folder if nothing is said.",
+)
+@click.version_option(package_name="flasky")
+@click.pass_context
+def main(ctx: click.Context, ini: str | None) -> None:
+    """Look at and look after a Flasky site."""
+    ctx.obj = Context(ini or "")

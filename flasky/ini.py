@@ -1,0 +1,95 @@
+"""INI files: reading one without starting the application, and saying where in it something stands."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plaster import get_loader
+from plaster.exceptions import PlasterError
+
+#: Where PasteDeploy looks for the application when nothing else is said.
+APP_SECTION = "app:main"
+
+_SECTION = re.compile(r"\[(?P<name>[^\]]+)\]")
+_KEY = re.compile(r"(?:set\s+)?(?P<key>[^\s=:#;][^=:]*?)\s*[=:]")
+_FILE_IN_MESSAGE = re.compile(r"Error in file (?P<file>.+?): ")
+
+
+class CannotStart(Exception):
+    """Why a command or the server does not start, in words for a person: what is wrong, where, what to do."""
+
+
+@dataclass(frozen=True)
+class IniFile:
+    """An INI file that could be read: its path, the settings of its application and PasteDeploy's globals."""
+
+    path: Path
+    settings: Mapping[str, Any]
+    global_config: Mapping[str, Any]
+
+
+def read_ini(path: str | Path) -> IniFile:
+    """Read the application's section of the INI file at `path`. Raises CannotStart when that cannot be done."""
+    file = Path(path).absolute()
+    if not file.is_file():
+        raise CannotStart(f"There is no INI file {file}.")
+    try:
+        loader = get_loader(str(file), protocols=["wsgi"])
+        if APP_SECTION not in loader.get_sections():
+            raise CannotStart(f"{file} has no section [{APP_SECTION}], so it does not describe a site.")
+        settings = loader.get_wsgi_app_settings()
+    except configparser.Error as error:
+        raise CannotStart(explain(error, file)) from error
+    except (OSError, UnicodeDecodeError, LookupError, PlasterError) as error:
+        raise CannotStart(f"{file} cannot be read: {error}") from error
+    return IniFile(file, dict(settings), dict(settings.global_conf))
+
+
+def line_numbers(path: str | Path, section: str = APP_SECTION) -> dict[str, int]:
+    """The line on which each key of `section` stands; empty when the file cannot be read."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found: dict[str, int] = {}
+    current = ""
+    for number, line in enumerate(lines, 1):
+        if heading := _SECTION.match(line):
+            current = heading["name"]
+        elif current == section and (key := _KEY.match(line)):
+            found[key["key"]] = number
+    return found
+
+
+def explain(error: configparser.Error, file: str | Path = "") -> str:
+    """Say what is wrong with an INI file without repeating a value of it: it may be a password."""
+    if not file and (named := _FILE_IN_MESSAGE.search(str(error))):
+        file = named["file"]
+    name = Path(file).name or "the INI file"
+    if isinstance(error, configparser.InterpolationError):
+        line = line_numbers(file, error.section).get(error.option)
+        where = f"{name}{f' line {line}' if line else ''}, key {error.option} in [{error.section}]"
+        if isinstance(error, configparser.InterpolationMissingOptionError):
+            return (
+                f"{where}: %({error.reference})s stands for nothing. Only %(here)s and keys of [DEFAULT] can be named; "
+                "an environment variable is read by itself (docs/settings.md lists them), so leave the line out."
+            )
+        return (
+            f"{where}: a % has to be written %% in an INI file. In an environment variable it stays as it is "
+            "(docs/settings.md lists them)."
+        )
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"{name} line {error.lineno}: the key {error.option} stands twice in [{error.section}]. Take one out."
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"{name} line {error.lineno}: the section [{error.section}] stands twice. Join them."
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"{name} line {error.lineno}: the file must begin with a section such as [app:main]."
+    if isinstance(error, configparser.ParsingError):
+        lines = ", ".join(str(number) for number, _ in error.errors)
+        return f"{name} line {lines}: this is neither a section nor `key = value`."
+    return f"{name} cannot be read: {type(error).__name__}"
