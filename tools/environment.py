@@ -43,7 +43,7 @@ EXPLANATIONS = (
         and run the command again""",
     ),
     (
-        r"(?:Failed building wheel for|Failed to build(?: '?| installable wheels for some .*?\())(?P<name>[\w.-]+)",
+        r"(?:Failed building wheel for |Failed to build '|based projects(?: \(|\n\W+))(?P<name>[\w.-]+)",
         """{name} has no ready-made wheel for this Python and machine, and building it failed; install a C compiler
         and Python's headers (Debian: apt install build-essential python3-dev), or use another Python""",
     ),
@@ -71,7 +71,8 @@ def main(arguments: list) -> None:
     folder = os.open(str(ROOT), os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        if environment.is_current(options.lock):
+        wanted = digest(options.lock)
+        if environment.is_current(options.lock, wanted):
             return
         environment.make()
         environment.install(options.lock)
@@ -116,12 +117,12 @@ class Environment:
         # A virtual environment cannot be moved: its commands name the folder they were made in.
         self.place = str(folder)
 
-    def is_current(self, lock: str) -> bool:
-        """Tell whether this lock file is installed here as it stands, for the Python that is asked for."""
+    def is_current(self, lock: str, wanted: str) -> bool:
+        """Tell whether this lock file is installed here with the hash `wanted`, for the Python that is asked for."""
         note = self.read_note()
         return (
             note.get("place") == self.place
-            and note.get("installed", {}).get(lock) == digest(lock)
+            and note.get("installed", {}).get(lock) == wanted
             and self.serves(note.get("version"))
             and self.python.exists()
         )

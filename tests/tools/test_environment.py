@@ -1,0 +1,279 @@
+"""`tools/environment.py` and `tools/find-python`: real virtual environments, made from packages on disk only."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import environment
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RUNNING = "{}.{}".format(*sys.version_info[:2])
+
+# Builds the small project without setuptools, which a test must not fetch.
+BACKEND = """
+from zipfile import ZipFile
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    name = "small-1.0-py3-none-any.whl"
+    with ZipFile(folder + "/" + name, "w") as wheel:
+        wheel.writestr("small-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: small\\nVersion: 1.0\\n")
+        wheel.writestr("small-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("small-1.0.dist-info/RECORD", "")
+    return name
+"""
+
+
+class Project:
+    """A small project with the real tools, and a folder of packages instead of an index."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.wheels = root / "wheels"
+        self.wheels.mkdir(parents=True)
+        shutil.copytree(ROOT / "tools", root / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+        (root / "setup.py").write_text("")
+        (root / "backend.py").write_text(BACKEND)
+        (root / "pyproject.toml").write_text(
+            "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+        )
+        self.lock("requirements.txt", self.wheel("runs", "1.0"))
+        self.lock("requirements-dev.txt", self.wheel("runs", "1.0"), self.wheel("tests", "1.0"))
+
+    def wheel(self, name: str, version: str) -> str:
+        """Make a package and return its line for a lock file."""
+        path = self.wheels / f"{name}-{version}-py3-none-any.whl"
+        if not path.exists():
+            info = f"{name}-{version}.dist-info"
+            with ZipFile(path, "w") as wheel:
+                wheel.writestr(f"{name}.py", "")
+                wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+                wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+                wheel.writestr(f"{info}/RECORD", "")
+        return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+    def lock(self, name: str, *lines: str) -> None:
+        """Write a lock file."""
+        (self.root / name).write_text("".join(f"{line}\n" for line in lines))
+
+    def install(self, lock: str = "requirements.txt", **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the command as the Makefile does, without any index."""
+        variables = {"PIP_FIND_LINKS": str(self.wheels), **variables}
+        return self.run([sys.executable, "tools/environment.py", lock], **variables)
+
+    def run(self, command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project, with no index and no Python chosen unless `variables` say so."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON", "COV"))}
+        settings = {**clean, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", **variables}
+        return subprocess.run(command, cwd=self.root, env=settings, capture_output=True, text=True, check=False)
+
+    def has(self, module: str) -> bool:
+        """Tell whether the environment of the project can import a module."""
+        return self.run([".venv/bin/python", "-c", f"import {module}"]).returncode == 0
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project that nothing was installed for yet."""
+    return Project(tmp_path / "project")
+
+
+def test_environment_is_made_once_and_again_when_something_changed(project: Project) -> None:
+    """PARITY 2, SUP-01: installs once, then does nothing at all; a changed lock installs, a changed package never."""
+    line = project.wheel("runs", "1.0")
+    project.lock("requirements.txt", line[:-64] + "0" * 64)
+    for _try in range(2):
+        refused = project.install()
+        assert refused.returncode == 1, "and a failed run does not count as done the next time"
+        assert "hash differs" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+    assert not project.has("runs")
+
+    project.lock("requirements.txt", line)
+    first = project.install()
+    assert (first.returncode, first.stderr) == (0, "")
+    assert project.has("runs")
+    assert not project.has("tests"), "what tests it is not installed to serve it"
+
+    log = (project.root / ".venv" / "install.log").read_bytes()
+    second = project.install(PIP_FIND_LINKS="/nowhere")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert (project.root / ".venv" / "install.log").read_bytes() == log, "nothing was run"
+
+    project.lock("requirements.txt", project.wheel("runs", "2.0"))
+    project.lock("requirements-dev.txt", project.wheel("runs", "2.0"), project.wheel("tests", "1.0"))
+    changed = project.install("requirements-dev.txt")
+    assert changed.returncode == 0, changed.stderr
+    assert "Installing" in changed.stdout
+    assert "Making" not in changed.stdout
+    assert project.has("tests")
+    assert project.install().stdout == "", "the larger set holds the smaller one"
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["in place", "moved"])
+def test_environment_of_a_moved_project_is_made_again(project: Project, *, here: bool) -> None:
+    """The commands in a virtual environment name its folder: after `mv` none of them would start."""
+    folder = project.root / ".venv"
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    place = folder if here else folder.parent.with_name("before") / ".venv"
+    (folder / "flasky.json").write_text(json.dumps({"place": str(place), "version": RUNNING}))
+    # Without ensurepip making one anew stops at once, before anything is removed.
+    (project.root / "ensurepip.py").write_text("raise ImportError")
+    (project.root / "requirements.txt").write_text("nothing==1\n")
+    result = project.install(PYTHONPATH=str(project.root))
+    assert ("cannot make virtual environments" in result.stderr) is not here
+    assert ("Installing" in result.stdout) is here
+
+
+def test_environment_of_somebody_else_is_never_removed(project: Project) -> None:
+    """A .venv that cannot be used and was not made here may hold somebody's work: say so, leave it."""
+    folder = project.root / ".venv"
+    folder.mkdir()
+    (folder / "precious").write_text("mine")
+    refused = project.install()
+    assert refused.returncode == 1
+    assert f"{folder} cannot be used, and was not made by this command: remove it" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert (folder / "precious").read_text() == "mine"
+
+
+def test_python_without_ensurepip_is_one_line(project: Project) -> None:
+    """Debian's Python cannot make environments before python3-venv is installed."""
+    (project.root / "ensurepip.py").write_text("raise ImportError")
+    refused = project.install(PYTHONPATH=str(project.root))
+    assert refused.returncode == 1
+    assert f"apt install python{RUNNING}-venv" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert not (project.root / ".venv").exists()
+
+
+def test_missing_lock_file_is_one_line(project: Project) -> None:
+    """Half a clone is named as that."""
+    (project.root / "requirements.txt").unlink()
+    refused = project.install()
+    assert refused.returncode == 1
+    assert "requirements.txt cannot be read" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+# The line that matters of each, as pip 23 to 26 print it.
+OUTPUTS = {
+    "compiler": (
+        (
+            "  error: command 'gcc' failed: No such file or directory\n"
+            "  ERROR: Failed building wheel for cffi\nERROR: Could not build wheels for cffi\n"
+        ),
+        "cffi has no ready-made wheel",
+    ),
+    "compiler, newer pip": (
+        (
+            "error: failed-wheel-build-for-install\n\n"
+            "× Failed to build installable wheels for some pyproject.toml based projects\n╰─> greenlet\n"
+        ),
+        "greenlet has no ready-made wheel",
+    ),
+    "network": (
+        (
+            "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(...)'\n"
+            "ERROR: Could not find a version that satisfies the requirement alembic==1 (from versions: none)\n"
+            "ERROR: No matching distribution found for alembic==1\n"
+        ),
+        "could not reach the package index",
+    ),
+    "version": (
+        (
+            "ERROR: Could not find a version that satisfies the requirement alembic==1 (from versions: 0.9)\n"
+            "ERROR: No matching distribution found for alembic==1\n"
+        ),
+        "alembic is not to be had in the locked version",
+    ),
+    "disk": (
+        "ERROR: Could not install packages due to an OSError: No space left on device\n",
+        "disk is full",
+    ),
+    "unknown": ("Collecting x\nERROR: something new\n", "something new"),
+    "silent": ("", "pip failed"),
+}
+
+
+@pytest.mark.parametrize(("output", "expected"), OUTPUTS.values(), ids=OUTPUTS)
+def test_failure_of_pip_is_explained_in_one_line(output: str, expected: str) -> None:
+    """A missing compiler, a lost network, a full disk: what to do, not forty lines of pip."""
+    explanation = environment.explain(output)
+    assert expected in explanation
+    assert "\n" not in explanation
+
+
+def stand_in(path: Path, version: str | None) -> Path:
+    """Write a program that claims to be a Python of this version, or fails like a version manager's stand-in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if version is None:
+        script = "#!/bin/sh\necho 'the command exists in other versions' >&2\nexit 127\n"
+    else:
+        numbers = ", ".join(version.split("."))
+        script = (
+            f"#!{sys.executable}\nimport sys\nsys.version_info = ({numbers}, 0)\nsys.executable = {str(path)!r}\n"
+            "sys.argv = sys.argv[2:3] + sys.argv[3:]\ncode = sys.argv.pop(0)\nsys.argv.insert(0, '-c')\nexec(code)\n"
+        )
+    path.write_text(script)
+    path.chmod(0o755)
+    return path
+
+
+def find_python(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run tools/find-python where only the Pythons under `tmp_path` exist."""
+    settings = {"PATH": f"{tmp_path}/first:{tmp_path}/second", "HOME": str(tmp_path / "home"), **variables}
+    command = ["/bin/sh", str(ROOT / "tools" / "find-python"), *arguments]
+    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+
+
+def test_python_that_only_pretends_to_be_there_is_passed_over(tmp_path: Path) -> None:
+    """A version manager's stand-in is on PATH and fails when it is run."""
+    stand_in(tmp_path / "first" / "python3", None)
+    real = stand_in(tmp_path / "second" / "python3", "3.12")
+    assert find_python(tmp_path).stdout.strip() == str(real)
+
+
+def test_tested_python_is_preferred_to_a_newer_one(tmp_path: Path) -> None:
+    """A newer Python than all tested ones serves only when it is the only one."""
+    newer = stand_in(tmp_path / "first" / "python3", "3.15")
+    assert find_python(tmp_path).stdout.strip() == str(newer)
+    tested = stand_in(tmp_path / "second" / "python3.11", "3.11")
+    assert find_python(tmp_path).stdout.strip() == str(tested)
+
+
+def test_old_python_alone_is_one_line(tmp_path: Path) -> None:
+    """A machine with only an old Python learns which one it needs."""
+    stand_in(tmp_path / "first" / "python3", "3.9")
+    refused = find_python(tmp_path)
+    assert refused.returncode == 1
+    assert "needs Python 3.11 or newer" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_python_that_was_asked_for_is_used_or_refused(tmp_path: Path) -> None:
+    """PYTHON=… is obeyed, never silently replaced."""
+    old = stand_in(tmp_path / "first" / "python3.9", "3.9")
+    stand_in(tmp_path / "first" / "python3", "3.11")
+    chosen = stand_in(tmp_path / "second" / "python3.13", "3.13")
+    assert find_python(tmp_path, PYTHON=str(chosen)).stdout.strip() == str(chosen)
+    assert "is Python 3.9.0, and Flasky needs 3.11" in find_python(tmp_path, PYTHON=str(old)).stderr
+    assert "PYTHON=python4 cannot be run" in find_python(tmp_path, PYTHON="python4").stderr
+
+
+def test_python_of_a_version_manager_is_found(tmp_path: Path) -> None:
+    """`python3.12` is a stand-in that fails, and the real one is in the version manager's folder."""
+    stand_in(tmp_path / "first" / "python3.12", None)
+    managed = stand_in(tmp_path / "home" / ".pyenv" / "versions" / "3.12.1" / "bin" / "python3", "3.12")
+    assert find_python(tmp_path, PYTHON="python3.12").stdout.strip() == str(managed)
+    assert find_python(tmp_path, "3.12").stdout.strip() == str(managed)
+    missing = find_python(tmp_path, "3.13")
+    assert (missing.returncode, missing.stdout) == (0, "")
