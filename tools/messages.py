@@ -153,9 +153,15 @@ def says(path: Path, content: bytes) -> bool:
     return path.read_bytes() == content
 
 
-def meaning(content: bytes) -> dict[tuple[str | None, object], object]:
+def meaning(content: bytes) -> dict[tuple[str | None, tuple[str, ...]], tuple[str, ...]]:
     """Return what a .mo file says, without its header."""
-    return {(message.context, message.id): message.string for message in read_mo(BytesIO(content)) if message.id}
+    catalog = read_mo(BytesIO(content))
+    return {(message.context, forms(message.id)): forms(message.string) for message in catalog if message.id}
+
+
+def forms(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the singular and plural forms of a text; Babel has a plain text for one and a sequence for several."""
+    return (text,) if isinstance(text, str) else tuple(text)
 
 
 def check(root: Path) -> list[str]:
@@ -186,8 +192,7 @@ def problems_of(path: Path, texts: Catalog, language: str) -> Iterator[str]:
 
 def problems_of_message(message: Message, texts: Catalog) -> Iterator[str]:
     """Yield what is wrong with one translation."""
-    strings = message.string if isinstance(message.string, tuple) else (message.string,)
-    ids = message.id if isinstance(message.id, tuple) else (message.id,)
+    strings = forms(message.string)
     if texts.get(message.id, message.context) is None:
         yield f"{message.id!r} is no longer used: run `make messages`"
     elif not all(strings):
@@ -196,10 +201,11 @@ def problems_of_message(message: Message, texts: Catalog) -> Iterator[str]:
         yield f"{message.id!r} is marked fuzzy: check the translation and remove the mark"
     else:
         # Chinese has one form for singular and plural: it has to hold what the plural holds.
-        expected = set(PLACEHOLDER.findall(ids[-1]))
+        last = forms(message.id)[-1]
+        expected = set(PLACEHOLDER.findall(last))
         for string in strings:
             if set(PLACEHOLDER.findall(string)) != expected:
-                yield f"{string!r} must have the placeholders of {ids[-1]!r}: {', '.join(sorted(expected)) or 'none'}"
+                yield f"{string!r} must have the placeholders of {last!r}: {', '.join(sorted(expected)) or 'none'}"
 
 
 if __name__ == "__main__":
