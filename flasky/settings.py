@@ -11,11 +11,12 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from flasky.ini import CannotStart
+from flasky.ini import CannotStart, line_numbers
 
 ENVIRONMENTS = ("development", "testing", "production")
 
@@ -46,7 +47,7 @@ def parse_bool(value: str) -> bool:
 def parse_int(value: str) -> int:
     """Accept ASCII digits with an optional minus; raise ValueError for `1_000`, `１２`, `1e3` and the like."""
     text = value.strip()
-    digits = text[1:] if text.startswith("-") else text
+    digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
         raise ValueError("expected a whole number")
     return int(text)
@@ -102,6 +103,40 @@ def parse_base_url(value: str) -> str:
     return text
 
 
+def parse_database_url(value: str) -> str:
+    """The URL of an SQLite file by its absolute path, or of a PostgreSQL database."""
+    text = value.strip()
+    scheme, separator, rest = text.partition("://")
+    backend, _, driver = scheme.partition("+")
+    if not separator or backend not in {"sqlite", "postgresql"}:
+        raise ValueError(
+            "expected sqlite:////absolute/path.sqlite or postgresql+psycopg://user:password@host/name"
+        )
+    if backend == "postgresql":
+        if driver not in {"", "psycopg"}:
+            raise ValueError("expected postgresql+psycopg://… as psycopg is the driver that Flasky uses")
+        if find_spec("psycopg") is None:
+            raise ValueError("PostgreSQL needs its driver: pip install 'flasky[postgresql]'")
+        _check_port(rest)
+    elif rest.strip("/") not in {"", ":memory:"} and not rest.startswith(("//", "/file:")):
+        # It would be another database in every folder that somebody starts a command in.
+        raise ValueError(
+            "expected an absolute path, with four slashes: sqlite:////srv/flasky/data.sqlite "
+            "(in an INI file sqlite:///%(here)s/data.sqlite is the file beside it)"
+        )
+    return text
+
+
+def _check_port(address: str) -> None:
+    try:
+        _ = urlsplit(f"//{address}").port
+    except ValueError:
+        raise ValueError(
+            "expected postgresql+psycopg://user:password@host:port/name; "
+            "in a password @ is written %40, : %3A, / %2F and % %25"
+        ) from None
+
+
 def parse_environment(value: str) -> str:
     """One of development, testing and production."""
     text = value.strip()
@@ -132,7 +167,7 @@ class Setting:
     `type` is str, bool, int, list (a tuple of words) or a function from text to value that raises ValueError
     with a sentence beginning "expected". `env` names the environment variable that overrides the INI file; a
     mapping chooses the variable by `flasky.environment`. `required` is True, or the environments in which the
-    setting must have a value. `default` is given as INI text and goes through the same coercion.
+    setting must be set to something: there the default does not count. `default` is given as INI text and goes through the same coercion.
     """
 
     name: str
@@ -274,14 +309,16 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "sqlalchemy.url",
+        parse_database_url,
         env={
             "development": "DEV_DATABASE_URL",
             "testing": "TESTING_DATABASE_URL",
             "production": "PRODUCTION_DATABASE_URL",
         },
         required=True,
-        help="The database: sqlite:////absolute/path.sqlite, or "
-        "postgresql+psycopg://user:password@host/name. In an INI file a % is written %%.",
+        help="The database: sqlite:////absolute/path.sqlite, or postgresql+psycopg://user:password@host/name. "
+        "A path must be absolute: in an INI file `%(here)s` is its folder, and a % of the password is written %%; "
+        "in the environment variable it stays %.",
     ),
     Setting(
         "flasky.base_url",
@@ -364,20 +401,37 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
 )
 
 
+class Place:
+    """Where things stand in an INI file, for the people who have to mend them."""
+
+    def __init__(self, ini_file: str = "") -> None:
+        """`ini_file` is its path; empty for a site that was made in Python."""
+        self.name = Path(ini_file).name or "settings"
+        self._lines = line_numbers(ini_file) if ini_file else {}
+
+    def key(self, name: str) -> str:
+        """`production.ini line 7, key mail.port`; without the line when the key does not stand there."""
+        line = self._lines.get(name)
+        return f"{self.name}{f' line {line}' if line else ''}, key {name}"
+
+
 def resolve(
     declared: Iterable[Setting],
     ini: Mapping[str, Any],
     environ: Mapping[str, str],
     ini_file: str = "",
+    sections: Iterable[str] = (),
 ) -> tuple[Settings, list[Fault]]:
     """Read every declared setting from the environment, then `ini`, then its default.
 
-    Returns the settings that could be read, and the faults; an empty list means that all is well. `ini_file`
-    is only named in the faults. Text goes through the setting's parser wherever it came from; a value that is
-    not text (an application made in Python may pass a bool) is taken as it is.
+    Returns the settings that could be read, and the faults; an empty list means that all is well. `ini_file` is
+    the file's path, which the faults name. `sections` are further beginnings of names (the enabled plug-ins) in
+    which an unknown key is a fault. Text goes through the setting's parser wherever it came from; a value that is
+    not text (an application made in Python may pass a bool) is taken as it is. An empty environment variable
+    counts as none; a key that stands empty in the INI file is an empty value, not the default.
     """
     settings = tuple(declared)
-    place = ini_file or "settings"
+    place = Place(ini_file)
     environment = str(ini.get("flasky.environment", "development")).strip()
     faults: list[Fault] = []
     values: dict[str, Value] = {}
@@ -387,45 +441,58 @@ def resolve(
             faults.append(fault)
         if value is not None:
             values[setting.name] = value
-    faults.extend(_unknown(settings, ini, place))
+    faults.extend(_unknown(settings, ini, place, {*GUARDED_SECTIONS, *sections}))
     return Settings(values, ini_file=ini_file), faults
 
 
 def _read(
-    setting: Setting, ini: Mapping[str, Any], environ: Mapping[str, str], environment: str, place: str
+    setting: Setting, ini: Mapping[str, Any], environ: Mapping[str, str], environment: str, place: Place
 ) -> tuple[Value | None, Fault | None]:
     variable = setting.variable(environment)
     source: Source
     raw: Any
     if variable and environ.get(variable):
         raw, source, where = environ[variable], "environment", f"environment variable {variable}"
-    elif setting.name in ini and ini[setting.name] != "":
-        raw, source, where = ini[setting.name], "ini", f"{place}, key {setting.name}"
+    elif setting.name in ini:
+        raw, source, where = ini[setting.name], "ini", place.key(setting.name)
     else:
         raw, source, where = setting.default, "default", "default"
-    if raw == "" and setting.is_required(environment):
-        remedy = f"Set {setting.name} in the INI file" + (
-            f" or the environment variable {variable}" if variable else ""
-        )
-        problem = f"a value is required in the {environment} environment and none is set"
-        return None, Fault(f"{place}, key {setting.name}", problem, remedy)
+    missing = source == "default" or (isinstance(raw, str) and not raw.strip())
+    if missing and setting.is_required(environment):
+        return None, _required(setting, variable, environment, place)
     if not isinstance(raw, str):
         return Value(setting, raw, source, where), None
     try:
         return Value(setting, setting.parser(raw), source, where), None
     except ValueError as error:
-        got = "the value is hidden because it is a secret" if setting.secret else f"got {raw.strip()[:80]!r}"
-        return None, Fault(where, f"{error}; {got}", f"Mend {setting.name}" if source == "ini" else "")
+        where = f"the declared default of {setting.name}" if source == "default" else where
+        return None, Fault(where, f"{error}{_got(setting, raw)}", f"Mend {setting.name}" if source == "ini" else "")
+    except Exception as error:  # noqa: BLE001 - a plug-in's own parser may raise anything; the fault names its setting
+        problem = f"the parser of {setting.name} failed with {type(error).__name__}"
+        return None, Fault(where, problem, "A parser must raise ValueError for a wrong value")
 
 
-def _unknown(settings: tuple[Setting, ...], ini: Mapping[str, Any], place: str) -> list[Fault]:
+def _required(setting: Setting, variable: str | None, environment: str, place: Place) -> Fault:
+    key = f"{setting.name} in {place.name}"
+    remedy = f"Set the environment variable {variable}, or {key}" if variable else f"Set {key}"
+    return Fault(place.key(setting.name), f"a value is required in {environment} and there is none", remedy)
+
+
+def _got(setting: Setting, raw: str) -> str:
+    if setting.secret:
+        return " (the value is not shown: it is a secret)"
+    if setting.type is parse_database_url:
+        return " (the value is not shown: it may hold a password)"
+    return f", got {redact_url(raw.strip())[:80]!r}"
+
+
+def _unknown(settings: tuple[Setting, ...], ini: Mapping[str, Any], place: Place, sections: set[str]) -> list[Fault]:
     known = {setting.name for setting in settings}
-    sections = {*GUARDED_SECTIONS, *(name.partition(".")[0] for name in known)} - {"sqlalchemy"}
     faults = []
     for key in ini:
         section, dot, _ = key.partition(".")
         if dot and section in sections and key not in known:
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-            remedy = f"Did you mean {near[0]}?" if near else "docs/settings.md lists every name"
-            faults.append(Fault(f"{place}, key {key}", "there is no such setting", remedy))
+            remedy = f"Did you mean {near[0]}?" if near else "`flasky settings` lists every name"
+            faults.append(Fault(place.key(key), "there is no such setting", remedy))
     return faults

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flasky.loader import LoadedPlugin, resolve_plugins
@@ -13,6 +12,7 @@ from flasky.settings import (
     KERNEL_SETTINGS,
     ConfigurationFaults,
     Fault,
+    Place,
     Setting,
     Settings,
     parse_list,
@@ -63,21 +63,27 @@ def load_site(
     `global_config` is what PasteDeploy passes on: ``__file__`` names the INI file and ``here`` its folder.
     `environ` are the environment variables, those of the process if nothing is given.
     """
-    show_plainly()
-    variables = os.environ if environ is None else environ
-    ini_file = str(global_config.get("__file__", ""))
-    place = Path(ini_file).name or "settings"
+    site, faults = read_site(global_config, ini, os.environ if environ is None else environ)
+    if faults:
+        show_plainly()
+        raise ConfigurationFaults(faults)
+    return site
+
+
+def read_site(
+    global_config: Mapping[str, Any], ini: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Site, list[Fault]]:
+    """What `load_site` reads, and its faults: for commands that show a configuration which is not right yet."""
+    ini_file = str(global_config.get("__file__") or "")
+    place = Place(ini_file).name
     listed = ini.get("flasky.plugins", "")
     names = parse_list(listed) if isinstance(listed, str) else tuple(listed)
     plugins, faults = resolve_plugins(names, place)
-    settings, setting_faults = resolve(declared_settings(plugins), ini, variables, ini_file=place)
-    settings.ini_file = ini_file
+    settings, setting_faults = resolve(declared_settings(plugins), ini, environ, ini_file, names)
     faults.extend(setting_faults)
-    if "flasky.environment" in settings and settings["flasky.environment"] == "production":
-        faults.extend(production_faults(settings, ini, variables, place))
-    if faults:
-        raise ConfigurationFaults(faults)
-    return Site(settings, tuple(plugins))
+    if settings.get("flasky.environment") == "production":
+        faults.extend(production_faults(settings, ini, environ, place))
+    return Site(settings, tuple(plugins)), faults
 
 
 def declared_settings(plugins: list[LoadedPlugin]) -> tuple[Setting, ...]:
