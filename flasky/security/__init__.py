@@ -11,5 +11,6 @@ def includeme(config: Configurator) -> None:
     config.include("flasky.security.policy")
     config.include("flasky.security.csrf")
     config.include("flasky.security.hosts")
+    config.include("flasky.security.methods")
     config.include("flasky.security.sanity")
     config.include("flasky.security.headers")

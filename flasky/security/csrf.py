@@ -1,8 +1,8 @@
-"""CSRF: unsafe methods need a token, and no token helps a request that another site sent.
+"""CSRF: unsafe methods need a token, and no token helps a request that another site sent (CSR-01 to CSR-03).
 
-The token is a random value in a cookie of its own and its keyed fingerprint in the form, bound to the visitor's
-session by `config`-free means: whoever signs people in rotates it (`new_csrf_token`). The cookie is set only by a
-page that shows a form, so that public pages stay without cookies (SES-10).
+The token is the keyed fingerprint of a random value that stands in a cookie of its own. Whoever signs people in or
+out starts a new value (`pyramid.csrf.new_csrf_token`), so a token dies with the session that it was made in. The
+cookie is set only by a page that shows a form, so that public pages stay without cookies (SES-10).
 """
 
 from __future__ import annotations
@@ -12,19 +12,30 @@ from typing import Any
 
 from markupsafe import Markup
 from pyramid.config import Configurator
+from pyramid.exceptions import BadCSRFToken
 from pyramid.interfaces import ICSRFStoragePolicy
 from pyramid.request import Request
+from pyramid.response import Response
 from pyramid.viewderivers import INGRESS
 from zope.interface import implementer
 
 from flasky.cookies import cookie_name, set_cookie
+from flasky.errors.exceptions import Refused
+from flasky.security.headers import mark_personal
 from flasky.security.keys import Signer
 from flasky.security.origin import check_origin
 
 FIELD = "csrf_token"
 HEADER = "X-CSRF-Token"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
 _COOKIE = "csrf"
-_LEAST_LENGTH = 22
+_LENGTH = 43
+_TOKEN_KEY = "flasky_csrf_value"  # noqa: S105 - the name of an attribute
+
+
+class RefusedToken(Refused, BadCSRFToken):  # type: ignore[misc] # Pyramid has no types
+    """The request has no token, or one that does not belong to this visitor. Never says which token it was."""
 
 
 @implementer(ICSRFStoragePolicy)
@@ -35,51 +46,94 @@ class CSRFStoragePolicy:
         self._signer = signer
 
     def new_csrf_token(self, request: Request) -> str:
-        """Start a new value, for a visitor who just signed in; returns its token."""
-        value = secrets.token_urlsafe(32)
-        request.environ["flasky.csrf"] = value
-        request.add_response_callback(
-            lambda _request, response: set_cookie(request, response, _COOKIE, value)
-        )
+        """Start a new value, for a visitor who just signed in or out; returns its token."""
+        if _TOKEN_KEY not in request.__dict__:
+            request.add_response_callback(_send_cookie)
+        # On the request, not in its environ: a second attempt of the request must set the cookie again.
+        value = request.__dict__[_TOKEN_KEY] = secrets.token_urlsafe(32)
+        mark_personal(request)
         return self._signer.digest(value)
 
     def get_csrf_token(self, request: Request) -> str:
         """The token of this visitor; starts one when they have none."""
-        value = self._value(request)
-        return self._signer.digest(value) if value else self.new_csrf_token(request)
+        value = self.value(request)
+        if not value:
+            return self.new_csrf_token(request)
+        mark_personal(request)
+        return self._signer.digest(value)
 
     def check_csrf_token(self, request: Request, supplied_token: str) -> bool:
         """Whether the form's token belongs to the cookie."""
-        value = self._value(request)
+        value = self.value(request)
         return bool(value) and self._signer.matches(value, supplied_token)
 
     @staticmethod
-    def _value(request: Request) -> str:
-        started: str | None = request.environ.get("flasky.csrf")
-        value: str = started or request.cookies.get(cookie_name(request, _COOKIE), "")
-        return value if len(value) >= _LEAST_LENGTH and value.isascii() else ""
+    def value(request: Request) -> str:
+        """The random value of this visitor; empty when they have none, or one that this site never made."""
+        value: str = request.__dict__.get(_TOKEN_KEY) or request.cookies.get(cookie_name(request, _COOKIE), "")
+        return value if len(value) == _LENGTH and value.isascii() else ""
+
+
+def _send_cookie(request: Request, response: Response) -> None:
+    set_cookie(request, response, _COOKIE, request.__dict__[_TOKEN_KEY])
 
 
 def csrf_field(request: Request) -> Markup:
-    """The hidden field that every form with method="post" contains."""
+    """`request.csrf_field()`: the hidden field that every form with method="post" contains."""
     token = request.registry.getUtility(ICSRFStoragePolicy).get_csrf_token(request)
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, token)
 
 
-def check_origin_of(view: Any, _info: Any) -> Any:
-    """A view deriver that refuses an unsafe request from another site, whatever token it carries (CSR-03)."""
+def check_token(request: Request) -> None:
+    """Raise RefusedToken unless the request gives the visitor's token, once, in the form or in the header."""
+    given = [str(token) for token in request.POST.getall(FIELD)]
+    if (header := request.headers.get(HEADER)) is not None:
+        given.append(header)
+    policy = request.registry.getUtility(ICSRFStoragePolicy)
+    if len(given) == 1 and policy.check_csrf_token(request, given[0]):
+        return
+    raise RefusedToken(
+        seen=_what_was_seen(given, bool(policy.value(request))),
+        expected=f"the token of this site's page, once, as the form field {FIELD} or the header {HEADER}, "
+        "and the cookie that came with the page",
+        setting="flasky.secret_key, which signs the token; the view's option require_csrf",
+    )
+
+
+def _what_was_seen(given: list[str], has_cookie: bool) -> str:
+    if not given:
+        return "no token"
+    if len(given) > 1:
+        return f"{len(given)} tokens"
+    if not given[0]:
+        return "an empty token"
+    return "a token of another session, or an old one" if has_cookie else "a token without its cookie"
+
+
+def csrf_view(view: Any, info: Any) -> Any:
+    """A view deriver in the place of Pyramid's: checks origin and token before it is asked who is there.
+
+    A view that authenticates without cookies says `require_csrf=False`; a page of another site is refused there too.
+    """
+    if info.exception_only:
+        return view
+    needs_token = info.options.get("require_csrf") is not False
 
     def checked(context: Any, request: Request) -> Any:
-        if request.method not in {"GET", "HEAD", "OPTIONS"} and not getattr(request, "exception", None):
+        if request.method not in SAFE_METHODS:
             check_origin(request)
+            if needs_token:
+                check_token(request)
         return view(context, request)
 
     return checked
 
 
+csrf_view.options = ("require_csrf",)  # type: ignore[attr-defined]
+
+
 def includeme(config: Configurator) -> None:
     """Require a token for every unsafe method, before the permission is asked."""
     config.set_csrf_storage_policy(CSRFStoragePolicy(Signer(config.registry, "csrf")))
-    config.set_default_csrf_options(require_csrf=True, token=FIELD, header=HEADER, check_origin=False)
-    config.add_view_deriver(check_origin_of, "flasky_origin", under=INGRESS, over="csrf_view")
+    config.add_view_deriver(csrf_view, "csrf_view", under=INGRESS, over="secured_view")
     config.add_request_method(csrf_field, "csrf_field")

@@ -15,6 +15,7 @@ from pyramid.config import Configurator
 from pyramid.events import NewResponse
 from pyramid.exceptions import ConfigurationError
 from pyramid.registry import Registry
+from pyramid.request import Request
 
 from flasky.site import get_site
 
@@ -23,6 +24,7 @@ Headers = list[tuple[str, str]]
 _SOURCES_KEY = "flasky.csp_sources"
 _HEADERS_KEY = "flasky.headers"
 _CSP = "content-security-policy"
+_PERSONAL = "flasky_personal"
 
 #: HDR-01: what a page may load and do when no plug-in asked for more.
 BASE_POLICY: Mapping[str, str] = {
@@ -60,6 +62,19 @@ _HOST_SOURCE = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,
 #: The fingerprint of one script or style.
 _HASH_SOURCE = re.compile(r"'sha(?:256|384|512)-[A-Za-z0-9+/]{40,90}={0,2}'")
 
+_UNUSED_FEATURES = (
+    "accelerometer",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "usb",
+)
+
 #: HDR-04, in the order in which they are sent. Referrer-Policy must not be no-referrer: browsers would then send
 #: `Origin: null` with every form, which is refused.
 _FIXED: tuple[tuple[str, str], ...] = (
@@ -70,8 +85,7 @@ _FIXED: tuple[tuple[str, str], ...] = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
     (
         "Permissions-Policy",
-        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
-        "microphone=(), midi=(), payment=(), publickey-credentials-get=(self), usb=()",
+        ", ".join(f"{feature}=()" for feature in _UNUSED_FEATURES),
     ),
 )
 _HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
@@ -104,7 +118,8 @@ def policy(registry: Registry) -> str:
     directives = dict(BASE_POLICY)
     for directive, source in sorted(registry.get(_SOURCES_KEY, ())):
         # A directive that is not in the base falls back to default-src, which is 'none'.
-        directives[directive] = f"{directives[directive]} {source}" if directive in directives else source
+        sources = directives.get(directive, "").split()
+        directives[directive] = " ".join(sources if source in sources else [*sources, source])
     return "; ".join(f"{directive} {sources}" for directive, sources in directives.items())
 
 
@@ -159,7 +174,7 @@ def keep_private(event: NewResponse) -> None:
     """
     attributes = event.request.__dict__
     asked = "flasky_identity" in attributes
-    personal = (asked and attributes["flasky_identity"] is not None) or "flasky.csrf_used" in event.request.environ
+    personal = _PERSONAL in attributes or (asked and attributes["flasky_identity"] is not None)
     headers = event.response.headers
     if personal or "Set-Cookie" in headers:
         headers["Cache-Control"] = "no-store"
@@ -167,6 +182,11 @@ def keep_private(event: NewResponse) -> None:
             headers.pop(name, None)
     if asked or personal:
         _vary_by_cookie(headers)
+
+
+def mark_personal(request: Request) -> None:
+    """Say that the answer to `request` holds something of this visitor alone, such as a token: no cache keeps it."""
+    request.__dict__[_PERSONAL] = True
 
 
 def _vary_by_cookie(headers: Any) -> None:

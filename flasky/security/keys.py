@@ -61,7 +61,9 @@ class Signer:
 
     def matches(self, text: str, digest: str) -> bool:
         """Whether `digest` is the fingerprint of `text` under any key of this site."""
-        return any(hmac.compare_digest(_mac(key, text).encode(), digest.encode()) for key in self._keys)
+        return any(
+            hmac.compare_digest(_mac(key, text).encode(), digest.encode("utf-8", "surrogatepass")) for key in self._keys
+        )
 
 
 def _mac(key: bytes, text: str) -> str:
