@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from flasky.loader import LoadedPlugin, resolve_plugins
@@ -26,7 +27,23 @@ if TYPE_CHECKING:
 _REGISTRY_KEY = "flasky.site"
 
 #: Words that people leave in a configuration and that everybody knows (CFG-01).
-_KNOWN_SECRETS = ("hard to guess string", "seekrit", "changeme", "change me", "secret", "development")
+_KNOWN_SECRETS = (
+    "hard to guess string",
+    "seekritseekrit",
+    "seekrit",
+    "changethis",
+    "changeme",
+    "change me",
+    "password",
+    "development",
+    "itsaseekreet",
+    "not-so-secret",
+    "secret_key",
+    "secret-key",
+    "secret key",
+    "secret",
+    "dev",
+)
 _LEAST_SECRET_LENGTH = 32
 _LEAST_SECRET_VARIETY = 10
 
@@ -95,43 +112,84 @@ def production_faults(
     settings: Settings, ini: Mapping[str, Any], environ: Mapping[str, str], place: str
 ) -> list[Fault]:
     """What may stand in a development INI but not in production (CFG-01, CFG-04)."""
+    return [
+        *_secret_faults(settings, place),
+        *_address_faults(settings, place),
+        *_database_faults(settings, place),
+        *_switch_faults(ini, environ, place),
+    ]
+
+
+def _secret_faults(settings: Settings, place: str) -> list[Fault]:
     faults = []
     for name in ("flasky.secret_key", "flasky.secret_key_fallbacks"):
         secrets = settings.get(name, ())
         for secret in [secrets] if isinstance(secrets, str) else secrets:
             if secret and (problem := weak_secret(secret)):
-                faults.append(
-                    Fault(f"{place}, key {name}", problem, "See docs/settings.md for how to make one")
-                )
-    if str(settings.get("sqlalchemy.url", "")) in {"sqlite://", "sqlite:///:memory:"}:
-        problem = "a database in memory is lost when the process ends"
-        faults.append(Fault(f"{place}, key sqlalchemy.url", problem, "Name a file, or a PostgreSQL server"))
+                remedy = "See docs/settings.md for how to make one"
+                faults.append(Fault(f"{place}, key {name}", problem, remedy))
+    return faults
+
+
+def _address_faults(settings: Settings, place: str) -> list[Fault]:
+    value = settings.values_by_name.get("flasky.base_url")
+    if value is None or value.source != "default":
+        return []
+    remedy = "Set flasky.base_url in the INI file or the environment variable FLASKY_BASE_URL"
+    return [Fault(f"{place}, key flasky.base_url", "the public address of the site is not set", remedy)]
+
+
+def _database_faults(settings: Settings, place: str) -> list[Fault]:
+    url = str(settings.get("sqlalchemy.url", ""))
+    scheme, _, path = url.partition("://")
+    in_memory = path in {"", "/"} or ":memory:" in path or "mode=memory" in path
+    if not (scheme.startswith("sqlite") and in_memory):
+        return []
+    problem = "a database in memory is lost when the process ends"
+    return [Fault(f"{place}, key sqlalchemy.url", problem, "Name a file, or a PostgreSQL server")]
+
+
+def _switch_faults(ini: Mapping[str, Any], environ: Mapping[str, str], place: str) -> list[Fault]:
+    """Pyramid's development switches, under both names that it knows, and from the environment (P33)."""
+    faults = []
     for key, value in ini.items():
-        if key.startswith(("pyramid.debug_", "pyramid.reload")) and str(value).strip().lower() in {
-            "true",
-            "1",
-            "on",
-        }:
-            faults.append(Fault(f"{place}, key {key}", "this is for development only", "Set it to false"))
-        if key == "pyramid.includes" and "debugtoolbar" in str(value):
-            faults.append(
-                Fault(f"{place}, key {key}", "the debug toolbar is for development only", "Take it out")
-            )
-    for variable in sorted(environ):
-        if variable.startswith(("PYRAMID_DEBUG_", "PYRAMID_RELOAD_")):
+        name = key.removeprefix("pyramid.")
+        if name.startswith(("debug_", "reload_")) and is_switched_on(value):
+            problem = "this switch is for development only"
+            faults.append(Fault(f"{place}, key {key}", problem, "Set it to false"))
+        if name == "includes" and "debugtoolbar" in str(value):
+            problem = "the debug toolbar is for development only"
+            faults.append(Fault(f"{place}, key {key}", problem, "Take it out"))
+    for variable, text in sorted(environ.items()):
+        if variable.startswith(("PYRAMID_DEBUG_", "PYRAMID_RELOAD_")) and is_switched_on(text):
             problem = "a development switch is set in production"
             faults.append(Fault(f"environment variable {variable}", problem, "Unset it"))
     return faults
 
 
+def is_switched_on(value: object) -> bool:
+    """Whether Pyramid takes `value` for true."""
+    return str(value).strip().lower() in {"t", "true", "y", "yes", "on", "1"}
+
+
 def weak_secret(secret: str) -> str:
     """Say why `secret` is too weak to sign with, or return an empty text. The secret is never repeated."""
-    if any(word == secret.strip().lower() for word in _KNOWN_SECRETS):
+    text = secret.strip().lower()
+    if text in _KNOWN_SECRETS:
         return "this value is in every list of well-known secrets"
     if len(secret) < _LEAST_SECRET_LENGTH:
         return f"the secret has {len(secret)} characters, at least {_LEAST_SECRET_LENGTH} are needed"
     if len(set(secret)) < _LEAST_SECRET_VARIETY:
         return "the secret repeats too few different characters"
+    if secret in (secret + secret)[1:-1]:
+        return "the secret is one short text repeated"
+    steps = [ord(after) - ord(before) for before, after in pairwise(secret)]
+    if max(steps.count(1), steps.count(-1)) > len(secret) // 2:
+        return "the secret follows the alphabet"
+    for word in _KNOWN_SECRETS:
+        text = text.replace(word, "")
+    if len(text) < _LEAST_SECRET_LENGTH // 2:
+        return "the secret is made of well-known words"
     return ""
 
 
