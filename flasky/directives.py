@@ -13,6 +13,10 @@ from typing import Any
 from pyramid.config import Configurator
 from pyramid.registry import Registry
 
+#: What an entry of the navbar names as its permission to be seen only by visitors who are (not) signed in.
+ANONYMOUS = "flasky.anonymous"
+SIGNED_IN = "flasky.signed_in"
+
 _NAVIGATION = "flasky.navigation"
 _SHELL_NAMES = "flasky.shell_names"
 
@@ -21,8 +25,8 @@ _SHELL_NAMES = "flasky.shell_names"
 class NavigationEntry:
     """A link in the navbar: the route it leads to, its text, who sees it and where it stands.
 
-    `permission` None shows it to everybody. Entries are sorted by `order`, then by name. `area` is `main` (left)
-    or `account` (right).
+    `permission` None shows it to everybody; ANONYMOUS and SIGNED_IN stand for visitors who are not and who are
+    signed in. Entries are sorted by `order`, then by name. `area` is `main` (left) or `account` (right).
     """
 
     name: str

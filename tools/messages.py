@@ -36,6 +36,7 @@ OPTIONS = {
         "trim_blocks": "true",
         "lstrip_blocks": "true",
         "newstyle_gettext": "true",
+        "trimmed": "true",
         "silent": "false",
     }
     for suffix in (".jinja2", ".html", ".txt", ".xml")

@@ -13,6 +13,8 @@ plugin = Plugin(name="main", description="The home page.")
 def includeme(config: Configurator) -> None:
     """Register the routes, templates and views."""
     config.add_jinja2_search_path("flasky.plugins.main:templates", name=".jinja2")
+    config.add_static_files("main", "flasky.plugins.main:static")
+    config.add_translation_dirs("flasky.plugins.main:locale")
     config.add_route("main.index", "/")
     config.add_navigation("main.index", _("Home"), order=0)
     config.scan("flasky.plugins.main.views")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from pyramid.request import Request
@@ -17,5 +18,5 @@ from pyramid.view import view_config
     statements=0,
 )
 def index(_request: Request) -> dict[str, Any]:
-    """The greeting."""
-    return {}
+    """The greeting, and the time at which it was made."""
+    return {"now": datetime.now(UTC)}
