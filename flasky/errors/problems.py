@@ -1,0 +1,176 @@
+"""What an exception means to whoever gets the error page, and to whoever reads the log.
+
+A `Problem` is plain data. Visitors see its title and detail, which are translated and harmless; developers and the
+log get the reason as well: what was seen, what was expected, and which setting decides.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from pyramid.csrf import BadCSRFOrigin, BadCSRFToken
+from pyramid.exceptions import URLDecodeError
+from pyramid.httpexceptions import HTTPException, HTTPForbidden
+from pyramid.request import Request
+from translationstring import TranslationString
+
+from flasky.cookies import cookie_name
+from flasky.errors.databases import database_status
+from flasky.errors.exceptions import Refused
+from flasky.errors.failures import text_of
+from flasky.errors.methods import other_methods
+from flasky.languages import _
+from flasky.security.csrf import FIELD, HEADER
+from flasky.site import get_site
+
+#: What a client is asked to wait before it tries again while the database cannot be used.
+RETRY_AFTER_SECONDS = 10
+
+_LONGEST_SEEN = 200
+#: Headers that describe the body of the answer which an exception would have been by itself.
+_BODY_HEADERS = frozenset({"content-type", "content-length"})
+#: Refusals that somebody may have to understand later. 404 and 405 are daily bread.
+_WARNED_OF = frozenset({400, 403, 413, 429})
+
+_TEXTS: dict[int, tuple[TranslationString, TranslationString]] = {
+    400: (_("Bad Request"), _("This request could not be understood. Go back and try again.")),
+    401: (_("Unauthorized"), _("You have to sign in before you can do this.")),
+    403: (_("Forbidden"), _("You are not allowed to do this. An account with more rights may be.")),
+    404: (_("Not Found"), _("There is no page at this address. Look for a typing error, or start at the home page.")),
+    405: (_("Method Not Allowed"), _("This address does not answer to requests of this kind.")),
+    409: (
+        _("Conflict"),
+        _("Somebody has changed the same thing in the meantime, or it exists already. Go back, reload and try again."),
+    ),
+    413: (_("Content Too Large"), _("What you sent is too large. Send less at once.")),
+    415: (_("Unsupported Media Type"), _("What you sent is of a kind that this address does not take.")),
+    422: (_("Unprocessable Content"), _("Something in what you sent cannot be right. Correct it and send it again.")),
+    429: (_("Too Many Requests"), _("That was too often in a short time. Wait a little, then try again.")),
+    500: (_("Internal Server Error"), _("Something went wrong on our side. It has been noted.")),
+    503: (_("Service Unavailable"), _("The site is out of order for the moment. Try again in a little while.")),
+}
+_EXPIRED_FORM = _("The form was open for too long. Go back, reload the page and send it again.")
+_REFUSED = _("This request says “${seen}”, but the site expects “${expected}”.")
+_OTHER = {4: _("This request was refused."), 5: _("Something went wrong on our side. It has been noted.")}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An error as an answer: status, texts for the visitor, headers, and what only developers and the log get."""
+
+    status: int
+    title: str
+    detail: str
+    headers: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+    level: int = logging.NOTSET
+    with_traceback: bool = False
+
+
+def explain(error: Exception, request: Request) -> Problem:
+    """The problem that `error` is for `request`. Asks neither database nor session nor who is signed in."""
+    if isinstance(error, HTTPException):
+        return _of_http_exception(error, request)
+    status = database_status(error, request.method)
+    if status is None:
+        # Bytes in the path that are no UTF-8: Pyramid raises this from the routing itself (P9).
+        status = 400 if isinstance(error, URLDecodeError) else 500
+    return Problem(
+        status,
+        *texts(status),
+        headers=(("Retry-After", str(RETRY_AFTER_SECONDS)),) if status == HTTPStatus.SERVICE_UNAVAILABLE else (),
+        reason=text_of(error),
+        level=logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING,
+        with_traceback=status != HTTPStatus.BAD_REQUEST or not isinstance(error, URLDecodeError),
+    )
+
+
+def texts(status: int) -> tuple[TranslationString | str, TranslationString]:
+    """Title and detail for a status, to be translated."""
+    known = _TEXTS.get(status)
+    return known or (_phrase(status), _OTHER[4 if status < HTTPStatus.INTERNAL_SERVER_ERROR else 5])
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return str(status)
+
+
+def _of_http_exception(error: HTTPException, request: Request) -> Problem:
+    if methods := other_methods(error, request):
+        return Problem(405, *texts(405), headers=(("Allow", ", ".join(methods)),))
+    status: int = error.code
+    title, detail = texts(status)
+    server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    level = logging.ERROR if server_error else logging.WARNING if status in _WARNED_OF else logging.NOTSET
+    return Problem(
+        status,
+        title,
+        _detail(error) or detail,
+        headers=tuple(pair for pair in error.headerlist if pair[0].lower() not in _BODY_HEADERS),
+        reason=_reason(error, request) if level else "",
+        level=level,
+        with_traceback=server_error,
+    )
+
+
+def _detail(error: HTTPException) -> TranslationString | None:
+    """The text that the exception brings for visitors.
+
+    Only one that is marked for translation is meant for them: Pyramid's own details name views and root factories,
+    all the more with PYRAMID_DEBUG_NOTFOUND (P33).
+    """
+    if isinstance(error, BadCSRFToken):
+        return _EXPIRED_FORM
+    if isinstance(error, Refused):
+        return _(_REFUSED, mapping={"seen": error.seen[:_LONGEST_SEEN], "expected": error.expected})
+    return error.detail if isinstance(error.detail, TranslationString) else None
+
+
+def _reason(error: HTTPException, request: Request) -> str:
+    if isinstance(error, Refused):
+        seen = f"saw {error.seen[:_LONGEST_SEEN]}; expected {error.expected}"
+        return f"{seen}{_decided_by(error.setting, request)}"
+    if isinstance(error, BadCSRFToken):
+        return _reason_of_token(request)
+    if isinstance(error, BadCSRFOrigin):
+        return f"{error.detail}{_decided_by('flasky.base_url', request)}"
+    if isinstance(error, HTTPForbidden) and error.result is not None:
+        message = getattr(error.result, "msg", error.result)
+        return f"{message}; decided by permission= on the view (`flasky routes PATH` shows it)"
+    return text_of(error) if error.detail else ""
+
+
+def _decided_by(setting: str, request: Request) -> str:
+    if not setting:
+        return ""
+    value = get_site(request.registry).settings.values_by_name.get(setting)
+    return f"; decided by {setting}" + (f" = {value.shown!r} ({value.where})" if value else "")
+
+
+def _reason_of_token(request: Request) -> str:
+    """Which of the two halves of the CSRF token were there; never what they were."""
+    try:
+        sent = f"in the header {HEADER}" if HEADER in request.headers else ""
+        sent = sent or (f"in the field {FIELD}" if FIELD in request.POST else "nowhere")
+    except Exception:  # noqa: BLE001 - the body may be what is wrong with the request
+        sent = "in a body that cannot be read"
+    cookie = cookie_name(request, "csrf")
+    has_cookie = "a cookie" if cookie in request.cookies else "no cookie"
+    return (
+        f"saw a CSRF token {sent} and {has_cookie} {cookie}; expected the token of that cookie, in the field {FIELD} "
+        f"(csrf_field() in the form's template) or the header {HEADER}; decided by require_csrf= on the view, "
+        "and by flasky.secret_key, which signs tokens"
+    )
+
+
+def describe_for_log(problem: Problem, request: Request, path: str) -> str:
+    """The one line about `problem`: method, path, route, status and reason."""
+    route: Any = getattr(request, "matched_route", None)
+    name = route.name if route is not None else "-"
+    return f"{request.method} {path} route={name}: {problem.status}" + (f" {problem.reason}" if problem.reason else "")

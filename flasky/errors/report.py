@@ -1,0 +1,183 @@
+"""What a developer wants to know about an error: traceback, request, settings and SQL, also as Markdown to copy.
+
+Only in development. Values that are secret are hidden all the same: a page gets copied into a public question.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import sysconfig
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyramid.request import Request
+
+from flasky.errors.failures import text_of
+from flasky.logs import without_controls
+from flasky.settings import Value
+from flasky.site import Site
+
+HIDDEN = "(hidden)"
+
+_AROUND = 3
+_LONGEST_VALUE = 500
+#: Headers that let somebody act in the sender's name.
+_SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization", "x-csrf-token"})
+#: Names of fields and parts of paths whose values are secret.
+_SECRET_NAME = re.compile(r"passw|secret|token|code|key|csrf", re.IGNORECASE)
+#: Shorter ones would blot out ordinary words.
+_LEAST_SECRET = 6
+_LIBRARIES = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib")})
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of source around a frame."""
+
+    number: int
+    text: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of the traceback with the source around it; `own` when the code is not a library's."""
+
+    file: str
+    line: int
+    function: str
+    source: tuple[Line, ...]
+    own: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the development page shows."""
+
+    summary: str
+    reason: str
+    advice: str
+    frames: tuple[Frame, ...]
+    traceback: str
+    request: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+    settings: tuple[tuple[str, str, str], ...]
+    statements: tuple[str, ...]
+
+    @property
+    def markdown(self) -> str:
+        """The whole report as Markdown."""
+        parts = [f"## {self.summary}"]
+        if self.advice:
+            parts.append(self.advice)
+        if self.reason != self.summary:
+            parts.append(self.reason)
+        if self.traceback:
+            parts += ["### Traceback", _fenced(self.traceback)]
+        parts += [
+            "### Request",
+            _fenced("\n".join(f"{name}: {value}" for name, value in (*self.request, *self.headers))),
+        ]
+        if self.statements:
+            parts += ["### SQL", _fenced(";\n".join(self.statements))]
+        lines = "\n".join(f"{name} = {value}  ({source})" for name, value, source in self.settings)
+        return "\n\n".join([*parts, "### Settings", _fenced(lines)])
+
+    def as_json(self) -> dict[str, Any]:
+        """What a JSON client gets of it."""
+        return {
+            "reason": self.reason,
+            "advice": self.advice,
+            "traceback": self.traceback.splitlines(),
+            "statements": list(self.statements),
+        }
+
+
+def make_report(
+    error: Exception, request: Request, site: Site, *, reason: str = "", advice: str = "", whole: bool = True
+) -> Report:
+    """Describe `error` for a developer. With `whole` false only reason and advice: the code is not what is wrong."""
+    values = site.settings.describe()
+    hide = _hider(values)
+    if not whole:
+        return Report(hide(text_of(error)), hide(reason), advice, (), "", (), (), (), ())
+    return Report(
+        summary=hide(text_of(error)),
+        reason=hide(reason),
+        advice=advice,
+        frames=tuple(_frames(error)),
+        traceback=hide(without_controls("".join(traceback.format_exception(error)).rstrip())),
+        request=tuple((name, hide(value)) for name, value in _request(request)),
+        headers=tuple((name, hide(value)) for name, value in _headers(request)),
+        settings=tuple((value.setting.name, hide(value.shown), value.where) for value in values),
+        statements=tuple(hide(statement) for statement in request.__dict__.get("statements", ())),
+    )
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what is called so must not be shown or logged."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def _hider(values: Iterable[Value]) -> Any:
+    """A function that blots the site's secrets out of a text, wherever they got into it."""
+    secrets: set[str] = set()
+    for value in values:
+        if value.setting.secret and value.value:
+            secrets.update([value.value] if isinstance(value.value, str) else map(str, value.value))
+    longest_first = sorted((secret for secret in secrets if len(secret) >= _LEAST_SECRET), key=len, reverse=True)
+    pattern = "|".join(map(re.escape, longest_first))
+    return (lambda text: re.sub(pattern, HIDDEN, text)) if pattern else str
+
+
+def _frames(error: Exception) -> Iterable[Frame]:
+    for frame in traceback.extract_tb(error.__traceback__):
+        number = frame.lineno or 0
+        around = range(max(1, number - _AROUND), number + _AROUND + 1)
+        lines = ((at, linecache.getline(frame.filename, at)) for at in around)
+        source = tuple(Line(at, text.rstrip("\n"), at == number) for at, text in lines if text)
+        yield Frame(_short(frame.filename), number, frame.name, source, not frame.filename.startswith(_LIBRARIES))
+
+
+def _short(filename: str) -> str:
+    """The path from the current folder on, where the file is below it."""
+    path = Path(filename)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename
+
+
+def _request(request: Request) -> Iterable[tuple[str, str]]:
+    environ = request.environ
+    route = getattr(request, "matched_route", None)
+    yield "Method", request.method
+    yield "URL", f"{request.host_url}{request.script_name}{_or_raw(environ.get('PATH_INFO', ''))}"
+    for name, value in _pairs(request):
+        yield f"Query {name}", HIDDEN if is_secret_name(name) else value[:_LONGEST_VALUE]
+    yield "Route", f"{route.name} {route.pattern}" if route is not None else "none matched"
+    yield "Request number", request.id
+
+
+def _or_raw(path: str) -> str:
+    return without_controls(path.encode("latin-1", "replace").decode("utf-8", "backslashreplace"))
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    try:
+        return [(str(name), str(value)) for name, value in request.GET.items()]
+    except UnicodeDecodeError:
+        return [("string", "is not UTF-8")]
+
+
+def _headers(request: Request) -> Iterable[tuple[str, str]]:
+    for name, value in sorted(request.headers.items()):
+        yield name, HIDDEN if name.lower() in _SECRET_HEADERS else without_controls(value)[:_LONGEST_VALUE]
+
+
+def _fenced(text: str) -> str:
+    """`text` as a code block whose fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
