@@ -16,6 +16,7 @@ ROOMS = (
     "flasky.directives",
     "flasky.languages",
     "flasky.database",
+    "flasky.failpoints",
     "flasky.migrations",
     "flasky.security",
     "flasky.errors",

@@ -1,0 +1,153 @@
+"""Rendering a mail: its subject, its text and its HTML, in the language of whoever reads it.
+
+The text part is rendered without escaping and the HTML part with it (P30: one environment for both writes
+``O&#39;Brien`` into plain text). Both are rendered for a request of their own: its address is `flasky.base_url`,
+whatever the visitor's browser said in its Host header (RED-02), and its language is the recipient's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, pass_context
+from jinja2.runtime import Context
+from pyramid.config import Configurator
+from pyramid.events import ApplicationCreated
+from pyramid.interfaces import IRequestFactory
+from pyramid.registry import Registry
+from pyramid.request import Request, apply_request_extensions
+from pyramid.threadlocal import RequestContext
+from translationstring import TranslationString
+
+from flasky.languages import DOMAIN, LANGUAGES
+from flasky.mail.declarations import DeclaredMail, declared_mails
+from flasky.mail.message import clean_subject
+from flasky.settings import ConfigurationFaults, Fault
+from flasky.site import get_site
+from flasky.templating import get_environment
+
+_REGISTRY_KEY = "flasky.mail.templates"
+
+
+@dataclass(frozen=True)
+class RenderedMail:
+    """A mail in one language; `subject` is one clean line with the site's prefix."""
+
+    subject: str
+    text: str
+    html: str
+    language: str
+
+
+def includeme(config: Configurator) -> None:
+    """Make the two environments once the site's own has everything that plug-ins add to it."""
+
+    def prepare() -> None:
+        # An overlay shares the search path, filters and globals of the pages' environment.
+        pages = get_environment(config.registry)
+        text = pages.overlay(autoescape=False)
+        # The pages' own translate into HTML.
+        text.globals = {**pages.globals, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
+        config.registry[_REGISTRY_KEY] = {"txt": text, "html": pages.overlay(autoescape=True)}
+
+    # One after the pages' environment is furnished.
+    config.action("flasky.mail.templates", prepare, order=1001)
+    config.add_subscriber(check_templates, ApplicationCreated)
+
+
+def check_templates(event: ApplicationCreated) -> None:
+    """Refuse to start when a declared mail lacks a template or has one that does not compile."""
+    registry = event.app.registry
+    faults = [
+        fault
+        for mail in declared_mails(registry)
+        for part, environment in templates(registry).items()
+        if (fault := _fault_of(environment, mail, f"{mail.template}.{part}"))
+    ]
+    if faults:
+        raise ConfigurationFaults(faults)
+
+
+def _fault_of(environment: Environment, mail: DeclaredMail, name: str) -> Fault | None:
+    where = f"the mail {mail.template!r} of {mail.package}"
+    try:
+        environment.get_template(name)
+    except TemplateSyntaxError as error:
+        place = f"{where}, {error.filename or name}, line {error.lineno}"
+        return Fault(place, f"the template does not compile: {error.message}", "Mend the template")
+    except TemplateNotFound as error:
+        return Fault(where, f"no enabled plug-in has the template {error.name!r}", "Add it: a mail has .txt and .html")
+    return None
+
+
+def templates(registry: Registry) -> Mapping[str, Environment]:
+    """The environments for the parts `txt` and `html`."""
+    environments: Mapping[str, Environment] = registry[_REGISTRY_KEY]
+    return environments
+
+
+def render_mail(
+    registry: Registry, template: str, subject: str, values: Mapping[str, Any], language: str
+) -> RenderedMail:
+    """Render ``<template>.txt`` and ``<template>.html`` in `language`; English for one that the site does not have.
+
+    Beside `values` both can use `site_url(route, …)` (an absolute address), `site_address()`, `language` and
+    `request`. A `TranslationString` as `subject` is translated; what its ``${…}`` stand for is taken from its own
+    mapping, then from `values`.
+    """
+    spoken = language if language in LANGUAGES else "en"
+    request = _mail_request(registry, spoken)
+    names = {
+        "request": request,
+        "site_url": request.route_url,
+        "site_address": lambda: request.application_url,
+        "language": spoken,
+        **values,
+    }
+    with RequestContext(request):
+        return RenderedMail(
+            subject=_subject(request, subject, values),
+            text=templates(registry)["txt"].get_template(f"{template}.txt").render(names).strip() + "\n",
+            html=templates(registry)["html"].get_template(f"{template}.html").render(names).strip() + "\n",
+            language=spoken,
+        )
+
+
+def render_sample(registry: Registry, mail: DeclaredMail, language: str) -> RenderedMail:
+    """Render a declared mail with its sample values."""
+    return render_mail(registry, mail.template, mail.subject, mail.sample_values(), language)
+
+
+@pass_context
+def _gettext(context: Context, message: str, /, **variables: Any) -> str:
+    """Translate a text of a plain-text template: nothing is escaped."""
+    localizer = context["request"].localizer
+    if isinstance(message, TranslationString):
+        return str(localizer.translate(message))
+    return str(localizer.translate(message, domain=DOMAIN)) % variables
+
+
+@pass_context
+def _ngettext(context: Context, singular: str, plural: str, num: int, /, **variables: Any) -> str:
+    """Translate a text of a plain-text template in its singular or plural form."""
+    variables.setdefault("num", num)
+    return str(context["request"].localizer.pluralize(singular, plural, num, domain=DOMAIN)) % variables
+
+
+def _mail_request(registry: Registry, language: str) -> Request:
+    factory = registry.queryUtility(IRequestFactory, default=Request)
+    request = factory.blank("/", base_url=get_site(registry).settings["flasky.base_url"])
+    request.registry = registry
+    request.locale_name = language
+    apply_request_extensions(request)
+    return request
+
+
+def _subject(request: Request, subject: str, values: Mapping[str, Any]) -> str:
+    if isinstance(subject, TranslationString):
+        mapping = {**values, **(subject.mapping or {})}
+        subject = request.localizer.translate(subject, mapping=mapping)
+    prefix: str = get_site(request.registry).settings["flasky.mail_subject_prefix"]
+    return clean_subject(f"{prefix} {subject}")
