@@ -98,9 +98,7 @@ def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin
         try:
             loaded[name] = load(entry)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's package raises is a fault to report
-            problem = (
-                f"the plug-in {name!r} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}"
-            )
+            problem = f"the plug-in {name!r} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}"
             faults.append(Fault(where, problem, "Mend the package or take the plug-in out of the list"))
     for item in loaded.values():
         faults.extend(_relations(item.plugin, loaded, set(wanted), where))
@@ -117,15 +115,11 @@ def _duplicates(names: list[str]) -> list[str]:
 
 def _missing(name: str, offered: Mapping[str, EntryPoint], where: str) -> Fault:
     near = difflib.get_close_matches(name, offered, n=1)
-    remedy = (
-        f"Did you mean {near[0]!r}?" if near else f"Installed are: {', '.join(sorted(offered)) or 'none'}"
-    )
+    remedy = f"Did you mean {near[0]!r}?" if near else f"Installed are: {', '.join(sorted(offered)) or 'none'}"
     return Fault(where, f"no installed plug-in is called {name!r}", remedy)
 
 
-def _relations(
-    plugin: Plugin, loaded: Mapping[str, LoadedPlugin], wanted: set[str], where: str
-) -> list[Fault]:
+def _relations(plugin: Plugin, loaded: Mapping[str, LoadedPlugin], wanted: set[str], where: str) -> list[Fault]:
     faults = [
         Fault(where, f"the plug-in {plugin.name!r} requires {name!r}", f"Add {name} to the list")
         for name in plugin.requires

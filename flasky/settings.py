@@ -109,9 +109,7 @@ def parse_database_url(value: str) -> str:
     scheme, separator, rest = text.partition("://")
     backend, _, driver = scheme.partition("+")
     if not separator or backend not in {"sqlite", "postgresql"}:
-        raise ValueError(
-            "expected sqlite:////absolute/path.sqlite or postgresql+psycopg://user:password@host/name"
-        )
+        raise ValueError("expected sqlite:////absolute/path.sqlite or postgresql+psycopg://user:password@host/name")
     if backend == "postgresql":
         if driver not in {"", "psycopg"}:
             raise ValueError("expected postgresql+psycopg://… as psycopg is the driver that Flasky uses")
@@ -367,6 +365,13 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         default="345600",
         env="FLASKY_MAIL_MAX_AGE",
         help="Seconds after which a mail that cannot be delivered is given up (4 days).",
+    ),
+    Setting(
+        "flasky.mail_keep",
+        parse_seconds,
+        default="2592000",
+        env="FLASKY_MAIL_KEEP",
+        help="Seconds that a sent mail stays in the list (30 days). In production its body goes when it is sent.",
     ),
     Setting("mail.host", default="smtp.qq.com", env="MAIL_SERVER", help="The SMTP server."),
     Setting("mail.port", parse_port, default="587", env="MAIL_PORT", help="The SMTP server's port."),

@@ -49,7 +49,7 @@ class Context:
         if not self.path.is_file():
             how = "" if self.was_named else " in this folder"
             raise CannotStart(
-                f"There is no {self.path}{how}. Name one: `flasky --ini FILE …`, or the environment variable FLASKY_INI."
+                f"There is no {self.path}{how}. Name the INI file: `flasky --ini FILE …`, or FLASKY_INI=FILE."
             )
         return read_ini(self.path)
 
