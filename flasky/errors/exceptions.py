@@ -12,16 +12,17 @@ class Refused:
         self.seen = seen
         self.expected = expected
         self.setting = setting
-        super().__init__(f"saw {seen}; expected {expected}")
+        # The exception of Pyramid's that stands beside this class takes the text as its detail.
+        super().__init__(f"saw {seen}; expected {expected}")  # type: ignore[call-arg]
 
 
-class RefusedOrigin(Refused, HTTPForbidden):
+class RefusedOrigin(Refused, HTTPForbidden):  # type: ignore[misc] # Pyramid has no types
     """The request was sent by another site's page."""
 
 
-class RefusedHost(Refused, HTTPBadRequest):
+class RefusedHost(Refused, HTTPBadRequest):  # type: ignore[misc] # Pyramid has no types
     """The request names a host that is not this site's."""
 
 
-class RefusedInput(Refused, HTTPBadRequest):
+class RefusedInput(Refused, HTTPBadRequest):  # type: ignore[misc] # Pyramid has no types
     """The request holds bytes that cannot mean anything."""

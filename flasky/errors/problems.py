@@ -11,19 +11,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from pyramid.csrf import BadCSRFOrigin, BadCSRFToken
-from pyramid.exceptions import URLDecodeError
+from pyramid.exceptions import BadCSRFToken, URLDecodeError
 from pyramid.httpexceptions import HTTPException, HTTPForbidden
 from pyramid.request import Request
 from translationstring import TranslationString
 
-from flasky.cookies import cookie_name
 from flasky.errors.databases import database_status
 from flasky.errors.exceptions import Refused
 from flasky.errors.failures import text_of
-from flasky.errors.methods import other_methods
 from flasky.languages import _
-from flasky.security.csrf import FIELD, HEADER
 from flasky.site import get_site
 
 #: What a client is asked to wait before it tries again while the database cannot be used.
@@ -102,8 +98,6 @@ def _phrase(status: int) -> str:
 
 
 def _of_http_exception(error: HTTPException, request: Request) -> Problem:
-    if methods := other_methods(error, request):
-        return Problem(405, *texts(405), headers=(("Allow", ", ".join(methods)),))
     status: int = error.code
     title, detail = texts(status)
     server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -136,10 +130,6 @@ def _reason(error: HTTPException, request: Request) -> str:
     if isinstance(error, Refused):
         seen = f"saw {error.seen[:_LONGEST_SEEN]}; expected {error.expected}"
         return f"{seen}{_decided_by(error.setting, request)}"
-    if isinstance(error, BadCSRFToken):
-        return _reason_of_token(request)
-    if isinstance(error, BadCSRFOrigin):
-        return f"{error.detail}{_decided_by('flasky.base_url', request)}"
     if isinstance(error, HTTPForbidden) and error.result is not None:
         message = getattr(error.result, "msg", error.result)
         return f"{message}; decided by permission= on the view (`flasky routes PATH` shows it)"
@@ -151,22 +141,6 @@ def _decided_by(setting: str, request: Request) -> str:
         return ""
     value = get_site(request.registry).settings.values_by_name.get(setting)
     return f"; decided by {setting}" + (f" = {value.shown!r} ({value.where})" if value else "")
-
-
-def _reason_of_token(request: Request) -> str:
-    """Which of the two halves of the CSRF token were there; never what they were."""
-    try:
-        sent = f"in the header {HEADER}" if HEADER in request.headers else ""
-        sent = sent or (f"in the field {FIELD}" if FIELD in request.POST else "nowhere")
-    except Exception:  # noqa: BLE001 - the body may be what is wrong with the request
-        sent = "in a body that cannot be read"
-    cookie = cookie_name(request, "csrf")
-    has_cookie = "a cookie" if cookie in request.cookies else "no cookie"
-    return (
-        f"saw a CSRF token {sent} and {has_cookie} {cookie}; expected the token of that cookie, in the field {FIELD} "
-        f"(csrf_field() in the form's template) or the header {HEADER}; decided by require_csrf= on the view, "
-        "and by flasky.secret_key, which signs tokens"
-    )
 
 
 def describe_for_log(problem: Problem, request: Request, path: str) -> str:

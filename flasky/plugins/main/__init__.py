@@ -6,6 +6,7 @@ from pyramid.config import Configurator
 
 from flasky.languages import _
 from flasky.plugin import Plugin
+from flasky.site import get_site
 
 plugin = Plugin(name="main", description="The home page.")
 
@@ -18,3 +19,5 @@ def includeme(config: Configurator) -> None:
     config.add_route("main.index", "/")
     config.add_navigation("main.index", _("Home"), order=0)
     config.scan("flasky.plugins.main.views")
+    if not get_site(config.registry).in_production:
+        config.include("flasky.plugins.main.development")
