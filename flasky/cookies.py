@@ -1,7 +1,8 @@
 """The site's cookies: one way to name and set them.
 
-On https the name begins with ``__Host-``, which makes the browser refuse the cookie with a Domain, without Secure
-or from a sub-domain (SES-01). On plain http (development) that prefix is impossible, so it is left away.
+Where the site is on https the name begins with ``__Host-``, which makes the browser refuse the cookie with a Domain,
+without Secure or from a sub-domain (SES-01). On plain http (development) that prefix is impossible, so it is left
+away.
 """
 
 from __future__ import annotations
@@ -9,10 +10,20 @@ from __future__ import annotations
 from pyramid.request import Request
 from pyramid.response import Response
 
+from flasky.site import get_site
+
+
+def _on_https(request: Request) -> bool:
+    """Whether browsers reach the site by https: behind a proxy that ends TLS the server may not know it."""
+    if request.scheme == "https":
+        return True
+    base_url: str = get_site(request.registry).settings["flasky.base_url"]
+    return base_url.startswith("https://")
+
 
 def cookie_name(request: Request, name: str) -> str:
     """The full name of the site's cookie `name` for this request."""
-    return f"__Host-{name}" if request.scheme == "https" else name
+    return f"__Host-{name}" if _on_https(request) else name
 
 
 def set_cookie(
@@ -34,7 +45,7 @@ def set_cookie(
         value,
         max_age=max_age,
         path="/",
-        secure=request.scheme == "https",
+        secure=_on_https(request),
         httponly=httponly,
         samesite="Lax",
     )

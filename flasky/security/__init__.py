@@ -14,3 +14,4 @@ def includeme(config: Configurator) -> None:
     config.include("flasky.security.methods")
     config.include("flasky.security.sanity")
     config.include("flasky.security.headers")
+    config.include("flasky.security.redaction")

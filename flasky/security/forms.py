@@ -15,6 +15,7 @@ from pyramid.httpexceptions import HTTPRequestEntityTooLarge, HTTPUnsupportedMed
 from pyramid.request import Request
 
 from flasky.errors.exceptions import RefusedInput
+from flasky.languages import _
 
 MAX_FIELDS = 1000
 MAX_PARTS = 100
@@ -48,6 +49,12 @@ def decode(data: bytes, place: str) -> str:
     return text
 
 
+def too_large(length: int, limit: int) -> HTTPRequestEntityTooLarge:
+    """The refusal of a body of `length` bytes where at most `limit` are accepted."""
+    text = _("The body has ${length} bytes; at most ${limit} are accepted here.")
+    return HTTPRequestEntityTooLarge(_(text, mapping={"length": length, "limit": limit}))
+
+
 def parse_media_type(value: str) -> MediaType:
     """Read a Content-Type header. Raises RefusedInput when its parameters are broken or given twice."""
     name, semicolon, _ = value.partition(";")
@@ -66,7 +73,7 @@ def check_charset(media_type: MediaType) -> None:
     """Raise 415 for a charset other than UTF-8."""
     charset = media_type.parameters.get("charset", "utf-8")
     if charset.lower() not in _UTF8:
-        raise HTTPUnsupportedMediaType(f"The charset {charset[:40]!a} is not understood; use utf-8.")
+        raise HTTPUnsupportedMediaType(_("This charset is not understood; use utf-8."))
 
 
 def check_form(request: Request, files: frozenset[str], limit: int) -> None:
@@ -100,7 +107,7 @@ def _body(request: Request, limit: int) -> bytes:
             seen="a body that ends too early", expected="as many bytes as Content-Length says"
         ) from error
     if len(body) > limit:
-        raise HTTPRequestEntityTooLarge(f"The body has {len(body)} bytes; at most {limit} are accepted here.")
+        raise too_large(len(body), limit)
     return body
 
 
@@ -145,7 +152,7 @@ def _check_part(segment: bytes, files: frozenset[str]) -> None:
     if encoding not in _PLAIN_ENCODINGS or media_type.name.startswith(("multipart/", "message/")):
         raise RefusedInput(seen="an encoded or nested part of the form", expected="the field's plain content")
     if media_type.parameters.get("charset", "utf-8").lower() not in _UTF8:
-        raise HTTPUnsupportedMediaType("A part of the form has another charset than utf-8.")
+        raise HTTPUnsupportedMediaType(_("This charset is not understood; use utf-8."))
     name = match[1] if match[2] is None else match[2]
     if not _FILE_NAME.search(disposition):
         decode(content, f"the field {name[:40]!a}")

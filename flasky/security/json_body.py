@@ -15,6 +15,7 @@ from pyramid.httpexceptions import HTTPUnprocessableEntity, HTTPUnsupportedMedia
 from pyramid.request import Request
 
 from flasky.errors.exceptions import RefusedInput
+from flasky.languages import _
 from flasky.security.forms import check_charset, decode, parse_media_type
 
 #: Levels of lists and objects inside of each other.
@@ -31,11 +32,11 @@ def read_json(request: Request) -> dict[str, Any]:
     """
     media_type = parse_media_type(request.environ.get("CONTENT_TYPE") or "")
     if media_type.name != "application/json" and not media_type.name.endswith("+json"):
-        raise HTTPUnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
+        raise HTTPUnsupportedMediaType(_("Send the body as JSON, with Content-Type: application/json."))
     check_charset(media_type)
     value = parse_json(request.body)
     if not isinstance(value, dict):
-        raise HTTPUnprocessableEntity("The body must be a JSON object: {…}.")
+        raise HTTPUnprocessableEntity(_("The body must be a JSON object."))
     return value
 
 

@@ -29,7 +29,7 @@ def check_origin(request: Request) -> None:
         raise RefusedOrigin(
             seen=f"Origin: {ascii(origin[:200])[1:-1]}",
             expected=" or ".join(sorted(expected)),
-            setting="flasky.base_url, and trusted_proxy of the server when the scheme differs",
+            setting="flasky.base_url",
         )
 
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated, BeforeTraversal
-from pyramid.httpexceptions import HTTPNotFound, HTTPRequestEntityTooLarge
+from pyramid.httpexceptions import HTTPNotFound
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
@@ -123,7 +123,7 @@ def _check_length(length: str, limit: int) -> None:
     if length and not (length.isascii() and length.isdigit() and len(length) <= 18):
         raise RefusedInput(seen="a Content-Length that is not a number", expected="the number of bytes of the body")
     if length and int(length) > limit:
-        raise HTTPRequestEntityTooLarge(f"The body has {length} bytes; at most {limit} are accepted here.")
+        raise forms.too_large(int(length), limit)
 
 
 def refuse_repetition(view: Any, info: Any) -> Any:
