@@ -13,6 +13,7 @@ requires = [
     # Bootstrap's own files in a wheel; docs/decisions/0001-bootstrap-package.md says why this one.
     "bootstrap-wrapper>=5.3.8,<5.4",
     "click>=8.3",
+    "confusable-homoglyphs>=3.3",
     "email-validator>=2.3",
     "jinja2>=3.1.6",
     # WebOb 1.8 and pyramid_mailer 0.15 import cgi, which Python 3.13 no longer has.
@@ -30,11 +31,13 @@ requires = [
     "pyramid-mailer>=0.15.1",
     "pyramid-retry>=2.1.1",
     "pyramid-tm>=2.6",
+    "repoze.sendmail>=4.5",
     "segno>=1.6.6",
     # Pyramid 2.1 imports pkg_resources, which setuptools 82 removed.
     "setuptools<82",
     "sqlalchemy>=2.1.9,<2.2",
     "transaction>=5.1",
+    "translationstring>=1.4",
     # A small machine or container has no time zones of its own.
     "tzdata>=2025.2",
     "waitress>=3.0.2",
@@ -104,6 +107,8 @@ setup(
         "paste.app_factory": ["main = flasky:main"],
         "paste.server_factory": ["main = flasky.server:make_server"],
         "pyramid.pshell_runner": ["flasky = flasky.shell:run"],
+        # Lets every Alembic command see the migrations of plug-ins (docs/decisions/0020-plugin-migrations.md).
+        "alembic.plugins": ["flasky = flasky.migrations.alembic_plugin"],
         "pytest11": ["flasky = flasky.testing.plugin"],
     },
 )

@@ -17,6 +17,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.txt", "requirements-dev.txt")
+# Each of these is many packages under one name.
+NAMESPACES = ("zope.", "repoze.")
 SUPPORTED = ("3.11", "3.12", "3.13")
 
 # One locked package: its name and version, perhaps a marker, then hashes.
@@ -158,7 +160,7 @@ def test_every_library_that_flasky_imports_is_declared() -> None:
 
 
 def imported(path: Path) -> set[str]:
-    """Return the top modules that a file imports; of the namespace zope, the part below it as well."""
+    """Return the top modules that a file imports; of a namespace, the part below it as well."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -166,7 +168,7 @@ def imported(path: Path) -> set[str]:
             modules = [node.module or ""]
         for module in modules:
             parts = module.split(".")
-            found.add(".".join(parts[:2]) if parts[0] == "zope" else parts[0])
+            found.add(".".join(parts[:2]) if module.startswith(NAMESPACES) else parts[0])
     return found
 
 

@@ -1,0 +1,182 @@
+"""The commands of the Makefile, and what runs the same ones: continuous integration and the hooks before a commit."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import environment
+import pytest
+
+from flasky.testing.ini import write_ini
+from flasky.testing.live import free_port
+from flasky.testing.missing import missing
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run make at the top of the project and return what it said."""
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=surroundings(**variables), capture_output=True, text=True, check=False
+    )
+
+
+def surroundings(**variables: str) -> dict[str, str]:
+    """Return the environment for a command: this one's, without any way to a package index."""
+    clean = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS", "MAKELEVEL"}}
+    return {**clean, "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, **variables}
+
+
+@pytest.fixture
+def installed() -> None:
+    """The environment that `make` uses is up to date, so that a test does not change it while others run in it."""
+    lock = "requirements-dev.txt"
+    if not environment.Environment(ROOT / ".venv").is_current(lock, environment.digest(lock)):
+        missing("An environment made by `make test`", "Run `make test` once.")
+
+
+@pytest.fixture
+def ini(tmp_path: Path) -> Path:
+    """A development site of its own, on a free port and a new SQLite file."""
+    settings = {
+        "flasky.environment": "development",
+        "flasky.plugins": "main accounts",
+        "sqlalchemy.url": f"sqlite:///{tmp_path}/data-dev.sqlite",
+    }
+    return write_ini(tmp_path / "development.ini", settings, port=free_port())
+
+
+def port_of(ini: Path) -> int:
+    """Return the port that an INI file names."""
+    found = re.search(r"^port = (\d+)$", ini.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def test_make_alone_lists_every_command() -> None:
+    """Somebody who types `make` is told what there is; nothing is installed or changed by that."""
+    shown = make()
+    assert shown.returncode == 0
+    assert shown.stderr == ""
+    listed = set(re.findall(r"^  make (\S+) +\S", shown.stdout, re.MULTILINE))
+    assert listed >= {"serve", "test", "lint", "bench", "lock", "messages", "help"}
+    assert shown.stdout == make("help").stdout
+
+
+class Serving:
+    """`make serve` as a person runs it, in a process group of its own."""
+
+    def __init__(self, ini: Path) -> None:
+        self.output = ini.with_suffix(".out")
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["make", "serve", f"INI={ini}"],
+                cwd=ROOT,
+                env=surroundings(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def answer(self, url: str, seconds: float) -> int:
+        """Return the status of the first answer, or fail with the output when none comes in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(url, timeout=seconds) as response:  # noqa: S310 - our own server
+                    return int(response.status)
+            except OSError:
+                time.sleep(0.02)  # polls; the deadline decides
+        raise AssertionError(f"no answer within {seconds} s:\n{self.output.read_text(encoding='utf-8')}")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: the whole group gets the signal, as from a terminal."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+        self.process.wait(40)
+
+
+@pytest.fixture
+def serving(ini: Path) -> Iterator[Serving]:
+    """`make serve` with the site of `ini`, ended after the test."""
+    started = Serving(ini)
+    yield started
+    started.interrupt()
+
+
+@pytest.mark.usefixtures("installed")
+def test_make_serve_answers_without_installing_and_without_a_network(ini: Path, serving: Serving) -> None:
+    """PARITY 2: the second `make serve` installs nothing, makes the schema and answers."""
+    # Three seconds on a machine that does nothing else; this one runs other tests at the same time.
+    assert serving.answer(f"http://localhost:{port_of(ini)}/", seconds=15) == 200
+    output = serving.output.read_text(encoding="utf-8")
+    assert "Making" not in output
+    assert "Installing" not in output
+
+
+@pytest.mark.usefixtures("installed")
+def test_make_serve_on_a_busy_port_says_so(ini: Path) -> None:
+    """Somebody else listens there: one line, not a traceback."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port_of(ini)))
+        other.listen()
+        refused = make("serve", f"INI={ini}")
+    assert refused.returncode != 0
+    assert str(port_of(ini)) in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("chosen", ["python9.9", "/nowhere/python3"])
+def test_make_with_a_python_that_is_not_there_is_one_line(chosen: str) -> None:
+    """A misspelt PYTHON=… is named, and nothing is made with another one."""
+    refused = make("serve", PYTHON=chosen)
+    assert refused.returncode != 0
+    lines = [line for line in refused.stderr.splitlines() if not line.startswith("make")]
+    assert lines == [f"PYTHON={chosen} cannot be run: give the name or the path of a Python 3.11 or newer."]
+
+
+def test_hooks_before_a_commit_are_the_linters_of_make_lint() -> None:
+    """What passes before a commit passes in CI, and nothing is fetched for it."""
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    entries = {re.sub(r" --force-exclude$", " .", line) for line in re.findall(r"^ +entry: (.*)$", text, re.MULTILINE)}
+    linters = set(make("--dry-run", "lint").stdout.splitlines()) - set(make("--dry-run", "dev").stdout.splitlines())
+    assert entries == linters
+    assert set(re.findall(r"^ +language: (.*)$", text, re.MULTILINE)) == {"system"}
+    assert re.findall(r"repo: (.*)$", text, re.MULTILINE) == ["local"]
+
+
+def test_continuous_integration_runs_the_same_script_on_every_supported_python() -> None:
+    """The workflow adds nothing of its own to .ci/run; the script can be run."""
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert re.findall(r"^ +python: (.*)$", workflow, re.MULTILINE) == ['["3.11", "3.12", "3.13"]']
+    assert "run: bash .ci/run" in workflow
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_files_at_the_top_can_be_named_by_a_newcomer() -> None:
+    """PARITY 1: what `ls` shows after a clone is known from any other Python project."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    shown = {name.split("/")[0] for name in listed.splitlines() if not name.startswith(".")}
+    assert shown <= {
+        *("alembic", "benchmarks", "docs", "flasky", "tests", "tools"),
+        *("development.ini", "testing.ini", "production.ini"),
+        *("setup.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "Makefile", "MANIFEST.in"),
+        *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"),
+    }
+
+
+def test_alembic_folder_does_not_hide_the_library() -> None:
+    """With an __init__.py in it, `import alembic` at the top of the project would find the folder."""
+    assert not (ROOT / "alembic" / "__init__.py").exists()
+    script = "import alembic; print(alembic.__version__)"
+    found = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
