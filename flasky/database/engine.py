@@ -8,15 +8,22 @@ timeout; a deferred transaction that read first and then wants to write fails at
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError
+
+from flasky.startup import CannotStart
 
 BUSY_TIMEOUT_MS = 5000
 POOL_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 2
+#: How long an upgrade waits for another one, or for a transaction of the site, to end.
+MIGRATION_WAIT_SECONDS = 600
 
 _WRITER_PRAGMAS = (
     "journal_mode=WAL",
@@ -27,10 +34,20 @@ _WRITER_PRAGMAS = (
     "journal_size_limit=67108864",
 )
 _READER_PRAGMAS = ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "query_only=ON")
+#: With foreign keys on, batch mode's DROP TABLE of a parent deletes the children in silence (P3). Inside a
+#: transaction the pragma does nothing, so it has to be off from the moment that the connection is made.
+_MIGRATION_PRAGMAS = (
+    "journal_mode=WAL",
+    "foreign_keys=OFF",
+    "synchronous=FULL",
+    f"busy_timeout={MIGRATION_WAIT_SECONDS * 1000}",
+)
+#: Where a pooled connection keeps which file it has open.
+_FILE = "flasky.file"
 
 
 def make_engine(url: str | URL, **options: Any) -> Engine:
-    """An engine whose transactions may write."""
+    """An engine whose transactions may write. A missing SQLite file is an error, never silently a new one (F26)."""
     engine = _create(make_url(url), **options)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
@@ -43,25 +60,94 @@ def make_read_engine(url: str | URL, **options: Any) -> Engine:
     if address.get_backend_name() == "postgresql":
         # Without transactions each statement saves two round trips; the server refuses writes all the same.
         options.setdefault("isolation_level", "AUTOCOMMIT")
-        return _create(address, connect_options="-c default_transaction_read_only=on", **options)
+        return _create(address, server_options="-c default_transaction_read_only=on", **options)
     engine = _create(address, **options)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, _READER_PRAGMAS, "BEGIN")
     return engine
 
 
-def _create(url: URL, connect_options: str = "", **options: Any) -> Engine:
+def make_migration_engine(url: str | URL) -> Engine:
+    """An engine for one migration: it waits long for its turn, and makes an SQLite file that is not there yet."""
+    address = make_url(url)
+    wait = f"-c lock_timeout={MIGRATION_WAIT_SECONDS}s"
+    engine = _create(address, server_options=wait, create_file=True, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, _MIGRATION_PRAGMAS, "BEGIN IMMEDIATE")
+    return engine
+
+
+def sqlite_file(url: str | URL) -> Path | None:
+    """The file of an SQLite database; None for one in memory and for every other database."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or address.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(address.database))
+
+
+def _create(url: URL, *, server_options: str = "", create_file: bool = False, **options: Any) -> Engine:
     arguments: dict[str, Any] = dict(options.pop("connect_args", {}))
     if url.get_backend_name() == "postgresql":
+        # psycopg 3 is the only driver that is tested, so a bare postgresql:// means it.
         url = url.set(drivername="postgresql+psycopg")
         arguments.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
-        if connect_options:
-            arguments["options"] = connect_options
-        # A connection that the server dropped (a restart) is replaced before it is used (F28).
-        options.setdefault("pool_pre_ping", True)
-    if url.database != ":memory:" and url.database:
+        if server_options:
+            arguments["options"] = " ".join(filter(None, [arguments.get("options", ""), server_options]))
+        if options.get("poolclass") is not NullPool:
+            # A connection that the server dropped (a restart) is replaced before it is used (F28).
+            options.setdefault("pool_pre_ping", True)
+    file = sqlite_file(url)
+    if (file is not None or url.get_backend_name() != "sqlite") and options.get("poolclass") is not NullPool:
         options.setdefault("pool_timeout", POOL_TIMEOUT_SECONDS)
-    return create_engine(url, connect_args=arguments, **options)
+    try:
+        # Values of statements (password hashes, fingerprints of tokens) stay out of error messages and logs (LOG-01).
+        options.setdefault("hide_parameters", True)
+        engine = create_engine(url, connect_args=arguments, **options)
+    except ModuleNotFoundError as error:
+        raise CannotStart(_missing_driver(url, error)) from error
+    if file is not None:
+        _bind_to_file(engine, file.absolute(), create=create_file)
+    return engine
+
+
+def _missing_driver(url: URL, error: ModuleNotFoundError) -> str:
+    if url.get_backend_name() == "postgresql":
+        remedy = 'Install it with: pip install "flasky[postgresql]"'
+    else:
+        remedy = "Flasky runs on sqlite:// and postgresql:// databases."
+    return f"The database of sqlalchemy.url needs the driver {error.name}, which is not installed. {remedy}"
+
+
+def _bind_to_file(engine: Engine, file: Path, *, create: bool) -> None:
+    """Keep the engine to one existing SQLite file.
+
+    SQLite makes a missing file silently, and goes on writing into one that somebody deleted or replaced under the
+    process: those writes are gone at the next start (F24). So the file is opened without leave to make it, and each
+    connection is given up when the path no longer leads to the file that it has open.
+    """
+    uri = f"file:{quote(str(file))}?mode={'rwc' if create else 'rw'}"
+
+    @event.listens_for(engine, "do_connect")
+    def do_connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
+        arguments[0] = uri
+        options["uri"] = True
+
+    @event.listens_for(engine, "connect")
+    def remember(_connection: object, record: Any) -> None:
+        record.info[_FILE] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def verify(_connection: object, record: Any, _proxy: object) -> None:
+        if record.info.get(_FILE) != _identity(file):
+            raise DisconnectionError(f"{file} is no longer the file that was opened")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(file)  # noqa: PTH116 - half the time of Path.stat, and it runs with each checkout
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _prepare_sqlite(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
@@ -76,11 +162,3 @@ def _prepare_sqlite(engine: Engine, pragmas: tuple[str, ...], begin: str) -> Non
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
-
-
-def sqlite_file(url: str | URL) -> Path | None:
-    """The file of an SQLite database; None for one in memory and for every other database."""
-    address = make_url(url)
-    if address.get_backend_name() != "sqlite" or address.database in {None, "", ":memory:"}:
-        return None
-    return Path(str(address.database))

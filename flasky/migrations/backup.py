@@ -1,0 +1,39 @@
+"""A copy of an SQLite file before a migration changes it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+
+def back_up(file: Path, revisions: tuple[str, ...]) -> Path:
+    """Copy the committed state of the SQLite database `file` into a new file beside it, and return that one.
+
+    Its name tells the revisions that the copy is at and the moment in UTC. It goes through SQLite's own backup
+    interface: a plain copy of a database in WAL mode lacks what is still in the journal (F27). Nothing stands under
+    the final name before the copy is whole.
+    """
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    at = "+".join(sorted(revisions)) or "none"
+    copy = file.with_name(f"{file.name}.before-migration.{at}.{moment}")
+    number = 1
+    while copy.exists():
+        number += 1
+        copy = file.with_name(f"{file.name}.before-migration.{at}.{moment}-{number}")
+    unfinished = copy.with_name(f"{copy.name}.unfinished")
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(unfinished)) as target,
+        ):
+            # As private as the original from the first byte on.
+            shutil.copymode(file, unfinished)
+            source.backup(target)
+        unfinished.rename(copy)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return copy
