@@ -33,6 +33,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
+from flasky.security.headers import headers_for
 from flasky.site import get_site
 from flasky.startup import CannotStart, show_plainly
 
@@ -203,7 +204,7 @@ def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, A
     stopping = threading.Event()
     doors = [item for item in table.values() if isinstance(item, BaseWSGIServer)]
     for door in doors:
-        door.channel_class = _channel_class(stopping)
+        door.channel_class = channel_class(stopping, registry)
     with _deliverer(registry), _signals(stopping, doors[0]):
         _announce(sockets, settings)
         while not stopping.is_set():
@@ -218,10 +219,11 @@ def _turn(table: dict[int, Any], adjustments: Any, seconds: float) -> None:
     wasyncore.loop(timeout=seconds, map=table, use_poll=adjustments.asyncore_use_poll, count=1)
 
 
-def _channel_class(stopping: threading.Event) -> type:
+def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
     """waitress's connection, whose answers close it once the server is stopping.
 
-    `Connection` is a header between two hops, which an application may not set (PEP 3333), so it is set here.
+    `Connection` is a header between two hops, which an application may not set (PEP 3333), so it is set here. What
+    waitress refuses by itself, before the application sees it, gets the site's headers too (HDR-01, HDR-04).
     """
 
     class Closing:
@@ -239,7 +241,10 @@ def _channel_class(stopping: threading.Event) -> type:
         pass
 
     class ClosingErrorTask(Closing, ErrorTask):  # type: ignore[misc]
-        pass
+        def build_response_header(self) -> bytes:
+            if registry is not None:
+                self.response_headers = headers_for(registry, {}, self.response_headers)
+            return super().build_response_header()
 
     class Channel(HTTPChannel):  # type: ignore[misc]
         task_class = ClosingTask
