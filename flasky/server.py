@@ -228,6 +228,7 @@ def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
 
     class Closing:
         channel: Any
+        response_headers: list[tuple[str, str]]
         set_close_on_finish: Callable[[], None]
 
         def build_response_header(self) -> bytes:

@@ -165,7 +165,8 @@ class Setting:
     `type` is str, bool, int, list (a tuple of words) or a function from text to value that raises ValueError
     with a sentence beginning "expected". `env` names the environment variable that overrides the INI file; a
     mapping chooses the variable by `flasky.environment`. `required` is True, or the environments in which the
-    setting must be set to something: there the default does not count. `default` is given as INI text and goes through the same coercion.
+    setting must be set to something: there the default does not count. `default` is given as INI text and goes
+    through the same coercion.
     """
 
     name: str

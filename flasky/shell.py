@@ -21,6 +21,7 @@ from sqlalchemy import Engine, TextClause, event, func, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 
+from flasky.cli.advice import advice
 from flasky.cli.routes import show_routes
 from flasky.database import Database, get_database
 from flasky.database.ownership import models
@@ -28,18 +29,6 @@ from flasky.directives import shell_names
 from flasky.site import get_site
 
 _READING_WORDS = frozenset({"select", "with", "values", "explain", "pragma", "show"})
-
-#: What the names of SQLite's and PostgreSQL's errors mean to somebody who types.
-_MEANINGS = {
-    "SQLITE_CONSTRAINT_UNIQUE": "Another row already has this value",
-    "SQLITE_CONSTRAINT_PRIMARYKEY": "Another row already has this value",
-    "23505": "Another row already has this value",
-    "SQLITE_CONSTRAINT_FOREIGNKEY": "This refers to a row that does not exist, or that another row still needs",
-    "23503": "This refers to a row that does not exist, or that another row still needs",
-    "SQLITE_CONSTRAINT_NOTNULL": "A value is missing",
-    "23502": "A value is missing",
-}
-_MISSING = frozenset({"42P01", "SQLITE_CANTOPEN"})
 
 _GOODBYE = "Ctrl-D ends the shell. What is not committed is not stored."
 
@@ -179,12 +168,4 @@ def _explain_errors(engine: Engine, ini_file: str) -> None:
     def on_error(context: ExceptionContext) -> None:
         error = context.sqlalchemy_exception
         if error is not None:
-            error.add_note(_advice(context.original_exception, ini_file))
-
-
-def _advice(error: BaseException, ini_file: str) -> str:
-    name = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
-    if name in _MISSING or "no such table" in str(error):
-        return f"The schema is not there. In another terminal: alembic -c {ini_file} upgrade head. Here: db.rollback()"
-    meaning = f"{_MEANINGS[name]}. " if name in _MEANINGS else ""
-    return f"{meaning}Nothing since the last commit is stored. Type db.rollback(), then go on."
+            error.add_note(f"{advice(context.original_exception, ini_file)} Type db.rollback(), then go on.")

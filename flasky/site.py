@@ -80,9 +80,10 @@ def load_site(
     `global_config` is what PasteDeploy passes on: ``__file__`` names the INI file and ``here`` its folder.
     `environ` are the environment variables, those of the process if nothing is given.
     """
+    # From here on, whatever refuses to start does so in words.
+    show_plainly()
     site, faults = read_site(global_config, ini, os.environ if environ is None else environ)
     if faults:
-        show_plainly()
         raise ConfigurationFaults(faults)
     return site
 

@@ -93,7 +93,7 @@ def load_registry(ini: str = "") -> Registry:
 
 
 class PlainErrors(click.Group):
-    """A group whose commands end with the words of a `CannotStart` and exit status 1, never with a traceback."""
+    """A group whose commands end with words and exit status 1 when the site does not start or its database fails."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -101,3 +101,22 @@ class PlainErrors(click.Group):
             return super().invoke(ctx)
         except CannotStart as error:
             raise click.ClickException(str(error)) from error
+        except Exception as error:
+            if (words := _in_words(error, ctx)) is None:
+                raise
+            raise click.ClickException(words) from error
+
+
+def _in_words(error: Exception, ctx: click.Context) -> str | None:
+    """What went wrong with the database or with the site's configuration in Python; None for anything else."""
+    from pyramid.exceptions import ConfigurationError
+    from sqlalchemy.exc import DBAPIError
+
+    from flasky.cli.advice import advice
+
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        context = ctx.find_object(Context)
+        return f"The database says: {error.orig}\n{advice(error.orig, str(context.path) if context else DEFAULT_INI)}"
+    if isinstance(error, ConfigurationError):
+        return f"Flasky cannot start: {error}"
+    return None

@@ -1,0 +1,129 @@
+"""`flasky check`: names in code and templates that exist nowhere; with --deploy, what a public site must not have."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from pyramid.exceptions import ConfigurationExecutionError
+from pyramid.interfaces import IRoutesMapper
+from pyramid.security import NO_PERMISSION_REQUIRED
+
+from flasky import references
+from flasky.assets import static_files
+from flasky.cli.context import Context, pass_context
+from flasky.cli.routes import short
+from flasky.directives import ANONYMOUS, SIGNED_IN
+from flasky.mail.declarations import declared_mails
+from flasky.permissions import permissions
+from flasky.security.deploy_checks import run_checks
+from flasky.security.policy import NOBODY
+from flasky.site import get_site
+from flasky.templating import get_environment, template_folders
+
+if TYPE_CHECKING:
+    from pyramid.registry import Registry
+
+_TEMPLATES = ("*.jinja2", "*.txt", "*.html")
+
+
+@click.command()
+@click.option("--deploy", is_flag=True, help="Check the configuration for serving the public, too.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@pass_context
+def check(context: Context, deploy: bool, as_json: bool) -> None:
+    """Find names in code and templates that exist nowhere.
+
+    Every route, template, static file, permission, setting and mail that the kernel and the enabled plug-ins name in
+    quotes is looked up in the started site. With --deploy the configuration is checked for serving the public, too.
+    Exit status 1 when there is a problem.
+    """
+    problems = find_problems(context)
+    if deploy:
+        problems += [(finding.id, f"{finding.what}. {finding.remedy}") for finding in run_checks(context.site)]
+    if as_json:
+        click.echo(json.dumps([{"where": where, "problem": problem} for where, problem in problems], indent=2))
+    else:
+        for where, problem in problems:
+            click.echo(f"{where}: {problem}")
+        count = len(problems)
+        click.echo(f"{count} problem{'' if count == 1 else 's'}." if problems else "No problem found.")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+def find_problems(context: Context) -> list[tuple[str, str]]:
+    """Where, and what is wrong there; empty when all is well. Raises CannotStart when the site does not start."""
+    try:
+        registry = context.registry
+    except ConfigurationExecutionError as error:
+        # Pyramid itself looks up the route names of views.
+        return [(f"{short(error.info.file)}:{error.info.line}", str(error.evalue))]
+    known = _known(registry)
+    sections = {name.partition(".")[0] for name in known[references.SETTING]} | set(_plugin_names(registry))
+    return [
+        (f"{short(str(found.file))}:{found.line}", problem)
+        for found in sorted(set(_references(registry)))
+        if (problem := _problem(found, known, sections))
+    ]
+
+
+def _problem(found: references.Reference, known: Mapping[str, Collection[str]], sections: set[str]) -> str:
+    if found.kind == references.SYNTAX:
+        return f"the template does not compile: {found.name}"
+    if found.name in known[found.kind]:
+        return ""
+    # Settings of the libraries are theirs to know.
+    if found.kind == references.SETTING and found.name.partition(".")[0] not in sections:
+        return ""
+    near = difflib.get_close_matches(found.name, known[found.kind], n=1)
+    return f"there is no {found.kind} {found.name!r}" + (f". Did you mean {near[0]!r}?" if near else "")
+
+
+def _known(registry: Registry) -> dict[str, Collection[str]]:
+    """Everything that exists in the started site, by kind."""
+    folders = [folder for _, folder in template_folders(registry)]
+    return {
+        references.ROUTE: {route.name for route in registry.getUtility(IRoutesMapper).get_routes(include_static=True)},
+        references.TEMPLATE: {
+            file.relative_to(folder).as_posix()
+            for folder in folders
+            for kind in _TEMPLATES
+            for file in folder.rglob(kind)
+        },
+        references.STATIC_FILE: {
+            f"{name}/{path}" for name, files in static_files(registry).items() for path in files.names()
+        },
+        references.PERMISSION: {*permissions(registry), NO_PERMISSION_REQUIRED, NOBODY, ANONYMOUS, SIGNED_IN},
+        references.SETTING: set(get_site(registry).settings),
+        references.MAIL: {mail.template for mail in declared_mails(registry)},
+    }
+
+
+def _plugin_names(registry: Registry) -> list[str]:
+    return [item.name for item in get_site(registry).plugins]
+
+
+def _references(registry: Registry) -> Iterator[references.Reference]:
+    for file in _python_files(registry):
+        yield from references.in_python(file)
+    environment = get_environment(registry)
+    for _, folder in template_folders(registry):
+        for kind in _TEMPLATES:
+            for file in folder.rglob(kind):
+                yield from references.in_template(environment, file)
+
+
+def _python_files(registry: Registry) -> set[Path]:
+    """The files of the kernel and of every enabled plug-in; not those of a plug-in that is switched off."""
+    kernel = Path(__file__).parents[1]
+    files = {file for file in kernel.rglob("*.py") if not file.is_relative_to(kernel / "plugins")}
+    for item in get_site(registry).plugins:
+        folder = Path(str(import_module(item.package).__file__)).parent
+        files.update(folder.rglob("*.py"))
+    return files

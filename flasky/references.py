@@ -1,0 +1,119 @@
+"""Names that code and templates use as text: routes, templates, static files, permissions, settings, mails.
+
+Python finds a misspelt function and says nothing about a misspelt name in quotes: it fails when a visitor gets
+there. Here they are read from the syntax trees, with file and line. A name that is put together while the program
+runs cannot be known beforehand and is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+
+ROUTE, TEMPLATE, STATIC_FILE, PERMISSION, SETTING, MAIL = (
+    "route",
+    "template",
+    "static file",
+    "permission",
+    "setting",
+    "mail",
+)
+SYNTAX = "syntax"
+
+_ROUTE_METHODS = frozenset({"route_url", "route_path"})
+_TEMPLATE_FUNCTIONS = frozenset({"render", "render_to_response"})
+_TEMPLATE_SUFFIX = ".jinja2"
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """A name in a file: what it is the name of, the name, and where it stands."""
+
+    file: Path
+    line: int
+    kind: str
+    name: str
+
+
+def in_python(file: Path) -> Iterator[Reference]:
+    """The names that a Python file uses."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+        if isinstance(node, ast.Call):
+            yield from (Reference(file, node.lineno, kind, name) for kind, name in _call(node))
+        elif isinstance(node, ast.Subscript) and _is_settings(node.value) and (name := _text(node.slice)):
+            yield Reference(file, node.lineno, SETTING, name)
+
+
+def _call(node: ast.Call) -> Iterator[tuple[str, str]]:
+    yield from _keywords(node)
+    called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    given = [_text(argument) for argument in node.args]
+    first = given[0] if given else ""
+    if called in _ROUTE_METHODS | {"add_navigation"} and first:
+        yield ROUTE, first
+    elif called == "has_permission" and first:
+        yield PERMISSION, first
+    elif called in _TEMPLATE_FUNCTIONS and first.endswith(_TEMPLATE_SUFFIX):
+        yield TEMPLATE, first
+    elif called == "asset_url" and len(given) == 3 and all(given[1:]):
+        yield STATIC_FILE, "/".join(given[1:])
+    elif called == "send_mail" and isinstance(node.func, ast.Attribute) and len(given) > 2 and given[2]:
+        yield MAIL, given[2]
+    elif called == "get" and first and isinstance(node.func, ast.Attribute) and _is_settings(node.func.value):
+        yield SETTING, first
+
+
+def _keywords(node: ast.Call) -> Iterator[tuple[str, str]]:
+    for keyword in node.keywords:
+        name = _text(keyword.value)
+        if name and keyword.arg == "route_name":
+            yield ROUTE, name
+        elif name and keyword.arg == "permission":
+            yield PERMISSION, name
+        elif name.endswith(_TEMPLATE_SUFFIX) and keyword.arg == "renderer":
+            yield TEMPLATE, name
+
+
+def _is_settings(node: ast.expr) -> bool:
+    return getattr(node, "attr", getattr(node, "id", "")) == "settings"
+
+
+def _text(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def in_template(environment: Environment, file: Path) -> Iterator[Reference]:
+    """The names that a Jinja template uses. A template that does not compile is a reference of kind `SYNTAX`."""
+    try:
+        tree = environment.parse(file.read_text(encoding="utf-8"))
+    except TemplateSyntaxError as error:
+        yield Reference(file, error.lineno, SYNTAX, error.message or "")
+        return
+    parents: Iterator[Any] = tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport))
+    for parent in parents:
+        optional = isinstance(parent, nodes.Include) and parent.ignore_missing
+        names = [] if optional else _constants([parent.template])
+        yield from (Reference(file, parent.lineno, TEMPLATE, name) for name in names)
+    for call in tree.find_all(nodes.Call):
+        for kind, name in _template_call(call):
+            yield Reference(file, call.lineno, kind, name)
+
+
+def _template_call(call: nodes.Call) -> Iterator[tuple[str, str]]:
+    called = getattr(call.node, "attr", getattr(call.node, "name", ""))
+    given = _constants(call.args)
+    if called in _ROUTE_METHODS and given:
+        yield ROUTE, given[0]
+    elif called == "has_permission" and given:
+        yield PERMISSION, given[0]
+    elif called == "asset_url" and len(given) == 2:
+        yield STATIC_FILE, "/".join(given)
+
+
+def _constants(expressions: Iterable[nodes.Expr]) -> list[str]:
+    return [node.value for node in expressions if isinstance(node, nodes.Const) and isinstance(node.value, str)]
