@@ -69,7 +69,7 @@ def _ascii_domain(text: str) -> str:
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - see above
 
     try:
-        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:
         raise InvalidAddress(_("Enter one mail address, such as name@example.com.")) from error
     return valid.ascii_domain.lower()

@@ -7,11 +7,13 @@ whatever the visitor's browser said in its Host header (RED-02), and its languag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, pass_context
+from jinja2.ext import Extension
 from jinja2.runtime import Context
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated
@@ -29,6 +31,7 @@ from flasky.site import get_site
 from flasky.templating import get_environment
 
 _REGISTRY_KEY = "flasky.mail.templates"
+_END_OF_TEXT = re.compile(r"(\{%[-+]?\s*endtrans)\s*%\}")
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,25 @@ class RenderedMail:
     language: str
 
 
+class KeepLines(Extension):
+    """Keeps the line break after ``{% endtrans %}``.
+
+    Templates are rendered with `trim_blocks`, which takes the line break after every tag away. In a text that
+    would put each translated line and the next one together.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Write ``{% endtrans +%}`` for ``{% endtrans %}``; no line moves."""
+        return _END_OF_TEXT.sub(r"\1 +%}", source)
+
+
 def includeme(config: Configurator) -> None:
     """Make the two environments once the site's own has everything that plug-ins add to it."""
 
     def prepare() -> None:
         # An overlay shares the search path, filters and globals of the pages' environment.
         pages = get_environment(config.registry)
-        text = pages.overlay(autoescape=False)
+        text = pages.overlay(autoescape=False, extensions=[KeepLines])
         # The pages' own translate into HTML.
         text.globals = {**pages.globals, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
         config.registry[_REGISTRY_KEY] = {"txt": text, "html": pages.overlay(autoescape=True)}
