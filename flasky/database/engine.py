@@ -162,3 +162,10 @@ def _prepare_sqlite(engine: Engine, pragmas: tuple[str, ...], begin: str) -> Non
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    @event.listens_for(engine, "checkin")
+    def on_checkin(connection: sqlite3.Connection | None, _record: object) -> None:
+        # After a COMMIT that SQLite refused (a deferred foreign key) SQLAlchemy takes the transaction for ended and
+        # does not reset the connection, but SQLite has it open still, with the lock that every writer waits for.
+        if connection is not None and connection.in_transaction:
+            connection.rollback()

@@ -69,9 +69,7 @@ def test_accept_decides_between_page_and_json_hdr_06(
     client: TestApp, accept: str | None, content_type: str, expected: str
 ) -> None:
     headers = {} if accept is None else {"Accept": accept}
-    response = client.get(
-        "/no-such-page", headers=headers, extra_environ={"CONTENT_TYPE": content_type}, status=404
-    )
+    response = client.get("/no-such-page", headers=headers, extra_environ={"CONTENT_TYPE": content_type}, status=404)
     assert response.content_type == expected
     assert "Accept" in response.headers["Vary"]
 

@@ -85,7 +85,7 @@ def write(request: Request) -> Response:
 def number(request: Request) -> Response:
     """Ask for a number that no column can hold."""
     value = int(request.params["value"])
-    return Response(str(request.db.execute(text("SELECT :value"), {"value": value}).scalar()))
+    return Response(str(request.db.execute(text("SELECT CAST(:value AS INTEGER)"), {"value": value}).scalar()))
 
 
 def surrogate(request: Request) -> Response:
@@ -235,8 +235,6 @@ def includeme(config: Configurator) -> None:
     for function in _VIEWS:
         name = function.__name__
         config.add_route(f"failing.{name}", f"/failing/{name}")
-        config.add_view(
-            function, route_name=f"failing.{name}", permission=NO_PERMISSION_REQUIRED, require_csrf=False
-        )
+        config.add_view(function, route_name=f"failing.{name}", permission=NO_PERMISSION_REQUIRED, require_csrf=False)
     config.add_tween("failing_pages.failing_tween", over=EXCVIEW)
     config.add_subscriber(failing_hook, NewResponse)
