@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from pyramid.config import Configurator
+
+from flasky.site import get_site
+
+# Alembic says at INFO which of its own parts it has set up, whenever it is imported: no news to anybody.
+logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
 def includeme(config: Configurator) -> None:
-    """Nothing yet is registered."""
+    """In development show a page with the command, and a button, while the schema is not the code's."""
+    site = get_site(config.registry)
+    if site.environment == "development" and site.ini_file:
+        config.include("flasky.migrations.waiting")

@@ -94,7 +94,6 @@ def _show_progress(config: Config) -> None:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)-5.5s [%(name)s] %(message)s"))
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     for name in ("alembic", "flasky.migrations"):
         named = logging.getLogger(name)
         named.setLevel(logging.INFO)

@@ -11,7 +11,7 @@ from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Connection, MetaData, String, Table, delete, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, column, delete, insert, inspect, select, table
 
 from flasky.database.base import Base
 from flasky.database.ownership import owner_of
@@ -44,6 +44,13 @@ def owners_of_revisions(connection: Connection) -> dict[str, str]:
     return _read(connection, _REVISION)
 
 
+def applied_revisions(connection: Connection) -> tuple[str, ...]:
+    """The revisions that Alembic's own table names; none where it is not there."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return ()
+    return tuple(connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalars())
+
+
 def prepare(connection: Connection, site: Site) -> None:
     """Make the table of records if it is not there; tables that exist already are their models', or nobody's."""
     if inspect(connection).has_table(OWNERS_TABLE):
@@ -71,14 +78,14 @@ def record(site: Site, script: ScriptDirectory, context: MigrationContext, heads
     )
 
 
-def _owner(site: Site, table: str, chain: str) -> str:
+def _owner(site: Site, name: str, chain: str) -> str:
     # What ships is one chain for several plug-ins: there the model says whose a table is.
-    return (_model_owner(site, table) or chain) if chain == SHIPPED else chain
+    return (_model_owner(site, name) or chain) if chain == SHIPPED else chain
 
 
 def _model_owner(site: Site, name: str) -> str:
-    table = Base.metadata.tables.get(name)
-    return "" if table is None else owner_of(site, table)
+    model = Base.metadata.tables.get(name)
+    return "" if model is None else owner_of(site, model)
 
 
 def _table_names(connection: Connection) -> set[str]:
