@@ -14,6 +14,7 @@ import mimetypes
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -205,7 +206,14 @@ def asset_url(request: Request, name: str, path: str) -> str:
     if files is None or path not in files.names():
         published = f"{name} publishes no such file" if files else f"nothing is published as {name!r}"
         raise UnknownAsset(f"asset_url({name!r}, {path!r}): {published}")
-    return f"{quote(request.script_name)}/static/{name}/v{files.version()}/{quote(path)}"
+    address = f"/static/{name}/v{files.version()}/{_quoted(path)}"
+    script_name = request.environ.get("SCRIPT_NAME", "")
+    return quote(script_name, encoding="latin-1") + address if script_name else address
+
+
+@lru_cache(maxsize=1024)
+def _quoted(path: str) -> str:
+    return quote(path)
 
 
 def serve(request: Request) -> Response:

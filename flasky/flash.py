@@ -97,6 +97,8 @@ def flash(request: Request, message: Any, category: Category = "info") -> None:
 
 def take_flashes(request: Request) -> list[Flash]:
     """The messages to show on the page that is being made; they are forgotten with it."""
+    if "HTTP_COOKIE" not in request.environ and "flasky_flashes" not in request.__dict__:
+        return []  # Most pages: nothing came, nothing was added.
     flashes: Flashes = request.flasky_flashes
     return flashes.take()
 

@@ -71,11 +71,6 @@ def show_number(value: float, language: str) -> str:
     return str(format_decimal(value, locale=_locale(language)))
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _machine_readable(value: dt.datetime) -> str:
-    return _aware(value).astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def show_local_time(
     value: dt.datetime,
     language: str,
@@ -87,16 +82,25 @@ def show_local_time(
 
     The script of the page rewrites it in the browser's time zone, unless the visitor chose a zone.
     """
+    # To the second: what is finer is not shown, and would keep a page's times out of what is remembered.
+    value = value.replace(microsecond=0)
     if form == "relative":
-        text = show_relative(value, language, now)
-    elif form == "date":
-        text = show_date(value, language, zone)
-    else:
-        text = show_datetime(value, language, zone)
+        return _time_element(value, language, zone, form, show_relative(value, language, now))
+    return _fixed_time_element(value, language, zone, form)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _fixed_time_element(value: dt.datetime, language: str, zone: str | None, form: Form) -> Markup:
+    show = show_date if form == "date" else show_datetime
+    return _time_element(value, language, zone, form, show(value, language, zone))
+
+
+def _time_element(value: dt.datetime, language: str, zone: str | None, form: Form, text: str) -> Markup:
+    moment = _aware(value).astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
     # The attribute is what the script looks for.
     local = Markup("") if zone else Markup(' data-local="{}"').format(form)
     return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
-        _machine_readable(value), show_datetime(value, language, zone, "long"), local, text
+        moment, show_datetime(value, language, zone, "long"), local, text
     )
 
 

@@ -53,13 +53,16 @@ def known_identity(request: Request) -> Identity | None:
 
 def negotiate(request: Request) -> str:
     """The visitor's language: the member's setting, else the one chosen in this browser, else what it asks for."""
+    environ = request.environ
+    if "HTTP_COOKIE" not in environ:
+        return preferred(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
     identity = known_identity(request)
     if identity is not None and identity.language in LANGUAGES:
         return identity.language
     chosen = request.cookies.get(cookie_name(request, COOKIE))
     if chosen in LANGUAGES:
         return cast("str", chosen)
-    return preferred(request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    return preferred(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 
 
 def preferred(header: str) -> str:
