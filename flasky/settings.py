@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parseaddr
+from email.utils import getaddresses
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -83,9 +83,9 @@ def parse_address(value: str) -> str:
         return ""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("expected one mail address without control characters")
-    _, address = parseaddr(text)
-    local, at, domain = address.rpartition("@")
-    if not (local and at and domain) or " " in address or "," in address:
+    found = getaddresses([text])
+    local, at, domain = found[0][1].rpartition("@")
+    if len(found) != 1 or not (local and at and domain) or {" ", ","} & set(local + domain) or "@" in local:
         raise ValueError("expected one mail address, as in `Flasky Admin <flasky@example.com>`")
     return text
 
