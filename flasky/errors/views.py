@@ -78,10 +78,9 @@ def _report(error: Exception, problem: Problem, request: Request) -> Report | No
     site = get_site(request.registry)
     if site.environment != "development" or not problem.reason:
         return None
-    return make_report(
-        error,
-        request,
-        site,
-        reason=problem.reason,
-        whole=problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
-    )
+    # Alembic is imported when an error first asks for it, and in production never.
+    from flasky.migrations.state import explain_missing_table  # noqa: PLC0415 - see above
+
+    advice = explain_missing_table(error, site) or ""
+    whole = problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return make_report(error, request, site, reason=problem.reason, advice=advice, whole=whole)
