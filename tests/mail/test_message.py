@@ -81,7 +81,17 @@ def test_a_subject_is_one_header_and_nothing_else(text: str) -> None:
     raw = build(ENVELOPE, subject, f"{text}\n", f"<p>{text}</p>\n".replace("\ud800", "").replace("\udc8a", ""))
 
     assert sorted(_headers(raw)) == sorted(
-        ["Content-Type", "MIME-Version", "Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted", "Content-Language"]
+        [
+            "Content-Type",
+            "MIME-Version",
+            "Subject",
+            "From",
+            "To",
+            "Date",
+            "Message-ID",
+            "Auto-Submitted",
+            "Content-Language",
+        ]
     )
     assert raw.isascii()
     assert b"\r" not in raw.replace(b"\r\n", b"")

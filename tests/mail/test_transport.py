@@ -1,0 +1,289 @@
+"""The SMTP side: verified TLS (P20, F17), one time limit for the whole (F12, F13), and what each answer means."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import AuthResult
+from fake_smtp import HANG_UP, DrippingSMTP, FakeSMTP, mute_server, self_signed
+from pyramid_mailer.interfaces import IMailer
+from pyramid_mailer.message import Message
+
+from flasky.mail.transport import (
+    PermanentFailure,
+    ServerRefuses,
+    ServerUnavailable,
+    TemporaryFailure,
+    Transport,
+)
+from flasky.site import load_site
+from flasky.testing.smtp import SMTPServer
+
+RAW = b"Subject: hello\r\nTo: ann@example.com\r\n\r\n.dots\r\nFrom here\r\n"
+
+
+def _transport(port: int, **settings: Any) -> Transport:
+    given = {"mail.host": "127.0.0.1", "mail.port": port, "mail.tls": False, "mail.timeout": 5}
+    given |= {name.replace("__", "."): value for name, value in settings.items()}
+    return Transport(
+        load_site({}, {"sqlalchemy.url": "sqlite://", "flasky.environment": "testing", **given}, {}).settings
+    )
+
+
+def _send(port: int, **settings: Any) -> None:
+    _transport(port, **settings).send("flasky@example.com", {"ann@example.com"}, RAW)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+def _server_context(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+def _authenticate(_server: object, _session: object, _envelope: object, _mechanism: str, data: Any) -> AuthResult:
+    return AuthResult(success=(data.login, data.password) == (b"flasky", b"s3cret-p4ss"), handled=False)
+
+
+@pytest.fixture
+def starttls_server(certificate) -> Iterator[SMTPServer]:
+    server = SMTPServer(
+        tls_context=_server_context(certificate),
+        require_starttls=True,
+        authenticator=_authenticate,
+        auth_required=False,
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def tls_server(certificate) -> Iterator[SMTPServer]:
+    server = SMTPServer(ssl_context=_server_context(certificate))
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_the_bytes_arrive_as_they_were_stored(smtp_server: SMTPServer) -> None:
+    _send(smtp_server.port)
+    (envelope,) = smtp_server.envelopes
+    assert envelope.content == RAW
+    assert envelope.mail_from == "flasky@example.com"
+    assert envelope.rcpt_tos == ["ann@example.com"]
+
+
+def test_the_recipient_goes_out_byte_for_byte() -> None:
+    """MAI-02."""
+    address = "a!#$%&'*+/=?^_`{|}~b@xn--fsqu00a.com"
+    with FakeSMTP() as server:
+        _transport(server.port).send("flasky@example.com", {address}, RAW)
+    assert f"rcpt TO:<{address}>" in server.commands
+    assert server.commands[-1] == "quit"
+
+
+def test_we_introduce_ourselves_by_the_site_s_name() -> None:
+    with FakeSMTP() as server:
+        _send(server.port, flasky__base_url="https://community.example.com")
+    assert server.commands[0] == "ehlo community.example.com"
+
+
+def test_starttls_with_a_certificate_of_our_own_authority(starttls_server: SMTPServer, certificate) -> None:
+    _send(starttls_server.port, mail__host="localhost", mail__tls=True, mail__ca_file=str(certificate[0]))
+    assert len(starttls_server.messages) == 1
+
+
+def test_starttls_with_a_self_signed_certificate_is_refused(starttls_server: SMTPServer) -> None:
+    """F17, MAI-04: smtplib's own context would take any certificate."""
+    with pytest.raises(ServerRefuses, match=r"localhost port \d+: no trusted TLS.*self.signed.*mail\.ca_file"):
+        _send(starttls_server.port, mail__host="localhost", mail__tls=True)
+    assert starttls_server.messages == []
+
+
+def test_a_certificate_for_another_name_is_refused(starttls_server: SMTPServer, certificate) -> None:
+    with pytest.raises(ServerRefuses, match="no trusted TLS"):
+        _send(starttls_server.port, mail__tls=True, mail__ca_file=str(certificate[0]))
+    assert starttls_server.messages == []
+
+
+def test_a_server_without_starttls_is_refused_when_it_is_required(smtp_server: SMTPServer) -> None:
+    """F17: falling back to plain text is what an attacker in the middle wants."""
+    with pytest.raises(ServerRefuses, match=r"offers no STARTTLS and mail\.tls requires it"):
+        _send(smtp_server.port, mail__tls=True)
+    assert smtp_server.messages == []
+
+
+def test_tls_from_the_first_byte(tls_server: SMTPServer, certificate) -> None:
+    """P20: fails in pyramid_mailer on Python 3.12 and later."""
+    _send(tls_server.port, mail__host="localhost", mail__ssl=True, mail__ca_file=str(certificate[0]))
+    assert len(tls_server.messages) == 1
+
+
+def test_tls_from_the_first_byte_is_verified(tls_server: SMTPServer) -> None:
+    with pytest.raises(ServerRefuses, match=r"no trusted TLS.*mail\.ca_file"):
+        _send(tls_server.port, mail__host="localhost", mail__ssl=True)
+
+
+def test_ssl_on_a_server_that_speaks_plain_text(smtp_server: SMTPServer) -> None:
+    with pytest.raises((ServerRefuses, ServerUnavailable), match=r"TLS|SSL|timed out"):
+        _send(smtp_server.port, mail__ssl=True, mail__timeout=2)
+
+
+def test_a_ca_file_that_is_not_there(smtp_server: SMTPServer) -> None:
+    with pytest.raises(ServerRefuses, match=r"mail\.ca_file /nowhere\.pem: No such file"):
+        _send(smtp_server.port, mail__ssl=True, mail__ca_file="/nowhere.pem")
+
+
+def test_log_in_over_tls(starttls_server: SMTPServer, certificate) -> None:
+    settings = {"mail__host": "localhost", "mail__tls": True, "mail__ca_file": str(certificate[0])}
+    _send(starttls_server.port, **settings, mail__username="flasky", mail__password="s3cret-p4ss")
+    assert len(starttls_server.messages) == 1
+
+
+def test_a_wrong_password_is_the_site_s_trouble_and_is_not_repeated(starttls_server: SMTPServer, certificate) -> None:
+    settings = {"mail__host": "localhost", "mail__tls": True, "mail__ca_file": str(certificate[0])}
+    with pytest.raises(ServerRefuses, match="535") as refusal:
+        _send(starttls_server.port, **settings, mail__username="flasky", mail__password="wr0ng-p4ss")
+    assert "wr0ng" not in str(refusal.value)
+
+
+def test_a_server_that_repeats_our_password_does_not_bring_it_into_the_log() -> None:
+    """LOG-01."""
+    answers = {"EHLO": b"250-fake\r\n250 AUTH PLAIN", "AUTH": b"535 flasky:s3cret-p4ss czNjcmV0LXA0c3M= is wrong"}
+    with FakeSMTP(**answers) as server, pytest.raises(ServerRefuses) as refusal:
+        _send(server.port, mail__username="flasky", mail__password="s3cret-p4ss")
+    assert "s3cret" not in str(refusal.value)
+    assert "czNjcmV0" not in str(refusal.value)
+
+
+def test_a_server_without_log_in_is_named(smtp_server: SMTPServer) -> None:
+    with pytest.raises(ServerRefuses, match=r"offers no log-in and mail\.username is set"):
+        _send(smtp_server.port, mail__username="flasky", mail__password="x")
+
+
+def test_a_password_is_not_sent_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flasky.mail.transport._is_loopback", lambda _connection: False)
+    with FakeSMTP(EHLO=b"250-fake\r\n250 AUTH PLAIN") as server, pytest.raises(ServerRefuses, match="not encrypted"):
+        _send(server.port, mail__username="flasky", mail__password="x")
+    assert not any(line.upper().startswith("AUTH") for line in server.commands)
+
+
+def test_a_closed_port() -> None:
+    """F11."""
+    with pytest.raises(ServerUnavailable, match=r"127\.0\.0\.1 port 1: .*refused"):
+        _send(1)
+
+
+def test_a_host_that_does_not_exist() -> None:
+    with pytest.raises(ServerUnavailable, match=r"smtp\.invalid port 25"):
+        _send(25, mail__host="smtp.invalid")
+
+
+def test_a_mute_server_is_left_when_the_time_is_over() -> None:
+    """F12."""
+    started = time.monotonic()
+    with mute_server() as port, pytest.raises(ServerUnavailable):
+        _send(port, mail__timeout=1)
+    assert 0.9 < time.monotonic() - started < 3
+
+
+def test_a_dripping_server_is_left_when_the_time_is_over() -> None:
+    """F13: the limit is for the whole, not for each read."""
+    started = time.monotonic()
+    with DrippingSMTP(pause=0.2) as server, pytest.raises(ServerUnavailable, match=r"timed out|mail\.timeout"):
+        _send(server.port, mail__timeout=1)
+    assert 0.9 < time.monotonic() - started < 3
+
+
+def test_a_server_that_stops_in_the_middle_is_left_when_the_time_is_over() -> None:
+    def wait(_content: bytes) -> bytes:
+        time.sleep(2)
+        return b"250 late"
+
+    started = time.monotonic()
+    with FakeSMTP(dot=wait) as server, pytest.raises(TemporaryFailure):
+        _send(server.port, mail__timeout=1)
+    assert 0.9 < time.monotonic() - started < 2
+
+
+def test_a_slow_good_bye_does_not_turn_success_into_failure() -> None:
+    with FakeSMTP(QUIT=HANG_UP) as server:
+        _send(server.port)
+    assert server.taken == [RAW]
+
+
+@pytest.mark.parametrize(
+    ("answers", "failure"),
+    [
+        ({"greeting": b"421 busy"}, ServerUnavailable),
+        ({"greeting": b"554 go away"}, ServerRefuses),
+        ({"greeting": HANG_UP}, ServerUnavailable),
+        ({"EHLO": b"421 closing", "HELO": b"421 closing"}, ServerUnavailable),
+        ({"EHLO": HANG_UP}, ServerUnavailable),
+        ({"MAIL": b"451 try later"}, ServerUnavailable),
+        ({"MAIL": b"550 sender unknown"}, ServerRefuses),
+        ({"MAIL": b"530 log in first"}, ServerRefuses),
+        ({"MAIL": b"552 too big"}, PermanentFailure),
+        ({"MAIL": HANG_UP}, TemporaryFailure),
+        ({"RCPT": b"421 closing"}, ServerUnavailable),
+        ({"RCPT": b"450 greylisted"}, TemporaryFailure),
+        ({"RCPT": b"550 no such user"}, PermanentFailure),
+        ({"RCPT": b"530 log in first"}, ServerRefuses),
+        ({"RCPT": HANG_UP}, TemporaryFailure),
+        ({"DATA": b"451 later"}, TemporaryFailure),
+        ({"DATA": b"554 no"}, PermanentFailure),
+        ({"DATA": HANG_UP}, TemporaryFailure),
+        ({"dot": b"421 closing"}, ServerUnavailable),
+        ({"dot": b"452 full"}, TemporaryFailure),
+        ({"dot": b"554 spam"}, PermanentFailure),
+        ({"dot": HANG_UP}, TemporaryFailure),
+    ],
+    ids=str,
+)
+def test_what_an_answer_means(answers: dict[str, bytes], failure: type[Exception]) -> None:
+    """F14, F15, F16."""
+    with FakeSMTP(**answers) as server, pytest.raises(failure) as met:
+        _send(server.port)
+    assert type(met.value) is failure
+    code = next(iter(answers.values()))[:3].decode()
+    assert code in str(met.value)
+    assert server.taken == []
+
+
+def test_a_server_s_answer_is_one_line_of_bounded_length() -> None:
+    with FakeSMTP(RCPT=b"550 no\x1b[31m\x00 " + b"x" * 5000) as server, pytest.raises(PermanentFailure) as met:
+        _send(server.port)
+    assert len(str(met.value)) < 600
+    assert str(met.value).isprintable()
+
+
+def test_an_address_that_is_not_ascii_is_nobody_s_fault_but_the_mail_s() -> None:
+    """F18: an error of its own, before anything is connected."""
+    with pytest.raises(UnicodeEncodeError):
+        _transport(1).send("flasky@example.com", {"ünï@example.com"}, RAW)
+
+
+def test_smtplib_has_the_hook_that_the_time_limit_hangs_on() -> None:
+    assert callable(smtplib.SMTP._get_socket)
+
+
+def test_pyramid_mailer_s_own_mailer_uses_this_transport(make_app, smtp_server: SMTPServer) -> None:
+    """P20: who takes the mailer from the registry gets no unverified connection either."""
+    mailer = make_app(mail__port=smtp_server.port).registry.getUtility(IMailer)
+    assert isinstance(mailer.smtp_mailer, Transport)
+    mailer.send_immediately(Message(subject="胡同", recipients=["ann@example.com"], body="Hello"))
+    (message,) = smtp_server.messages
+    assert isinstance(message, EmailMessage)
+    assert message["Subject"] == "胡同"
