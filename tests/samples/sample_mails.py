@@ -15,6 +15,10 @@ from flasky.mail.declarations import add_mail
 
 TEMPLATE = "sample/greeting"
 
+#: Where the templates are, and what is declared: template, subject, sample. A test can put its own there.
+FOLDER = Path(__file__).parent / "sample_mail_templates"
+DECLARED = [(TEMPLATE, _("Welcome, ${name}"), {"name": "O'Brien & <b>"})]
+
 
 def send(request: Request) -> Response:
     """Send as many mails as are asked for, then answer, or fail if that is asked for."""
@@ -30,8 +34,9 @@ def send(request: Request) -> Response:
 def includeme(config: Configurator) -> None:
     """Register the page and the mail."""
     config.include("pyramid_jinja2")
-    config.add_jinja2_search_path(str(Path(__file__).parent / "sample_mail_templates"), name=".jinja2")
-    add_mail(config, TEMPLATE, _("Welcome, ${name}"), sample={"name": "O'Brien & <b>"})
+    config.add_jinja2_search_path(str(FOLDER), name=".jinja2")
+    for template, subject, sample in DECLARED:
+        add_mail(config, template, subject, sample=sample)
     config.add_route("sample.mail", "/sample/mail")
     for method in ("GET", "POST"):
         config.add_view(
