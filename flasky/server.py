@@ -21,8 +21,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,8 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
+from flasky.mail.deliverer import start_deliverer
+from flasky.migrations.state import check_schema
 from flasky.security.headers import headers_for
 from flasky.site import get_site
 from flasky.startup import CannotStart, show_plainly
@@ -196,7 +196,7 @@ def _why_not(address: Any, error: OSError, place: str) -> str:
 def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, Any], grace: float) -> None:
     registry = getattr(wsgi_app, "registry", None)
     if registry is not None:
-        _refuse_old_schema(registry)
+        check_schema(get_site(registry))
     limit = _connection_limit(int(settings["connection_limit"]))
     table: dict[int, Any] = {}
     where = {"sockets": sockets} if sockets else {}
@@ -254,24 +254,13 @@ def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
     return Channel
 
 
-def _refuse_old_schema(registry: Registry) -> None:
-    """In production serve nothing on a schema that is not the code's; elsewhere a page says what to do."""
-    if find_spec("flasky.migrations.state"):
-        check = import_module("flasky.migrations.state").check_schema
-        check(get_site(registry))
-
-
 @contextlib.contextmanager
 def _deliverer(registry: Registry | None) -> Iterator[None]:
     """Deliver mails in a thread of this process, if the site wants it."""
-    if (
-        registry is None
-        or not get_site(registry).settings["flasky.mail_deliver"]
-        or not find_spec("flasky.mail.deliverer")
-    ):
+    if registry is None or not get_site(registry).settings["flasky.mail_deliver"]:
         yield
         return
-    deliverer = import_module("flasky.mail.deliverer").start_deliverer(registry)
+    deliverer = start_deliverer(registry)
     try:
         yield
     finally:

@@ -19,6 +19,7 @@ from pyramid.registry import Registry
 from pyramid.util import DottedNameResolver
 from sqlalchemy import Engine, TextClause, event, func, select
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from flasky.cli.advice import advice
@@ -26,7 +27,7 @@ from flasky.cli.routes import show_routes
 from flasky.database import Database, get_database
 from flasky.database.ownership import models
 from flasky.directives import shell_names
-from flasky.site import get_site
+from flasky.site import Site, get_site
 
 _READING_WORDS = frozenset({"select", "with", "values", "explain", "pragma", "show"})
 
@@ -95,7 +96,7 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
     # What is called with the request (`request.send_mail`) joins the same session.
     env["request"].db = session
     for engine in (database.engine, database.read_engine):
-        _explain_errors(engine, get_site(registry).ini_file)
+        _explain_errors(engine, get_site(registry))
     env.update(names(registry, session))
     yield
     if session.is_writing or session.new or session.dirty or session.deleted:
@@ -161,11 +162,11 @@ def run(env: dict[str, Any], _help: str) -> None:
     code.interact(banner(env["registry"]), local=env, exitmsg="")
 
 
-def _explain_errors(engine: Engine, ini_file: str) -> None:
+def _explain_errors(engine: Engine, site: Site) -> None:
     """Add to each database error what it means and what to do next."""
 
     @event.listens_for(engine, "handle_error")
     def on_error(context: ExceptionContext) -> None:
         error = context.sqlalchemy_exception
-        if error is not None:
-            error.add_note(f"{advice(context.original_exception, ini_file)} Type db.rollback(), then go on.")
+        if isinstance(error, DBAPIError):
+            error.add_note(f"{advice(error, site)}\nType db.rollback(), then go on.")

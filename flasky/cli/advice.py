@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import DBAPIError
+
+from flasky.migrations.state import Kind, explain_missing_table, schema_state
+from flasky.site import Site
+
 #: By the names of SQLite and the codes of PostgreSQL.
 _MEANINGS = {
     "SQLITE_CONSTRAINT_UNIQUE": "Another row already has this value",
@@ -13,13 +18,14 @@ _MEANINGS = {
     "23502": "A value is missing",
     "SQLITE_BUSY": "Somebody else is writing to the database; try again",
 }
-_UNDEFINED_TABLE = "42P01"
 
 
-def advice(error: BaseException, ini_file: str) -> str:
-    """Say what `error`, which the database driver raised, means, and which command helps if one does."""
-    name = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
-    if name in {_UNDEFINED_TABLE, "SQLITE_CANTOPEN"} or "no such table" in str(error):
-        return f"The schema is not there. Make it: alembic -c {ini_file} upgrade head."
+def advice(error: DBAPIError, site: Site) -> str:
+    """Say what `error` means for `site`, and which command helps if one does."""
+    name = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+    if name == "SQLITE_CANTOPEN" and (state := schema_state(site)).kind is Kind.MISSING:
+        return f"{state.message} {state.command}"
+    if missing := explain_missing_table(error, site):
+        return missing
     meaning = f"{_MEANINGS[name]}. " if name in _MEANINGS else ""
     return f"{meaning}Nothing since the last commit is stored."

@@ -114,9 +114,9 @@ def _in_words(error: Exception, ctx: click.Context) -> str | None:
 
     from flasky.cli.advice import advice
 
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        context = ctx.find_object(Context)
-        return f"The database says: {error.orig}\n{advice(error.orig, str(context.path) if context else DEFAULT_INI)}"
+    context = ctx.find_object(Context)
+    if isinstance(error, DBAPIError) and context is not None:
+        return f"The database says: {error.orig}\n{advice(error, context.site)}"
     if isinstance(error, ConfigurationError):
         return f"Flasky cannot start: {error}"
     return None
