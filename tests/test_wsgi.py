@@ -13,16 +13,30 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from webtest import TestApp
 
+import flasky
+from flasky.testing.plugin import TEST_SETTINGS
 from flasky.wsgi import Application
 
 SAMPLES = Path(__file__).parent / "samples"
 SECURITY_HEADERS = {"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "X-Request-ID"}
 
 
+@pytest.fixture(scope="module")
+def failing_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """An application with pages that fail; it never opens its database."""
+    settings = {
+        **TEST_SETTINGS,
+        "pyramid.includes": "failing_pages",
+        "sqlalchemy.url": f"sqlite:///{tmp_path_factory.mktemp('wsgi')}/never-opened.sqlite",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SAMPLES)
+        yield flasky.main({}, **settings)
+
+
 @pytest.fixture
-def site(make_app: Callable[..., Application], monkeypatch: pytest.MonkeyPatch) -> TestApp:
-    monkeypatch.syspath_prepend(SAMPLES)
-    return TestApp(make_app(pyramid__includes="failing_pages"), extra_environ={"HTTP_HOST": "localhost"})
+def site(failing_app: Application) -> TestApp:
+    return TestApp(failing_app, extra_environ={"HTTP_HOST": "localhost"})
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])

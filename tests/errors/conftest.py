@@ -12,6 +12,7 @@ from webtest import TestApp
 import flasky
 from flasky.database import get_database
 from flasky.testing.plugin import TEST_SETTINGS
+from flasky.testing.schema import migrate
 from flasky.wsgi import Application
 
 #: Looks random, as production wants it; tests look for it where it must not be.
@@ -36,9 +37,12 @@ def site_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
                     "flasky.base_url": "http://localhost",
                     "flasky.secret_key": SECRET,
                     "pyramid.includes": "failing_pages",
-                    "sqlalchemy.url": f"sqlite:///{folder}/never-opened.sqlite",
+                    "sqlalchemy.url": f"sqlite:///{folder}/data.sqlite",
                     **{name.replace("__", "."): value for name, value in settings.items()},
                 }
+                if environment == "development":
+                    # Every page of a development site says so as long as its schema is not there.
+                    migrate(own)
                 made[key] = flasky.main({}, **own)
             return made[key]
 

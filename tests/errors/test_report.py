@@ -36,9 +36,8 @@ def test_the_page_shows_traceback_request_settings_and_sql(developer: TestApp) -
 
 
 def test_it_shows_the_statements_that_the_request_sent(developer: TestApp) -> None:
-    # The database was never made, so the first statement fails, and is shown all the same.
-    page = developer.get("/failing/read", status=503).text
-    assert "<h3>SQL</h3>" in page
+    page = developer.get("/failing/missing_table", status=500).text
+    assert "<li><code>SELECT * FROM nobody_made_this" in page
 
 
 def test_the_markdown_holds_everything_once(developer: TestApp) -> None:
