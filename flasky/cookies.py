@@ -7,10 +7,13 @@ away.
 
 from __future__ import annotations
 
-from pyramid.request import Request
-from pyramid.response import Response
+from typing import TYPE_CHECKING
 
 from flasky.site import get_site
+
+if TYPE_CHECKING:
+    from pyramid.request import Request
+    from pyramid.response import Response
 
 
 def _on_https(request: Request) -> bool:

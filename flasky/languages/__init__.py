@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from pyramid.config import Configurator
-from pyramid.events import NewResponse
-from pyramid.i18n import TranslationStringFactory
-from pyramid.request import Request
+from translationstring import TranslationStringFactory
 
 from flasky.cookies import cookie_name
 
+# Every plug-in's declaration imports this module, and commands that only list things read declarations: Pyramid
+# itself is not imported here.
 if TYPE_CHECKING:
+    from pyramid.config import Configurator
+    from pyramid.events import NewResponse
+    from pyramid.request import Request
+
     from flasky.security.policy import Identity
 
 #: The one gettext domain of the kernel and of every plug-in.
@@ -88,7 +91,11 @@ def _weight(parameter: str) -> float:
         return 1.0
     digits = number.strip()
     # RFC 9110: at most three decimals. float() alone would also take "nan", "1e9" and "1_0".
-    if name.strip().lower() != "q" or len(digits) > 5 or not digits.replace(".", "", 1).isdecimal():
+    if (
+        name.strip().lower() != "q"
+        or len(digits) > 5
+        or not (digits.isascii() and digits.replace(".", "", 1).isdecimal())
+    ):
         return 0.0
     return min(float(digits), 1.0)
 
@@ -109,6 +116,6 @@ def includeme(config: Configurator) -> None:
     """Choose the visitor's language, load the catalogs, and offer the switch."""
     config.add_translation_dirs("flasky:locale")
     config.set_locale_negotiator(negotiate)
-    config.add_subscriber(say_language, NewResponse)
+    config.add_subscriber(say_language, "pyramid.events.NewResponse")
     config.add_route("flasky.language", "/language")
     config.scan("flasky.languages.views")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pyramid.config import Configurator
+from typing import TYPE_CHECKING
 
 from flasky.plugin import Plugin
 
-plugin = Plugin(
-    name="accounts", description="Members and their roles.", models="flasky.plugins.accounts.models"
-)
+if TYPE_CHECKING:
+    from pyramid.config import Configurator
+
+plugin = Plugin(name="accounts", description="Members and their roles.", models="flasky.plugins.accounts.models")
 
 
 def includeme(config: Configurator) -> None:

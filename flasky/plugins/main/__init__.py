@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pyramid.config import Configurator
+from typing import TYPE_CHECKING
 
 from flasky.languages import _
 from flasky.plugin import Plugin
 from flasky.site import get_site
+
+if TYPE_CHECKING:
+    from pyramid.config import Configurator
 
 plugin = Plugin(name="main", description="The home page.")
 
