@@ -28,7 +28,7 @@ serve: runtime ## serve the site on http://localhost:6543/ (installs what is nee
 test: dev ## run the whole test suite, with branch coverage
 	@$(if $(TESTS),exec $(BIN)/pytest $(TESTS),tools/test)
 
-test-all: ## run the suite on every other supported Python found here (without browser and faults), then `make test`
+test-all: ## run the suite on every other supported Python found here (a part of it), then `make test`
 	@tools/test-others
 	@$(MAKE) --no-print-directory test
 
