@@ -35,11 +35,16 @@ def derive_key(secret: str, purpose: str) -> bytes:
     return hmac.digest(extracted, purpose.encode() + b"\x01", _DIGEST)
 
 
+def derived_keys(registry: Registry, purpose: str) -> list[bytes]:
+    """The site's keys for `purpose`: the current one first, then those of former secrets that are still accepted."""
+    return [derive_key(secret, purpose) for secret in registry[_REGISTRY_KEY]]
+
+
 class Signer:
     """Signs short texts for one purpose and tells whether a signed text is genuine."""
 
     def __init__(self, registry: Registry, purpose: str) -> None:
-        self._keys = [derive_key(secret, purpose) for secret in registry[_REGISTRY_KEY]]
+        self._keys = derived_keys(registry, purpose)
 
     def sign(self, text: str) -> str:
         """`text` as base64url, a dot, and its signature: fit for cookies and URLs."""

@@ -25,6 +25,7 @@ from pyramid.tweens import EXCVIEW
 
 from flasky.errors.exceptions import RefusedInput
 from flasky.security import conditional, forms
+from flasky.security.cookie_header import clean_cookies
 from flasky.security.methods import methods_of_view, views_of_routes
 
 Handler = Callable[[Request], Response]
@@ -62,6 +63,11 @@ def check_request_line_and_headers(handler: Handler, _registry: Registry) -> Han
 
     def checked(request: Request) -> Response:
         environ = request.environ
+        cookies = environ.get("HTTP_COOKIE", "")
+        # First of all: the page that refuses the rest reads cookies too.
+        clean_cookies(environ)
+        if not (cookies.isascii() and cookies.isprintable()):
+            _check_text("HTTP_COOKIE", cookies)
         for name, value in environ.items():
             # Both tests are one pass in C; nearly every value ends here.
             if value.__class__ is str and not (value.isascii() and value.isprintable()):
@@ -177,7 +183,9 @@ def _collect(event: ApplicationCreated) -> None:
 
 def includeme(config: Configurator) -> None:
     """Stand below the exception views, so that a refusal is a page like any other."""
-    config.add_tween("flasky.security.sanity.check_request_line_and_headers", under=EXCVIEW)
+    config.add_tween(
+        "flasky.security.sanity.check_request_line_and_headers", under=EXCVIEW, over="flasky.security.hosts.check_hosts"
+    )
     config.add_subscriber(_collect, ApplicationCreated)
     config.add_subscriber(check_body, BeforeTraversal)
     config.add_view_deriver(refuse_repetition, "flasky_repetition", under="csrf_view", over="secured_view")
