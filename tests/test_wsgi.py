@@ -26,6 +26,7 @@ def failing_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
     """An application with pages that fail; it never opens its database."""
     settings = {
         **TEST_SETTINGS,
+        "flasky.plugins": "main",
         "pyramid.includes": "failing_pages",
         "sqlalchemy.url": f"sqlite:///{tmp_path_factory.mktemp('wsgi')}/never-opened.sqlite",
     }

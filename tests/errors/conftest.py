@@ -34,6 +34,7 @@ def site_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
                 own = {
                     **TEST_SETTINGS,
                     "flasky.environment": environment,
+                    "flasky.plugins": "main",
                     "flasky.base_url": "http://localhost",
                     "flasky.secret_key": SECRET,
                     "pyramid.includes": "failing_pages",
