@@ -14,6 +14,7 @@ from flasky.site import Site
 #: The kernel's rooms, in the order in which they are included.
 ROOMS = (
     "flasky.directives",
+    "flasky.permissions",
     "flasky.languages",
     "flasky.database",
     "flasky.failpoints",

@@ -1,4 +1,4 @@
-"""Accounts
+"""Accounts: members, their roles, sessions and the links that are mailed to them
 
 Revision 0002, after 0001, written on 2026-11-22.
 """
@@ -14,8 +14,16 @@ branch_labels = None
 depends_on = None
 
 
+#: The roles that every site has: everybody has exactly one.
+ROLES = (
+    ("User", "Whoever joins"),
+    ("Moderator", "Looks after what others write, and after members"),
+    ("Administrator", "May do everything"),
+)
+
+
 def upgrade() -> None:
-    op.create_table(
+    roles = op.create_table(
         "roles",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -23,6 +31,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_roles")),
         sa.UniqueConstraint("name", name=op.f("uq_roles_name")),
     )
+    # Without ids: PostgreSQL's sequence would not notice them.
+    op.bulk_insert(roles, [{"name": name, "description": description} for name, description in ROLES])
     op.create_table(
         "role_permissions",
         sa.Column("role_id", sa.Integer(), nullable=False),
@@ -47,7 +57,8 @@ def upgrade() -> None:
         sa.Column("confirmed_at", UTCDateTime(), nullable=True),
         sa.Column("disabled_at", UTCDateTime(), nullable=True),
         sa.Column("deletion_due_at", UTCDateTime(), nullable=True),
-        sa.Column("announcement_due", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("announcement_due", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("announced_at", UTCDateTime(), nullable=True),
         sa.Column("name", sa.String(length=64), server_default="", nullable=False),
         sa.Column("location", sa.String(length=64), server_default="", nullable=False),
         sa.Column("about_source", sa.Text(), server_default="", nullable=False),
@@ -64,6 +75,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("username_skeleton", name=op.f("uq_users_username_skeleton")),
     )
     with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_users_announced_at"), ["announced_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_users_announcement_due"), ["announcement_due"], unique=False)
         batch_op.create_index(batch_op.f("ix_users_deletion_due_at"), ["deletion_due_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_users_role_id"), ["role_id"], unique=False)
@@ -217,6 +229,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_users_role_id"))
         batch_op.drop_index(batch_op.f("ix_users_deletion_due_at"))
         batch_op.drop_index(batch_op.f("ix_users_announcement_due"))
+        batch_op.drop_index(batch_op.f("ix_users_announced_at"))
 
     op.drop_table("users")
     op.drop_table("role_permissions")

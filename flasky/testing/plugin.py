@@ -27,6 +27,7 @@ from flasky.testing.databases import SERVERS, DatabaseServer, TestDatabase
 from flasky.testing.ini import write_ini
 from flasky.testing.live import LiveSite, free_port
 from flasky.testing.mailbox import Mailbox
+from flasky.testing.reset import SiteReset
 from flasky.testing.schema import migrate
 from flasky.wsgi import Application
 
@@ -46,10 +47,6 @@ TEST_SETTINGS: dict[str, Any] = {
     "mail.port": "1",
     "mail.tls": "false",
 }
-
-
-class SiteReset:
-    """Published to a cached application before each test, so that what it keeps in memory is forgotten."""
 
 
 @dataclass
@@ -82,7 +79,7 @@ class TestSite:
         if self.dirty:
             self.database.restore()
             self.dirty = False
-        self.app.registry.notify(SiteReset())
+        self.app.registry.notify(SiteReset(self.app.registry))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -215,7 +212,7 @@ def _bare_app(tmp_path_factory: pytest.TempPathFactory) -> Application:
 @pytest.fixture
 def bare_app(_bare_app: Application) -> Application:
     """An application for tests that need no database; it has none."""
-    _bare_app.registry.notify(SiteReset())
+    _bare_app.registry.notify(SiteReset(_bare_app.registry))
     return _bare_app
 
 

@@ -1,0 +1,43 @@
+"""What other plug-ins can subscribe to: `config.add_subscriber(function, Registered)`.
+
+Each is published in the transaction of the change, before it commits: a subscriber that raises undoes the change,
+and what it stores through `event.work.db` is there if and only if the change is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import Work
+
+
+@dataclass(frozen=True)
+class MemberEvent:
+    """Something happened to `user`; `work` holds the session, the registry and who is asking."""
+
+    work: Work
+    user: User
+
+
+class Registered(MemberEvent):
+    """Somebody joined; their address may not be confirmed yet."""
+
+
+class Confirmed(MemberEvent):
+    """A member proved that they read the mails to their address."""
+
+
+class SignedIn(MemberEvent):
+    """A member signed in."""
+
+
+@dataclass(frozen=True)
+class RoleChanged(MemberEvent):
+    """A member got another role; `former` is the name of the role before."""
+
+    former: str
+
+
+class Deleted(MemberEvent):
+    """A member is being erased; the row of `user` is gone when the transaction commits."""

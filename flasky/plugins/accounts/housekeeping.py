@@ -1,0 +1,136 @@
+"""What happens beside the requests: noting when members were last seen, and clearing away what is over.
+
+A page that only reads must not write, and must not wait for the lock of somebody who does. So a request only notes
+in memory that its session was used, once in five minutes, and a thread stores what was noted a few seconds later,
+for all members in one transaction (docs/decisions/0021-last-seen.md). What a killed process had noted is lost:
+some minutes of "last seen".
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import datetime, timedelta
+
+from pyramid.registry import Registry
+from sqlalchemy.exc import SQLAlchemyError
+
+from flasky.plugins.accounts import announcements, security_log, sessions, tokens
+from flasky.plugins.accounts.leaving import erase_due
+from flasky.plugins.accounts.work import Work, open_work
+
+logger = logging.getLogger(__name__)
+
+_REGISTRY_KEY = "accounts.housekeeper"
+#: How exactly the time of the last use is known.
+_RESOLUTION = timedelta(minutes=5)
+#: The part of the longest pause that it may be wrong by, where that is less.
+_SHARE_OF_IDLE = 10
+_DELAY_SECONDS = 5.0
+_CLEARING_SECONDS = 3600.0
+
+
+class Housekeeper:
+    """The notes of one application, and the thread that stores them. It runs only while there is something to do."""
+
+    def __init__(self, registry: Registry, *, delay: float = _DELAY_SECONDS) -> None:
+        """`delay` is how many seconds notes are gathered before they are stored."""
+        self._registry = registry
+        self._delay = delay
+        self._uses: dict[int, tuple[int, datetime]] = {}
+        self._notes = threading.Lock()
+        self._storing = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._clearing: threading.Timer | None = None
+        self._cleared = float("-inf")
+
+    def note(self, session_id: int, user_id: int, moment: datetime) -> None:
+        """Remember that a session was used; costs no statement."""
+        with self._notes:
+            self._uses[session_id] = (user_id, moment)
+            if self._timer is None:
+                self._timer = threading.Timer(self._delay, self._run)
+                # The process may end with it pending.
+                self._timer.daemon = True
+                self._timer.start()
+
+    def noted(self, session_id: int) -> datetime | None:
+        """When the session was last used, if that is still to be stored."""
+        use = self._uses.get(session_id)
+        return use[1] if use else None
+
+    def store(self) -> None:
+        """Store what was noted."""
+        with self._storing:
+            with self._notes:
+                uses, self._uses = self._uses, {}
+                self._timer = None
+            if uses:
+                with open_work(self._registry) as work:
+                    sessions.note_use(work, uses)
+
+    def clear_in(self, seconds: float) -> None:
+        """Clear away once more after `seconds`, if the process still runs."""
+        timer = threading.Timer(seconds, self._clear)
+        timer.daemon = True
+        with self._notes:
+            if self._clearing is not None:
+                self._clearing.cancel()
+            self._clearing = timer
+        timer.start()
+
+    def forget(self) -> None:
+        """Drop what was noted and wait for what is being stored."""
+        with self._storing, self._notes:
+            self._uses = {}
+            for timer in (self._timer, self._clearing):
+                if timer is not None:
+                    timer.cancel()
+            self._timer = self._clearing = None
+
+    def _run(self) -> None:
+        try:
+            self.store()
+        except SQLAlchemyError:
+            logger.exception("when members were last seen could not be stored")
+        if time.monotonic() - self._cleared > _CLEARING_SECONDS:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._cleared = time.monotonic()
+        try:
+            with self._storing:
+                clear_away(self._registry)
+        except SQLAlchemyError:
+            # It is tried again in an hour.
+            logger.exception("what is over could not be cleared away")
+
+
+def clear_away(registry: Registry) -> int:
+    """Erase the accounts that are due, forget what has expired, tell the owner who joined; returns the number erased."""
+    erased = erase_due(registry)
+    for task in (sessions.forget_old, tokens.forget_old, security_log.forget_old, announcements.send_digest):
+        with open_work(registry) as work:
+            task(work)
+    return erased
+
+
+def note_use(work: Work, session_id: int, user_id: int, last_used_at: datetime, *, remember: bool) -> None:
+    """Note that a session is used now, unless that was stored or noted a short while ago."""
+    housekeeper = get_housekeeper(work.registry)
+    idle, _lifetime = sessions.lifetimes(work, remember=remember)
+    due = min(_RESOLUTION, idle / _SHARE_OF_IDLE)
+    if work.now() - (housekeeper.noted(session_id) or last_used_at) >= due:
+        housekeeper.note(session_id, user_id, work.now())
+
+
+def set_housekeeper(registry: Registry, housekeeper: Housekeeper) -> None:
+    """Keep the housekeeper where every request finds it."""
+    registry[_REGISTRY_KEY] = housekeeper
+
+
+def get_housekeeper(registry: Registry) -> Housekeeper:
+    """The housekeeper of an application."""
+    housekeeper: Housekeeper = registry[_REGISTRY_KEY]
+    return housekeeper

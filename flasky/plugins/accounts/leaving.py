@@ -1,0 +1,186 @@
+"""Leaving: everything that the site holds about a member as one file, and erasing the account after some days.
+
+Every plug-in adds its part with `config.add_personal_data(name, export=…, erase=…)`. What a member wrote may stay
+for others to read; that it was them does not.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.registry import Registry
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import joinedload
+
+from flasky.plugins.accounts import roles, sessions, tokens
+from flasky.plugins.accounts.authentication import own_member
+from flasky.plugins.accounts.events import Deleted
+from flasky.plugins.accounts.mails import send_to_member
+from flasky.plugins.accounts.models import Avatar, SecurityEvent, User, UserSession
+from flasky.plugins.accounts.security_log import Event, record
+from flasky.plugins.accounts.work import Work, open_work
+
+logger = logging.getLogger(__name__)
+
+_REGISTRY_KEY = "accounts.personal_data"
+
+#: Returns the plug-in's data about a member: JSON values, times included; bytes become files of their own.
+Export = Callable[[Work, User], dict[str, Any]]
+#: Deletes it, or takes the member's name off what stays.
+Erase = Callable[[Work, User], None]
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """What one plug-in holds about members."""
+
+    name: str
+    export: Export
+    erase: Erase
+
+
+def add_personal_data(config: Configurator, name: str, *, export: Export | str, erase: Erase | str) -> None:
+    """Directive `config.add_personal_data("blog", export=function, erase=function)`.
+
+    `export(work, user)` returns a mapping from file names without ending to JSON values or bytes; `erase(work, user)`
+    deletes or makes anonymous, in the transaction that then deletes the account. Both may be dotted names.
+    """
+    part = PersonalData(name, config.maybe_dotted(export), config.maybe_dotted(erase))
+    introspectable = config.introspectable("accounts personal data", name, name, "personal data")
+    introspectable["value"] = part
+    introspectable["package"] = config.package_name
+
+    def register() -> None:
+        config.registry.setdefault(_REGISTRY_KEY, {})[name] = part
+
+    config.action((_REGISTRY_KEY, name), register, introspectables=(introspectable,))
+
+
+def personal_data(registry: Registry) -> list[PersonalData]:
+    """Every plug-in's part, by name."""
+    parts: dict[str, PersonalData] = registry.get(_REGISTRY_KEY, {})
+    return [parts[name] for name in sorted(parts)]
+
+
+def export(work: Work, user: User) -> bytes:
+    """Everything that the site holds about the member: a ZIP with a folder for each plug-in."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in personal_data(work.registry):
+            for name, content in part.export(work, user).items():
+                if isinstance(content, bytes):
+                    archive.writestr(f"{part.name}/{name}", content)
+                else:
+                    text = json.dumps(content, ensure_ascii=False, indent=2, default=_plain)
+                    archive.writestr(f"{part.name}/{name}.json", text)
+    record(work, Event.EXPORTED, user.id)
+    return buffer.getvalue()
+
+
+def ask_to_leave(work: Work, password: str) -> datetime:
+    """Let the account of whoever is signed in be erased after the days of grace; returns when. All sessions end.
+
+    Raises Fault for `password`, Refused for the last administrator, TooManyTries, Busy.
+    """
+    user = own_member(work, password, field="password")
+    if user.role_id == roles.lock_administrators(work).id:
+        roles.keep_an_administrator(work, user)
+    due = work.now() + timedelta(days=work.settings["accounts.deletion_grace"])
+    user.deletion_due_at = due
+    work.db.flush()
+    tokens.void(work, user, *tokens.Purpose)
+    sessions.end_sessions(work, user.id)
+    record(work, Event.LEAVING, user.id)
+    send_to_member(work, "mail/leaving", user, due=due)
+    return due
+
+
+def stay(work: Work, user: User) -> None:
+    """Take the wish to leave back."""
+    user.deletion_due_at = None
+    work.db.flush()
+    record(work, Event.STAYED, user.id)
+
+
+def erase(work: Work, user: User) -> None:
+    """Delete the account now, and what every plug-in holds about the member. Raises Refused for the last administrator.
+
+    What stays of it in the record of events has no member, no address and no details.
+    """
+    if user.role_id == roles.lock_administrators(work).id:
+        roles.keep_an_administrator(work, user)
+    work.registry.notify(Deleted(work, user))
+    for part in personal_data(work.registry):
+        part.erase(work, user)
+    work.db.flush()
+    record(work, Event.ERASED)
+    work.db.execute(delete(User).where(User.id == user.id))
+    work.db.expunge(user)
+
+
+def erase_due(registry: Registry) -> int:
+    """Erase the accounts whose days of grace are over, each in a transaction of its own; returns how many."""
+    with open_work(registry) as work:
+        due = list(work.db.scalars(select(User.id).where(User.deletion_due_at <= work.now())))
+    return sum(_erase_one(registry, user_id) for user_id in due)
+
+
+def _erase_one(registry: Registry, user_id: int) -> bool:
+    try:
+        with open_work(registry) as work:
+            # Locked and looked at again: they may have decided to stay, or another process was faster.
+            user = work.db.scalars(
+                select(User)
+                .where(User.id == user_id, User.deletion_due_at <= work.now())
+                .options(joinedload(User.role))
+                .with_for_update(of=User)
+            ).one_or_none()
+            if user is None:
+                return False
+            erase(work, user)
+    except SQLAlchemyError:
+        logger.exception("the account %s is due and could not be erased", user_id)
+        return False
+    return True
+
+
+def export_account(work: Work, user: User) -> dict[str, Any]:
+    """This plug-in's part: the account, its sessions, and the record of its events."""
+    account = {
+        column.name: getattr(user, column.name)
+        for column in User.__table__.columns
+        if column.name not in {"password_hash", "username_key", "username_skeleton", "email_key", "role_id"}
+    }
+    own = select(UserSession).where(UserSession.user_id == user.id).order_by(UserSession.id)
+    happened = select(SecurityEvent).where(SecurityEvent.user_id == user.id).order_by(SecurityEvent.id)
+    picture = work.db.get(Avatar, user.id)
+    return {
+        "account": {**account, "role": user.role.name},
+        "sessions": [
+            {"created_at": row.created_at, "last_used_at": row.last_used_at, "address": row.address, "agent": row.agent}
+            for row in work.db.scalars(own)
+        ],
+        "events": [{"at": row.at, "event": row.event, "details": row.details} for row in work.db.scalars(happened)],
+        **({f"picture.{picture.media_type.rpartition('/')[2]}": picture.image} if picture else {}),
+    }
+
+
+def erase_account(work: Work, user: User) -> None:
+    """This plug-in's part: what is tied to the account goes with its row; the record of events is made anonymous."""
+    about = (SecurityEvent.user_id == user.id) | (SecurityEvent.actor_id == user.id)
+    work.db.execute(update(SecurityEvent).where(about).values(address_hash="", details={}))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"personal data must be JSON values, times or bytes, not {type(value).__name__}")

@@ -1,0 +1,157 @@
+"""How often something may be tried (RTE-01 to RTE-03).
+
+Failures are counted, in memory or in Redis (`accounts.limits_storage`). What a try is counted by cannot be chosen by
+whoever tries: the true peer's address, an IPv6 one by its /64, and the member that a name was found to mean. When
+the storage fails, tries pass uncounted and the log says so: a site whose Redis is down still lets people in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import logging
+import math
+import time
+from dataclasses import dataclass
+
+from limits import RateLimitItemPerSecond
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+from pyramid.registry import Registry
+
+from flasky.plugins.accounts.errors import TooManyTries
+from flasky.plugins.accounts.security_log import Event, record
+from flasky.plugins.accounts.work import Work
+
+logger = logging.getLogger(__name__)
+
+_REGISTRY_KEY = "accounts.limiter"
+_REDIS_SECONDS = 1
+_HOUR, _DAY = 3600, 86400
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `amount` in any `seconds`; `name` separates it from the others."""
+
+    name: str
+    amount: int
+    seconds: int
+
+    @property
+    def item(self) -> RateLimitItemPerSecond:
+        """The limit as the library counts it."""
+        return RateLimitItemPerSecond(self.amount, self.seconds, namespace=f"accounts.{self.name}")
+
+
+SIGN_IN_ACCOUNT = Limit("sign_in.account", 10, 300)
+SIGN_IN_ADDRESS = Limit("sign_in.address", 10, 300)
+SIGN_IN_SITE = Limit("sign_in.site", 1000, 300)
+CODES = (Limit("code.short", 5, 300), Limit("code.hour", 20, _HOUR), Limit("code.day", 50, _DAY))
+PROOFS = Limit("proof", 10, 300)
+REGISTRATIONS = Limit("registration", 20, _HOUR)
+RESETS = Limit("reset", 5, _DAY)
+RESENDS = Limit("resend", 3, 6 * _HOUR)
+LINKS = Limit("link", 5, _HOUR)
+ADDRESS_CHANGES = Limit("address_change", 2, _DAY)
+KNOWN_ADDRESSES = Limit("known_address", 3, _DAY)
+#: What one peer may ask for mails, whoever they are for.
+MAILS = Limit("mails", 30, _HOUR)
+
+
+class Limiter:
+    """The counters of one application."""
+
+    def __init__(self, storage: str) -> None:
+        """`storage` is `memory://` or the URL of a Redis server."""
+        options = {"socket_timeout": _REDIS_SECONDS, "socket_connect_timeout": _REDIS_SECONDS}
+        self._storage = storage_from_string(
+            storage, wrap_exceptions=True, **({} if storage.startswith("memory:") else options)
+        )
+        self._windows = MovingWindowRateLimiter(self._storage)
+
+    def wait(self, limit: Limit, *keys: str) -> int:
+        """The seconds until the next try is possible; 0 when it is now."""
+        try:
+            if self._windows.test(limit.item, *keys):
+                return 0
+            return self._seconds(limit, keys)
+        except StorageError:
+            logger.exception("limits cannot be looked up: %s passes", limit.name)
+            return 0
+
+    def hit(self, limit: Limit, *keys: str) -> int:
+        """Count a try. Returns 0, or the seconds until it would have been possible."""
+        try:
+            if self._windows.hit(limit.item, *keys):
+                return 0
+            return self._seconds(limit, keys)
+        except StorageError:
+            logger.exception("limits cannot be counted: %s passes", limit.name)
+            return 0
+
+    def clear(self) -> None:
+        """Forget every count."""
+        self._storage.reset()
+
+    def _seconds(self, limit: Limit, keys: tuple[str, ...]) -> int:
+        reset = self._windows.get_window_stats(limit.item, *keys).reset_time
+        return max(1, math.ceil(reset - time.time()))
+
+
+def set_limiter(registry: Registry, limiter: Limiter) -> None:
+    """Keep the counters where every request finds them."""
+    registry[_REGISTRY_KEY] = limiter
+
+
+def get_limiter(registry: Registry) -> Limiter:
+    """The counters of an application."""
+    limiter: Limiter = registry[_REGISTRY_KEY]
+    return limiter
+
+
+def check(work: Work, *counted: tuple[Limit, str], user_id: int | None = None) -> None:
+    """Raise TooManyTries, and record it, when one of the limits is reached for its key. Nothing is counted."""
+    _refuse(work, [(limit, get_limiter(work.registry).wait(limit, key)) for limit, key in counted], user_id)
+
+
+def count(work: Work, *counted: tuple[Limit, str]) -> None:
+    """Count a failure for each key."""
+    for limit, key in counted:
+        get_limiter(work.registry).hit(limit, key)
+
+
+def spend(work: Work, *counted: tuple[Limit, str], user_id: int | None = None) -> None:
+    """Count a use for each key. Raises TooManyTries, and records it, when one of the limits is reached."""
+    _refuse(work, [(limit, get_limiter(work.registry).hit(limit, key)) for limit, key in counted], user_id)
+
+
+def _refuse(work: Work, waits: list[tuple[Limit, int]], user_id: int | None) -> None:
+    limit, seconds = max(waits, key=lambda item: item[1])
+    if seconds:
+        record(work, Event.LIMITED, user_id, limit=limit.name, seconds=seconds)
+        raise TooManyTries(seconds)
+
+
+def peer_key(work: Work) -> str:
+    """What the requests of one peer are counted by: its IPv4 address, or the /64 that its IPv6 address is in."""
+    try:
+        address = ipaddress.ip_address(work.client.address.partition("%")[0])
+    except ValueError:
+        return work.client.address
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def text_key(text: str) -> str:
+    """A short key for a text of any length."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def storable(text: str) -> str:
+    """A text that a database can be asked for: what no column can hold (NUL, lone surrogates) is found nowhere."""
+    return "" if "\x00" in text or any(0xD800 <= ord(character) <= 0xDFFF for character in text) else text

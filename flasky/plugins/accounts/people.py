@@ -1,0 +1,108 @@
+"""Members as others see and look after them: finding, listing, disabling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import joinedload
+
+from flasky.languages import _
+from flasky.plugins.accounts import roles, sessions
+from flasky.plugins.accounts.errors import Refused
+from flasky.plugins.accounts.grants import ADMINISTRATOR
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.security_log import Event, record
+from flasky.plugins.accounts.usernames import canonical
+from flasky.plugins.accounts.work import Work
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member in a list."""
+
+    id: int
+    username: str
+    name: str
+    avatar_version: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the members in the order of their names; `after` continues the list, None at its end."""
+
+    members: list[Member]
+    after: str | None
+
+
+def find(work: Work, name_or_address: str) -> User | None:
+    """The member with that name, however it is typed, or with that address; with their role. It only reads."""
+    text = name_or_address.strip()
+    if "\x00" in text or any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+        return None
+    by_name = User.username_key == canonical(text)
+    query = select(User).where(or_(by_name, User.email_key == text.lower()) if "@" in text else by_name)
+    return work.db.scalars(query.options(joinedload(User.role))).one_or_none()
+
+
+def find_profile(work: Work, username: str) -> User | None:
+    """The member whose public profile is asked for: confirmed, not disabled, not leaving. It only reads."""
+    user = find(work, username) if "@" not in username else None
+    if user is None or user.confirmed_at is None or user.disabled_at is not None or user.deletion_due_at is not None:
+        return None
+    return user
+
+
+def members(work: Work, *, after: str = "", limit: int = 50) -> Page:
+    """The members in the order of their names, from behind the key `after`. It only reads.
+
+    Every page costs the same: the list is continued by the key, which has an index, and never counted.
+    """
+    query = (
+        select(User.id, User.username, User.name, User.avatar_version, User.username_key.label("key"))
+        .where(
+            User.username_key > after,
+            User.confirmed_at.is_not(None),
+            User.disabled_at.is_(None),
+            User.deletion_due_at.is_(None),
+        )
+        .order_by(User.username_key)
+        .limit(limit + 1)
+    )
+    rows = [Member(*row) for row in work.db.execute(query)]
+    more = len(rows) > limit
+    return Page(rows[:limit], rows[limit - 1].key if more else None)
+
+
+def disable(work: Work, user: User) -> None:
+    """Keep a member out from their next request on. Raises Refused for the last administrator."""
+    _keep_administrators_apart(work, user)
+    if user.role_id == roles.lock_administrators(work).id:
+        roles.keep_an_administrator(work, user)
+    user.disabled_at = work.now()
+    sessions.end_sessions(work, user.id)
+    record(work, Event.DISABLED, user.id)
+    work.db.flush()
+
+
+def enable(work: Work, user: User) -> None:
+    """Let a disabled member in again."""
+    _keep_administrators_apart(work, user)
+    user.disabled_at = None
+    record(work, Event.ENABLED, user.id)
+    work.db.flush()
+
+
+def end_sessions_of(work: Work, user: User) -> int:
+    """End every session of a member; returns how many there were (SES-05)."""
+    _keep_administrators_apart(work, user)
+    return sessions.end_sessions(work, user.id)
+
+
+def _keep_administrators_apart(work: Work, user: User) -> None:
+    identity = work.identity
+    if identity is None or identity.role == ADMINISTRATOR:
+        return
+    if user.role_id == roles.lock_administrators(work).id:
+        raise Refused(_("Only an administrator can do this to an administrator."))

@@ -1,0 +1,48 @@
+"""What the plug-in keeps on the registry, gives to requests, and hears of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.events import NewResponse
+
+from flasky.plugins.accounts import housekeeping, identity, leaving, limits, passwords
+from flasky.plugins.accounts.security_log import Event, record
+
+
+def includeme(config: Configurator) -> None:
+    """Set everything up; nothing is connected or hashed yet."""
+    registry, settings = config.registry, config.registry.settings
+    passwords.set_hasher(
+        registry,
+        passwords.Hasher(
+            memory_kib=settings["accounts.argon2_memory_kib"],
+            time_cost=settings["accounts.argon2_time_cost"],
+            parallelism=settings["accounts.argon2_parallelism"],
+            wait_seconds=settings["accounts.hash_wait"],
+        ),
+    )
+    limits.set_limiter(registry, limits.Limiter(settings["accounts.limits_storage"]))
+    housekeeping.set_housekeeper(registry, housekeeping.Housekeeper(registry))
+    config.add_request_method(identity.make_work, "accounts", reify=True)
+    config.add_request_method(identity.user, "user", reify=True)
+    config.set_identity(identity.identity)
+    config.add_personal_data("accounts", export=leaving.export_account, erase=leaving.erase_account)
+    config.add_subscriber(record_denial, NewResponse)
+    config.add_subscriber(forget_everything, "flasky.testing.reset.SiteReset")
+
+
+def record_denial(event: NewResponse) -> None:
+    """Record that a member was refused a page (LOG-02)."""
+    request = event.request
+    known = request.__dict__.get("flasky_identity")
+    if event.response.status_code == 403 and known is not None:
+        route = request.matched_route.name if getattr(request, "matched_route", None) else ""
+        record(request.accounts, Event.DENIED, known.user_id, route=route, method=request.method)
+
+
+def forget_everything(event: Any) -> None:
+    """Forget counted tries and noted uses: a test begins."""
+    limits.get_limiter(event.registry).clear()
+    housekeeping.get_housekeeper(event.registry).forget()

@@ -1,0 +1,18 @@
+"""What a cached application is told between two tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyramid.registry import Registry
+
+
+@dataclass(frozen=True)
+class SiteReset:
+    """A test begins: whatever this application remembers outside of its database has to be forgotten.
+
+    Published to the application's registry; a plug-in that keeps something there subscribes to it. It stands in a
+    module of its own so that doing so does not import pytest.
+    """
+
+    registry: Registry
