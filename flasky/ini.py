@@ -45,7 +45,7 @@ def read_ini(path: str | Path) -> IniFile:
         settings = loader.get_wsgi_app_settings()
     except configparser.Error as error:
         raise CannotStart(explain(error, file)) from error
-    except (OSError, UnicodeDecodeError, LookupError, PlasterError) as error:
+    except (OSError, UnicodeDecodeError, LookupError, ImportError, PlasterError) as error:
         raise CannotStart(f"{file} cannot be read: {error}") from error
     return IniFile(file, dict(settings), dict(settings.global_conf))
 

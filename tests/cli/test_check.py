@@ -1,0 +1,128 @@
+"""`flasky check`, on a plug-in with one mistake of each kind."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+ROOT = Path(__file__).resolve().parents[2]
+Flasky = Callable[..., Result]
+
+VIEWS = """\
+from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.view import view_config
+
+
+@view_config(route_name="polls.index", permission="polls.vote", renderer="polls/index.jinja2")
+def index(request):
+    request.route_path("polls.idnex")
+    request.has_permission("polls.vtoe")
+    request.registry.settings["polls.sise"], request.registry.settings.get("mail.prot")
+    request.registry.settings["pyramid.whatever"]
+    request.send_mail("a@example.com", "Subject", "mail/tset")
+    request.asset_url(request, "flasky", "flaksy.css")
+    request.route_path("polls." + "computed")
+    return {}
+"""
+TEMPLATE = """\
+{% extends "base.jinja2" %}
+{% block content %}
+{{ request.route_path("main.idnex") }} {{ request.route_url("main.index") }}
+{{ asset_url("flasky", "favicon.svgg") }}
+{% include "polls/aside.jinja2" %}
+{% include "polls/perhaps.jinja2" ignore missing %}
+{% endblock %}
+"""
+INIT = """\
+from flasky.plugin import Plugin
+
+plugin = Plugin(name="polls")
+
+
+def includeme(config):
+    config.add_jinja2_search_path("flasky_polls:templates", name=".jinja2")
+    config.add_route("polls.index", "/polls")
+    config.scan("flasky_polls.views")
+"""
+
+
+@pytest.fixture
+def polls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the plug-in `polls`, installed."""
+    folder = tmp_path / "flasky_polls"
+    (folder / "templates" / "polls").mkdir(parents=True)
+    (folder / "__init__.py").write_text(INIT, encoding="utf-8")
+    (folder / "views.py").write_text(VIEWS, encoding="utf-8")
+    (folder / "templates" / "polls" / "index.jinja2").write_text(TEMPLATE, encoding="utf-8")
+    metadata = tmp_path / "flasky_polls-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: flasky_polls\nVersion: 1.0\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text("[flasky.plugins]\npolls = flasky_polls:plugin\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "flasky_polls"]:
+        del sys.modules[name]
+
+
+def test_flasky_itself_names_nothing_that_does_not_exist(flasky: Flasky) -> None:
+    """Every shipped plug-in and the kernel."""
+    result = flasky("--ini", ROOT / "development.ini", "check")
+    assert (result.exit_code, result.output) == (0, "No problem found.\n")
+
+
+def test_every_kind_of_mistake_is_found_with_file_and_line(
+    flasky: Flasky, ini_file: Callable[..., Path], polls: Path
+) -> None:
+    result = flasky("--ini", ini_file(flasky__plugins="main accounts polls"), "check")
+    assert result.exit_code == 1
+    page = "flasky_polls/templates/polls/index.jinja2"
+    assert result.output.splitlines() == [
+        f"{page}:3: there is no route 'main.idnex'. Did you mean 'main.index'?",
+        f"{page}:4: there is no static file 'flasky/favicon.svgg'. Did you mean 'flasky/favicon.svg'?",
+        f"{page}:5: there is no template 'polls/aside.jinja2'. Did you mean 'main/index.jinja2'?"
+        if "Did you mean" in result.output.splitlines()[2]
+        else f"{page}:5: there is no template 'polls/aside.jinja2'",
+        "flasky_polls/views.py:5: there is no permission 'polls.vote'",
+        "flasky_polls/views.py:7: there is no route 'polls.idnex'. Did you mean 'polls.index'?",
+        "flasky_polls/views.py:8: there is no permission 'polls.vtoe'",
+        "flasky_polls/views.py:9: there is no setting 'mail.prot'. Did you mean 'mail.port'?",
+        "flasky_polls/views.py:9: there is no setting 'polls.sise'",
+        "flasky_polls/views.py:11: there is no mail 'mail/tset'. Did you mean 'mail/test'?",
+        "flasky_polls/views.py:12: there is no static file 'flasky/flaksy.css'. Did you mean 'flasky/flasky.css'?",
+        "10 problems.",
+    ]
+
+
+def test_json(flasky: Flasky, ini_file: Callable[..., Path], polls: Path) -> None:
+    rows = json.loads(flasky("--ini", ini_file(flasky__plugins="main accounts polls"), "check", "--json").output)
+    assert len(rows) == 10
+    assert rows[0]["where"] == "flasky_polls/templates/polls/index.jinja2:3"
+
+
+def test_a_view_on_a_route_that_does_not_exist_is_found_although_nothing_starts(
+    flasky: Flasky, ini_file: Callable[..., Path], polls: Path
+) -> None:
+    """Pyramid stops at it; the place is told like the others."""
+    (polls / "views.py").write_text(VIEWS.replace('route_name="polls.index"', 'route_name="polls.x"'), encoding="utf-8")
+    result = flasky("--ini", ini_file(flasky__plugins="main accounts polls"), "check")
+    assert result.exit_code == 1
+    assert "flasky_polls/views.py:5: No route named polls.x found for view registration" in result.output
+
+
+def test_a_plugin_that_is_switched_off_is_not_checked(
+    flasky: Flasky, ini_file: Callable[..., Path], polls: Path
+) -> None:
+    assert flasky("--ini", ini_file(flasky__plugins="main accounts"), "check").exit_code == 0
+
+
+def test_deploy_adds_what_a_public_site_must_not_have(flasky: Flasky, ini_file: Callable[..., Path]) -> None:
+    """CFG-02: numbered findings, exit status for CI."""
+    result = flasky("--ini", ini_file(), "check", "--deploy")
+    assert result.exit_code == 1
+    assert "F101: flasky.environment is testing" in result.output

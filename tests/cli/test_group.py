@@ -1,0 +1,226 @@
+"""The command `flasky`: what it lists, how the INI file is named, and how it fails."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import Result
+
+from flasky.cli import FAMILIES
+from flasky.cli.context import Context, load_registry, pass_context
+from flasky.ini import CannotStart
+from flasky.loader import LoadedPlugin
+from flasky.plugin import Plugin
+
+Flasky = Callable[..., Result]
+
+
+def test_help_lists_every_command_with_one_line(flasky: Flasky) -> None:
+    lines = flasky("--help").output.splitlines()
+    for name, (_, text) in FAMILIES.items():
+        assert any(line.split(maxsplit=1) == [name, text] for line in lines), name
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_every_listed_command_exists(flasky: Flasky, name: str) -> None:
+    """A family that is listed can be imported and explains itself."""
+    result = flasky(name, "--help")
+    assert result.exit_code == 0, result.output
+    assert f"Usage: flasky {name}" in result.output
+
+
+def test_help_is_quick() -> None:
+    """Less than half a second of processor time, without an INI file and with one."""
+    for folder in ("/", str(Path(__file__).parents[2])):
+        before = children_seconds()
+        subprocess.run([sys.executable, "-m", "flasky", "--help"], cwd=folder, check=True, capture_output=True)
+        assert children_seconds() - before < 0.5, folder
+
+
+def children_seconds() -> float:
+    """The processor time of the processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def test_python_m_flasky_and_the_console_script_are_the_same(tmp_path: Path) -> None:
+    """PARITY row 17."""
+    script = Path(sys.executable).parent / "flasky"
+    outputs = [
+        subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+        for command in ([str(script)], [sys.executable, "-m", "flasky"])
+    ]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].startswith("Usage: flasky ")
+
+
+def test_a_missing_ini_file_says_how_to_name_one(
+    flasky: Flasky, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = flasky("about")
+    assert result.exit_code == 1
+    assert "There is no development.ini in this folder. Name the INI file: `flasky --ini FILE …`" in result.output
+    result = flasky("--ini", "other.ini", "about")
+    assert (result.exit_code, "There is no other.ini. Name the INI file" in result.output) == (1, True)
+
+
+def test_the_ini_file_is_named_by_option_variable_or_folder(
+    flasky: Flasky, ini_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--ini wins over FLASKY_INI, which wins over development.ini in the current folder."""
+    folder = ini_file("development.ini", flasky__admin="folder@example.com").parent
+    variable = ini_file("variable.ini", flasky__admin="variable@example.com")
+    option = ini_file("option.ini", flasky__admin="option@example.com")
+    monkeypatch.chdir(folder)
+    assert "folder@example.com" in flasky("settings").output
+    assert "variable@example.com" in flasky("settings", FLASKY_INI=str(variable)).output
+    assert "option@example.com" in flasky("--ini", option, "settings", FLASKY_INI=str(variable)).output
+
+
+def test_an_unknown_command_is_refused(flasky: Flasky) -> None:
+    result = flasky("frobnicate")
+    assert result.exit_code == 2
+    assert "No such command 'frobnicate'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[app:main]\nuse = egg:flasky\nfine\n", "site.ini line 3: this is neither a section nor `key = value`."),
+        ("x = 1\n", "site.ini line 1: the file must begin with a section"),
+        ("[app:main]\na = 1\na = 2\n", "site.ini line 3: the key a stands twice in [app:main]"),
+        ("[app:main]\n[app:main]\n", "site.ini line 2: the section [app:main] stands twice"),
+        ("[server:main]\nuse = egg:flasky\n", "has no section [app:main]"),
+        (
+            "[app:main]\nuse = egg:flasky\nsqlalchemy.url = %(DATABASE_URL)s\n",
+            "site.ini line 3, key sqlalchemy.url in [app:main]: %(DATABASE_URL)s stands for nothing",
+        ),
+        ("[app:main]\nuse = egg:nothing_of_the_kind\n", "cannot be read"),
+    ],
+)
+def test_a_broken_ini_file_is_told_with_its_line(flasky: Flasky, tmp_path: Path, text: str, problem: str) -> None:
+    """P22 and the other ways to break one."""
+    (tmp_path / "site.ini").write_text(text, encoding="utf-8")
+    result = flasky("--ini", tmp_path / "site.ini", "about")
+    assert result.exit_code == 1
+    assert problem in result.output
+
+
+def test_an_ini_file_that_is_no_text_is_refused(flasky: Flasky, tmp_path: Path) -> None:
+    (tmp_path / "site.ini").write_bytes(b"\xff\xfe\x00[app:main]")
+    result = flasky("--ini", tmp_path / "site.ini", "about")
+    assert result.exit_code == 1
+    assert "cannot be read" in result.output
+
+
+def test_configuration_faults_are_lines_and_status_1(flasky: Flasky, ini_file: Callable[..., Path]) -> None:
+    result = flasky("--ini", ini_file(mail__port="abc", flasky__amdin="x"), "routes")
+    assert result.exit_code == 1
+    assert "Flasky cannot start: 2 faults" in result.output
+    assert "key flasky.amdin: there is no such setting. Did you mean flasky.admin?" in result.output
+
+
+def test_a_database_without_schema_is_told_with_the_command_that_makes_it(
+    flasky: Flasky, ini_file: Callable[..., Path]
+) -> None:
+    result = flasky("--ini", ini_file(), "mail", "list")
+    assert result.exit_code == 1
+    assert "There is no database" in result.output
+    assert "site.ini upgrade head" in result.output
+
+
+@click.group()
+def polls() -> None:
+    """Look after the polls."""
+
+
+@polls.command()
+@pass_context
+def where(context: Context) -> None:
+    """Say which INI file it is."""
+    click.echo(context.ini.path)
+
+
+@pytest.fixture
+def plugin_commands(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A function that enables a plug-in `polls` with the given `commands`."""
+
+    def enable(commands: str) -> None:
+        item = LoadedPlugin(Plugin("polls", commands=commands, description="Polls."), "polls", "polls", "1.0")
+        monkeypatch.setattr("flasky.cli.declarations", lambda _names: [item])
+
+    return enable
+
+
+def test_a_plugin_brings_commands_under_its_name(
+    flasky: Flasky, ini_file: Callable[..., Path], plugin_commands: Callable[[str], None]
+) -> None:
+    """They are listed and run without starting the application, with the same context as the kernel's."""
+    plugin_commands(f"{__name__}:polls")
+    ini = ini_file()
+    assert "polls     Polls." in flasky("--ini", ini, "--help").output
+    assert flasky("--ini", ini, "polls", "where").output.strip() == str(ini)
+
+
+@pytest.mark.parametrize(
+    ("commands", "problem"),
+    [
+        ("no.such.module:polls", "cannot be loaded: ModuleNotFoundError"),
+        ("flasky.cli:nothing", "cannot be loaded: AttributeError"),
+        ("flasky.cli:FAMILIES", "is not a click command"),
+    ],
+)
+def test_a_plugins_broken_command_is_told_and_leaves_the_others_alone(
+    flasky: Flasky,
+    ini_file: Callable[..., Path],
+    plugin_commands: Callable[[str], None],
+    commands: str,
+    problem: str,
+) -> None:
+    plugin_commands(commands)
+    ini = ini_file()
+    result = flasky("--ini", ini, "polls")
+    assert result.exit_code == 1
+    assert f"The command 'polls' ({commands})" in result.output
+    assert problem in result.output
+    assert flasky("--ini", ini, "--help").exit_code == 0
+    assert flasky("--ini", ini, "settings").exit_code == 0
+
+
+def test_load_registry_gives_the_started_site(ini_file: Callable[..., Path], flasky: Flasky) -> None:
+    assert load_registry(str(ini_file(flasky__admin="ann@example.com"))).settings["flasky.admin"] == "ann@example.com"
+    with pytest.raises(CannotStart, match="There is no nowhere.ini"):
+        load_registry("nowhere.ini")
+
+
+def test_a_conflict_of_routes_is_told_without_a_traceback(
+    flasky: Flasky, ini_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that claim one name: Pyramid's report, which names both places."""
+
+    def twice(config: object) -> None:
+        for pattern in ("/a", "/b"):
+            config.add_route("sample.twice", pattern)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("flasky.plugins.main.includeme", twice)
+    result = flasky("--ini", ini_file(), "routes")
+    assert result.exit_code == 1
+    assert "Flasky cannot start: Conflicting configuration actions" in result.output
+    assert "test_group.py" in result.output
+
+
+def test_a_bug_keeps_its_traceback(flasky: Flasky, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what a person can mend is told in words alone."""
+
+    def bug(_context: Context) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Context, "ini", property(bug))
+    assert isinstance(flasky("settings").exception, ZeroDivisionError)
