@@ -16,7 +16,8 @@ import pytest
 from pyramid.events import NewRequest
 from pyramid.registry import Registry
 from pyramid.request import Request
-from pyramid.testing import DummyRequest, testConfig
+from pyramid.testing import DummyRequest
+from pyramid.threadlocal import RequestContext
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -226,7 +227,9 @@ def bare_testapp(bare_app: Application) -> TestApp:
 def dummy_request(bare_app: Application) -> Iterator[DummyRequest]:
     """A request that no server received, on the registry of `bare_app`."""
     request = DummyRequest()
-    with testConfig(registry=bare_app.registry, request=request):
+    request.registry = bare_app.registry
+    # Not pyramid.testing.testConfig: at its end it empties the registry, which other tests share.
+    with RequestContext(request):
         yield request
 
 
