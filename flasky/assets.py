@@ -218,11 +218,10 @@ def _quoted(path: str) -> str:
 
 def serve(request: Request) -> Response:
     """Answer a static file; 404 for anything that is not exactly the path of a published one."""
-    name, *parts = request.matchdict["path"] or ("",)
+    name, _, path = request.matchdict["path"].partition("/")
     files = static_files(request.registry).get(name)
     if files is None:
         raise HTTPNotFound
-    path = "/".join(parts)
     if path in files.names():
         return _cached(request, files, path, _SOON)
     version, _, path = path.partition("/")
@@ -267,7 +266,7 @@ def _forget_absurd_dates(request: Request) -> None:
 def includeme(config: Configurator) -> None:
     """Serve what is published, and publish the kernel's own files and Bootstrap."""
     config.add_directive("add_static_files", add_static_files)
-    config.add_route("flasky.static", "/static/*path")
+    config.add_route("flasky.static", "/static/{path:.*}")
     config.add_route("flasky.favicon", "/favicon.ico")
     options = {"request_method": "GET", "permission": NO_PERMISSION_REQUIRED, "statements": 0}
     config.add_view(serve, route_name="flasky.static", **options)

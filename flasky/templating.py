@@ -237,7 +237,7 @@ class Renderers:
 
 def find_template(environment: Environment, name: str, package: Any = None) -> str:
     """The name under which `environment` has the template `name` of a view in `package`. Raises TemplateNotFound."""
-    if package is not None and ":" not in name:
+    if package is not None and ":" not in name and not Path(name).is_absolute():
         beside = f"{package.__name__}:{name}"
         try:
             environment.loader.get_source(environment, beside)  # type: ignore[union-attr]

@@ -30,6 +30,8 @@ Length = Literal["short", "medium", "long", "full"]
 Form = Literal["datetime", "date", "relative"]
 
 _UTC_NAME = "UTC"
+#: What happened just now on a machine whose clock is ahead did not happen "in 2 seconds".
+_CLOCKS_DIFFER = dt.timedelta(seconds=10)
 #: Formatting is pure and costs more than looking it up; a page of posts repeats its days.
 _REMEMBERED = 2048
 
@@ -63,6 +65,8 @@ def show_date(value: dt.datetime | dt.date, language: str, zone: str | None = No
 def show_relative(value: dt.datetime, language: str, now: dt.datetime | None = None) -> str:
     """How long ago `value` was, or how far ahead it is: "3 hours ago", "in 2 days"."""
     difference = _aware(value) - (now or dt.datetime.now(dt.UTC))
+    if dt.timedelta(seconds=-1) < difference < _CLOCKS_DIFFER:
+        difference = dt.timedelta(seconds=-1)
     return str(format_timedelta(difference, add_direction=True, locale=_locale(language)))
 
 

@@ -1,0 +1,105 @@
+"""flasky.forms: what every form refuses, in the visitor's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyramid.request import Request, apply_request_extensions
+from wtforms import BooleanField, FileField, SelectMultipleField, StringField
+from wtforms.validators import InputRequired
+
+from flasky.forms import RequestForm, length, storable
+
+
+class PersonForm(RequestForm):
+    name = StringField("Name", [InputRequired(), length(5)])
+    tags = SelectMultipleField("Tags", choices=[("a", "A"), ("b", "B")])
+    agree = BooleanField("Agree")
+    picture = FileField("Picture")
+
+
+@pytest.fixture
+def post(bare_app: Any) -> Any:
+    def make(fields: Any, language: str = "en") -> PersonForm:
+        request = Request.blank("/", POST=fields, headers={"Accept-Language": language})
+        request.registry = bare_app.registry
+        apply_request_extensions(request)
+        return PersonForm(request)
+
+    return make
+
+
+def errors(form: PersonForm) -> dict[str, list[str]]:
+    form.validate()
+    return {name: [str(error) for error in found] for name, found in form.errors.items()}
+
+
+def test_what_is_right_passes(post: Any) -> None:
+    form = post([("name", "Ada"), ("tags", "a"), ("tags", "b"), ("agree", "y"), ("other", "ignored")])
+    assert form.validate()
+    assert (form.name.data, form.tags.data, form.agree.data) == ("Ada", ["a", "b"], True)
+
+
+@pytest.mark.parametrize(("language", "message"), [("en", "This field is required."), ("zh", "该字段是必填字段。")])
+def test_messages_are_in_the_visitors_language(post: Any, language: str, message: str) -> None:
+    assert errors(post([], language)) == {"name": [message]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ([("name", "a"), ("name", "b")], "This field was sent more than once."),
+        ([("name", "a\0b")], "This field holds characters that cannot be stored."),
+        ([("name", "abcdef")], "Field cannot be longer than 5 characters."),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field(post: Any, fields: Any, message: str) -> None:
+    """INP-01, INP-02"""
+    form = post(fields)
+    assert errors(form) == {"name": [message]}
+    assert form.name.render_kw["autofocus"]
+
+
+def test_a_file_in_place_of_a_text_is_a_fault(post: Any) -> None:
+    form = post({"name": ("a.txt", b"x")})
+    assert errors(form) == {"name": ["This field holds something that is not text."]}
+
+
+def test_a_file_field_takes_its_file(post: Any) -> None:
+    form = post({"name": "Ada", "picture": ("a.txt", b"x")})
+    assert form.validate()
+    assert form.picture.data.filename == "a.txt"
+
+
+def test_what_was_typed_is_shown_again(post: Any) -> None:
+    form = post([("name", "ab\0c")])
+    form.validate()
+    assert form.name.data == "abc"
+
+
+def test_on_get_nothing_is_taken_from_the_request(bare_app: Any) -> None:
+    request = Request.blank("/?name=Eve")
+    request.registry = bare_app.registry
+    form = PersonForm(request, data={"name": "Ada"})
+    assert form.name.data == "Ada"
+
+
+def test_a_prefix_keeps_two_forms_apart(bare_app: Any) -> None:
+    request = Request.blank("/", POST={"first-name": "Ada", "second-name": "Eve"})
+    request.registry = bare_app.registry
+    assert PersonForm(request, prefix="second").name.data == "Eve"
+
+
+def test_a_forms_own_validators_still_run(bare_app: Any, post: Any) -> None:
+    form = post([("name", "Ada")])
+    assert not form.validate({"name": [length(2)]})
+
+
+def test_length_becomes_an_attribute(post: Any) -> None:
+    assert 'maxlength="5"' in post([]).name()
+
+
+def test_storable_leaves_everything_else() -> None:
+    assert storable("胡同 \t😀\x01") == "胡同 \t😀\x01"
+    assert storable("a\0b\ud800c") == "abc"

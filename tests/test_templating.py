@@ -1,0 +1,236 @@
+"""flasky.templating: what templates can use, and that a broken one stops the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jinja2 import TemplateNotFound, UndefinedError
+from pyramid.config import Configurator
+from pyramid.request import Request, apply_request_extensions
+from webtest import TestApp
+
+import flasky
+import flasky.plugins.main as plugin
+from flasky.directives import ANONYMOUS, SIGNED_IN
+from flasky.languages import _
+from flasky.settings import ConfigurationFaults
+from flasky.templating import Renderers, get_environment
+
+
+def request(app: Any, language: str = "en", **environ: str) -> Request:
+    made = Request.blank("/", headers={"Accept-Language": language}, environ=environ)
+    made.registry = app.registry
+    apply_request_extensions(made)
+    return made
+
+
+def render(app: Any, source: str, language: str = "en", **values: Any) -> str:
+    return get_environment(app.registry).from_string(source).render(request=request(app, language), **values)
+
+
+HOSTILE = "<script>alert(1)</script> 100% ${x} %(x)s"
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt; 100% ${x} %(x)s"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ name }}",
+        "{% trans name=name %}{{ name }}{% endtrans %}",
+        '{{ _("%(name)s", name=name) }}',
+        "{{ _(message) }}",
+        "{{ message|translate }}",
+        "{{ name|translate }}",
+    ],
+)
+def test_what_people_typed_is_escaped_however_it_is_translated(bare_app: Any, source: str) -> None:
+    """XSS-02. Jinja's own gettext would pass `_(message)` as safe HTML and stumble over the per cent signs."""
+    message = _("${name}", mapping={"name": HOSTILE})
+    assert render(bare_app, source, name=HOSTILE, message=message) == ESCAPED
+
+
+def test_texts_are_translated(bare_app: Any) -> None:
+    source = '{% trans %}Home{% endtrans %} {{ _("Home") }} {{ home|translate }}'
+    assert render(bare_app, source, "zh", home=_("Home")) == "首页 首页 首页"
+
+
+def test_plural_forms(bare_app: Any) -> None:
+    source = "{% trans count=n %}{{ count }} mail{% pluralize %}{{ count }} mails{% endtrans %}"
+    assert [render(bare_app, source, n=number) for number in (1, 2)] == ["1 mail", "2 mails"]
+
+
+def test_a_per_cent_sign_in_a_text_is_one(bare_app: Any) -> None:
+    assert render(bare_app, "{% trans %}100% of it{% endtrans %}") == "100% of it"
+
+
+def test_blanks_around_a_text_are_not_part_of_it(bare_app: Any) -> None:
+    assert render(bare_app, "{% trans %}\n  Home\n{% endtrans %}", "zh") == "首页"
+
+
+def test_a_name_that_nobody_gave_raises(bare_app: Any) -> None:
+    """P30"""
+    with pytest.raises(UndefinedError):
+        render(bare_app, "{{ nobody }}")
+
+
+def test_a_macro_without_context_finds_the_request(bare_app: Any, dummy_request: Any) -> None:
+    environment = get_environment(bare_app.registry)
+    template = environment.from_string('{{ asset_url("flasky", "head.js") }}')
+    assert template.render().startswith("/static/flasky/v")
+
+
+class FakeMember:
+    userid = "7"
+    language = None
+    timezone = None
+    permissions = frozenset({"polls.vote"})
+
+
+def entry(config: Configurator) -> None:
+    config.add_route("a", "/a b")
+    config.add_navigation("a", _("Home"), name="everybody", order=1)
+    config.add_navigation("a", "Vote", name="vote", permission="polls.vote")
+    config.add_navigation("a", "Count", name="count", permission="polls.count")
+    config.add_navigation("a", "Sign in", name="in", permission=ANONYMOUS, area="account")
+    config.add_navigation("a", "Sign out", name="out", permission=SIGNED_IN, area="account")
+
+
+@pytest.fixture
+def navigated(make_app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    original = plugin.includeme
+
+    def includeme(config: Configurator) -> None:
+        original(config)
+        entry(config)
+
+    monkeypatch.setattr(plugin, "includeme", includeme)
+    return make_app(flasky__plugins="main")
+
+
+NAVIGATION = '{% for link in navigation("main") + navigation("account") %}{{ link.title|translate }} {% endfor %}'
+
+
+def test_visitors_see_what_everybody_may(navigated: Any) -> None:
+    assert render(navigated, NAVIGATION) == "Home Home Sign in "
+
+
+def test_members_see_what_they_may(navigated: Any) -> None:
+    made = request(navigated)
+    made.__dict__["flasky_identity"] = FakeMember()
+    template = get_environment(navigated.registry).from_string(NAVIGATION)
+    assert template.render(request=made) == "Home Home Vote Sign out "
+
+
+def test_an_error_page_guesses_nothing(navigated: Any) -> None:
+    """P8"""
+    made = request(navigated)
+    made.exception = RuntimeError()
+    template = get_environment(navigated.registry).from_string(NAVIGATION)
+    assert template.render(request=made) == "Home Home "
+
+
+def test_links_begin_where_the_site_is_mounted(navigated: Any) -> None:
+    template = get_environment(navigated.registry).from_string('{{ navigation("main")[1].path }}')
+    for mount in ("", "/club", ""):
+        assert template.render(request=request(navigated, SCRIPT_NAME=mount)) == f"{mount}/a%20b"
+
+
+def test_a_fragment_is_rendered_once_for_each_language(bare_app: Any) -> None:
+    source = '{{ fragment("parts/navbar.jinja2", main=navigation("main"), account=()) }}'
+    english, chinese = render(bare_app, source), render(bare_app, source, "zh")
+    assert "Home" in english
+    assert "首页" in chinese
+    assert render(bare_app, source) == english
+
+
+def broken(tmp_path: Path, make_app: Any, monkeypatch: pytest.MonkeyPatch, name: str, text: bytes) -> str:
+    """Start a site whose plug-in main has a further folder of templates; what the start says."""
+    original = plugin.includeme
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / name).write_bytes(text)
+
+    def includeme(config: Configurator) -> None:
+        original(config)
+        config.add_jinja2_search_path(str(tmp_path / "templates"), name=".jinja2")
+
+    monkeypatch.setattr(plugin, "includeme", includeme)
+    with pytest.raises(ConfigurationFaults) as caught:
+        make_app(flasky__plugins="main")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (b"\n\n{% if %}", 3, "does not compile"),
+        (b"\n{{ x|shout }}", 2, "no filter 'shout'"),
+        (b"{% if x is loud %}{% endif %}", 1, "no test 'loud'"),
+        (b"{% extends 'bse.jinja2' %}", 1, "the template 'bse.jinja2'"),
+        (b"\n{% include 'nowhere.jinja2' %}", 2, "the template 'nowhere.jinja2'"),
+        (b"{% trans %}{{ x.y }}{% endtrans %}", 1, "does not compile"),
+    ],
+)
+def test_a_broken_template_stops_the_start(
+    tmp_path: Path, make_app: Any, monkeypatch: pytest.MonkeyPatch, text: bytes, line: int, problem: str
+) -> None:
+    """P12: plug-in or owner, file, line and problem are named."""
+    said = broken(tmp_path, make_app, monkeypatch, "x.jinja2", text)
+    assert f"x.jinja2, line {line}" in said
+    assert problem in said
+
+
+def test_a_template_that_is_not_utf_8_stops_the_start(
+    tmp_path: Path, make_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "not UTF-8" in broken(tmp_path, make_app, monkeypatch, "x.jinja2", b"\xff")
+
+
+def test_an_optional_template_may_be_missing(bare_app: Any) -> None:
+    assert render(bare_app, "{% include 'nowhere.jinja2' ignore missing %}") == ""
+
+
+def test_a_view_with_a_template_that_does_not_exist_stops_the_start(
+    make_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P12"""
+
+    def includeme(config: Configurator) -> None:
+        config.add_route("x", "/x")
+        config.add_view(lambda _request: {}, route_name="x", renderer="main/indx.jinja2", permission="x")
+
+    monkeypatch.setattr(plugin, "includeme", includeme)
+    with pytest.raises(ConfigurationFaults, match=r"test_templating.py, line \d+: no enabled plug-in has .*indx"):
+        make_app(flasky__plugins="main")
+
+
+def test_a_view_must_return_a_dictionary(bare_app: Any) -> None:
+    renderer = Renderers(get_environment(bare_app.registry))(SimpleNamespace(name="base.jinja2", package=None))
+    with pytest.raises(TypeError, match=r"base\.jinja2 must return a dictionary"):
+        renderer(7, {})
+
+
+def test_a_template_beside_its_view_comes_first(bare_app: Any) -> None:
+    """As pyramid_jinja2 has it."""
+    environment = get_environment(bare_app.registry)
+    renderers = Renderers(environment)
+    made = renderers(SimpleNamespace(name="templates/parts/head.jinja2", package=flasky))
+    assert "stylesheet" in made({}, {"request": request(bare_app)})
+    with pytest.raises(TemplateNotFound):
+        renderers(SimpleNamespace(name="templates/nowhere.jinja2", package=flasky))({}, {})
+
+
+def test_the_blocks_of_the_notes_are_there(bare_app: Any) -> None:
+    """PARITY 11"""
+    assert set(get_environment(bare_app.registry).get_template("base.jinja2").blocks) >= {
+        "title", "head", "navbar", "content", "page_content", "scripts",
+    }  # fmt: skip
+
+
+def test_no_template_has_inline_script_or_style(bare_testapp: TestApp) -> None:
+    """HDR-02"""
+    page = bare_testapp.get("/").html
+    assert not page.select("style, [style], script:not([src])")
+    assert not [tag for tag in page.find_all() if any(name.startswith("on") for name in tag.attrs)]
