@@ -45,13 +45,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of the traceback with the source around it; `own` when the code is not a library's."""
+    """A frame of the traceback with the source around it; `shown` where the error most likely is made."""
 
     file: str
     line: int
     function: str
     source: tuple[Line, ...]
-    own: bool
+    shown: bool
 
 
 @dataclass(frozen=True)
@@ -135,12 +135,15 @@ def _hider(values: Iterable[Value]) -> Any:
 
 
 def _frames(error: Exception) -> Iterable[Frame]:
-    for frame in traceback.extract_tb(error.__traceback__):
-        number = frame.lineno or 0
+    entries = traceback.extract_tb(error.__traceback__)
+    own = [entry for entry in entries if not entry.filename.startswith(_LIBRARIES)]
+    for entry in entries:
+        number = entry.lineno or 0
         around = range(max(1, number - _AROUND), number + _AROUND + 1)
-        lines = ((at, linecache.getline(frame.filename, at)) for at in around)
+        lines = ((at, linecache.getline(entry.filename, at)) for at in around)
         source = tuple(Line(at, text.rstrip("\n"), at == number) for at, text in lines if text)
-        yield Frame(_short(frame.filename), number, frame.name, source, not frame.filename.startswith(_LIBRARIES))
+        # The innermost code that is no library's.
+        yield Frame(_short(entry.filename), number, entry.name, source, entry is own[-1] if own else False)
 
 
 def _short(filename: str) -> str:
