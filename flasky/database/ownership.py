@@ -5,21 +5,35 @@ from __future__ import annotations
 from importlib import import_module
 
 from sqlalchemy import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from flasky.database.base import Base
 from flasky.site import Site
+from flasky.startup import CannotStart
 
 #: The kernel's own models.
 KERNEL_MODELS = ("flasky.mail.models",)
 
 
 def import_models(site: Site) -> None:
-    """Import the models of the kernel and of every enabled plug-in, so that `Base.metadata` knows their tables."""
+    """Import the models of the kernel and of every enabled plug-in, so that `Base.metadata` knows their tables.
+
+    Raises CannotStart, which names the plug-in, when that fails.
+    """
     for module in KERNEL_MODELS:
         import_module(module)
     for item in site.plugins:
         if item.plugin.models:
-            import_module(item.plugin.models)
+            _import(item.name, item.plugin.models)
+
+
+def _import(name: str, module: str) -> None:
+    try:
+        import_module(module)
+    except (ImportError, SQLAlchemyError) as error:
+        # SQLAlchemy's: two plug-ins that make a table of the same name, a mapping that makes no sense.
+        problem = f"The models of the plug-in {name!r} ({module}) cannot be imported"
+        raise CannotStart(f"{problem}: {type(error).__name__}: {error}") from error
 
 
 def owner_of(site: Site, table: Table) -> str:

@@ -13,8 +13,11 @@ from typing import Any
 
 import zope.sqlalchemy
 from pyramid.request import Request
+from pyramid.threadlocal import get_current_request
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, raiseload, sessionmaker
+from zope.sqlalchemy.datamanager import STATUS_CHANGED
 
 from flasky.database.engine import make_engine, make_read_engine
 
@@ -23,8 +26,19 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _REGISTRY_KEY = "flasky.database"
 
 
+#: What SQLite and PostgreSQL call a write on a connection that only reads.
+_READ_ONLY = ("SQLITE_READONLY", "25006")
+
+
 class WriteInReadOnlyRequest(Exception):
     """A view that answers a safe method tried to change the database."""
+
+    def __init__(self, request: Request | None) -> None:
+        what = f"{request.method} {request.path_info}" if request is not None else "Something that only reads"
+        super().__init__(
+            f"{what} tried to change the database: only POST, PUT, PATCH and DELETE may. "
+            "Move the change to a view with request_method='POST'."
+        )
 
 
 class Database:
@@ -37,6 +51,7 @@ class Database:
         self.writer = sessionmaker(self.engine)
         self.reader = sessionmaker(self.read_engine, autoflush=False)
         self.strict = strict
+        _explain_refused_writes(self.read_engine)
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -64,10 +79,10 @@ def open_session(request: Request) -> Session:
     """`request.db`: the ORM session of this request."""
     database = get_database(request.registry)
     if changes_are_possible(request):
-        # Named as a string, "changed" commits whatever was sent: statements that the unit of work did not see
-        # would be rolled back in silence otherwise (P6).
+        # Whatever was sent is committed: statements that the unit of work did not see would be rolled back in
+        # silence otherwise (P6).
         session = database.writer(info={"request": request})
-        zope.sqlalchemy.register(session, initial_state="changed", transaction_manager=request.tm)
+        zope.sqlalchemy.register(session, initial_state=STATUS_CHANGED, transaction_manager=request.tm)
     else:
         session = database.reader(info={"request": request})
         _refuse_writes(session, request)
@@ -93,12 +108,21 @@ def open_read_connection(request: Request) -> Connection:
 
 def _refuse_writes(session: Session, request: Request) -> None:
     def before_flush(_session: Session, _context: UOWTransaction, _instances: object) -> None:
-        raise WriteInReadOnlyRequest(
-            f"{request.method} {request.path_info} tried to change the database: only POST, PUT, PATCH and DELETE "
-            "may. Move the change to a view with request_method='POST'."
-        )
+        raise WriteInReadOnlyRequest(request)
 
     event.listen(session, "before_flush", before_flush)
+
+
+def _explain_refused_writes(engine: Engine) -> None:
+    """Turn the database's own refusal of a write, whatever way it was sent, into one that says what to do."""
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> Exception | None:
+        original = context.original_exception
+        # SQLITE_READONLY_DIRECTORY and the like are about the file, and come from reading too.
+        if (getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)) in _READ_ONLY:
+            return WriteInReadOnlyRequest(get_current_request())
+        return None
 
 
 def _refuse_lazy_loading(session: Session) -> None:

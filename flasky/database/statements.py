@@ -10,6 +10,7 @@ more raises `StatementBudgetExceeded`, which lists what was sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ from flasky.database.session import get_database
 DEFAULT_BUDGET = 10
 
 _TRANSACTION_WORDS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
+
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]")
 
 View = Callable[[Any, Request], Any]
 
@@ -50,11 +53,17 @@ def watch(engine: Engine) -> None:
         _connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
     ) -> tuple[str, Any]:
         request = get_current_request()
-        if request is None or statement.upper().startswith(_TRANSACTION_WORDS):
+        sent = getattr(request, "statements", None)
+        if sent is None or statement[:10].upper().startswith(_TRANSACTION_WORDS):
             return statement, parameters
-        request.statements.append(statement)
-        route = request.matched_route.name if getattr(request, "matched_route", None) else "none"
-        return f"{statement} /* route={route} request={getattr(request, 'id', 'none')} */", parameters
+        sent.append(statement)
+        route = getattr(getattr(request, "matched_route", None), "name", "none")
+        # A % would be a placeholder to the driver, and */ would end the comment.
+        return f"{statement} /* route={_plain(route)} request={_plain(request.id)} */", parameters
+
+
+def _plain(text: str) -> str:
+    return _NOT_PLAIN.sub("_", text)
 
 
 def keep_budget(view: View, info: Any) -> View:
