@@ -14,6 +14,7 @@ requires = [
     "bootstrap-wrapper>=5.3.8,<5.4",
     "click>=8.3",
     "confusable-homoglyphs>=3.3",
+    "cryptography>=46",
     "email-validator>=2.3",
     "jinja2>=3.1.6",
     # WebOb 1.8 and pyramid_mailer 0.15 import cgi, which Python 3.13 no longer has.
@@ -26,6 +27,7 @@ requires = [
     "pillow>=12",
     "plaster>=1.1.2",
     "plaster-pastedeploy>=1.0.1",
+    "pyotp>=2.9",
     "pyramid>=2.1,<2.2",
     "pyramid-jinja2>=2.10.1",
     "pyramid-mailer>=0.15.1",
@@ -46,6 +48,7 @@ requires = [
     "wtforms>=3.2",
     "zope.interface>=7.2",
     "zope.sqlalchemy>=4.1",
+    "zxcvbn>=4.5",
 ]
 
 postgresql = ["psycopg[binary]>=3.3"]
