@@ -9,4 +9,4 @@ import pytest
 
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
-    return {"pyramid.includes": "sample_mails"}
+    return {"pyramid.includes": "sample_mails", "flasky.plugins": "main"}
