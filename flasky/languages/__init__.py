@@ -30,6 +30,7 @@ _ = TranslationStringFactory(DOMAIN)
 COOKIE = "language"
 _DEFAULT = next(iter(LANGUAGES))
 _LONGEST_HEADER = 1000
+_ASKING = "flasky_asking_identity"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,16 @@ def known_identity(request: Request) -> Identity | None:
         return cast("Identity | None", loaded)
     if "HTTP_COOKIE" not in request.environ:
         return None
-    return cast("Identity | None", request.identity)
+    if _ASKING in request.__dict__:
+        raise RuntimeError(
+            "whoever knows who sends a request asked for the visitor's language, which depends on who that is: "
+            "ask for request.locale_name and request.localizer after the identity is known"
+        )
+    request.__dict__[_ASKING] = True
+    try:
+        return cast("Identity | None", request.identity)
+    finally:
+        del request.__dict__[_ASKING]
 
 
 def negotiate(request: Request) -> str:

@@ -104,6 +104,14 @@ def test_an_error_page_looks_nobody_up(suspicious: Any) -> None:
         known_identity(request(suspicious, "session=x"))
 
 
+def test_an_identity_that_needs_the_language_says_so(make_app: Any) -> None:
+    """One asks for the other for ever otherwise."""
+    app = make_app(flasky__plugins="main")
+    app.registry["flasky.identity"] = lambda request: request.locale_name
+    with pytest.raises(RuntimeError, match="after the identity is known"):
+        negotiate(request(app, "session=x"))
+
+
 def test_the_answer_says_its_language_and_what_it_depends_on(bare_testapp: TestApp) -> None:
     """HDR-07"""
     response = bare_testapp.get("/", headers={"Accept-Language": "zh"})

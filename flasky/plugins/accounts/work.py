@@ -86,7 +86,6 @@ class RequestWork(Work):
         super().__init__(request.registry, None)
         self.request = request
         self.cookie = request.cookies.get(cookie_name(request, SESSION_COOKIE), "")
-        self.language = request.locale_name
         self.client = Client(
             address=request.remote_addr or "",
             agent=_printable(request.user_agent or "")[:_LONGEST_AGENT],
@@ -99,6 +98,12 @@ class RequestWork(Work):
         """`request.db`."""
         session: Session = self.request.db
         return session
+
+    @property
+    def language(self) -> str:  # type: ignore[override] # a plain attribute outside of requests
+        """The visitor's language; it depends on who they are, so it is not asked for before that is known."""
+        language: str = self.request.locale_name
+        return language
 
     @property
     def identity(self) -> Identity | None:  # type: ignore[override] # a plain attribute outside of requests
