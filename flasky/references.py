@@ -49,6 +49,13 @@ def in_python(file: Path) -> Iterator[Reference]:
             yield Reference(file, node.lineno, SETTING, name)
 
 
+def routes_added_in(file: Path) -> Iterator[str]:
+    """The names of the routes that a Python file adds, also those that this site's settings leave out."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_route" and node.args:
+            yield _text(node.args[0])
+
+
 def _call(node: ast.Call) -> Iterator[tuple[str, str]]:
     yield from _keywords(node)
     called = getattr(node.func, "attr", getattr(node.func, "id", ""))

@@ -34,6 +34,8 @@ def test_main_reads_like_a_table_of_contents() -> None:
 
 def test_importing_flasky_costs_nothing() -> None:
     """What only lists or reads something must not wait for Pyramid or SQLAlchemy."""
-    code = "import sys, flasky, flasky.cli; print([m for m in ('pyramid', 'sqlalchemy', 'alembic') if m in sys.modules])"
+    code = (
+        "import sys, flasky, flasky.cli; print([m for m in ('pyramid', 'sqlalchemy', 'alembic') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == "[]"

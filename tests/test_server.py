@@ -338,7 +338,7 @@ def test_localhost_is_served_on_every_address_that_it_has(serve: Callable[..., S
     ],
 )
 def test_a_wrong_server_setting_is_told_with_its_key(settings: dict[str, str], problem: str) -> None:
-    with pytest.raises(CannotStart, match="site.ini, section \\[server:main\\]") as refusal:
+    with pytest.raises(CannotStart, match=r"site\.ini, section \[server:main\]") as refusal:
         make_server({"__file__": "/srv/site.ini"}, **settings)
     assert problem in str(refusal.value)
 

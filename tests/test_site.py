@@ -16,11 +16,14 @@ from flasky.site import get_site, load_site
 
 ROOT = Path(__file__).resolve().parents[1]
 CANARY = "canary-91be"
+_KEPT = frozenset({"PATH", "HOME", "LANG"})
 
 
 def run(*command: str, environ: dict[str, str] | None = None, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a command of the virtual environment with none of Flasky's variables but `environ`."""
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "COVERAGE_PROCESS_START"}}
+    kept = {
+        name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "COVERAGE_PROCESS_START"}
+    }
     program = str(Path(sys.executable).parent / command[0])
     return subprocess.run(
         [program, *command[1:]],

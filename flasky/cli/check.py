@@ -23,6 +23,7 @@ from flasky.mail.declarations import declared_mails
 from flasky.permissions import permissions
 from flasky.security.deploy_checks import run_checks
 from flasky.security.policy import NOBODY
+from flasky.settings import ConfigurationFaults
 from flasky.site import get_site
 from flasky.templating import get_environment, template_folders
 
@@ -58,9 +59,11 @@ def check(context: Context, deploy: bool, as_json: bool) -> None:
 
 
 def find_problems(context: Context) -> list[tuple[str, str]]:
-    """Where, and what is wrong there; empty when all is well. Raises CannotStart when the site does not start."""
+    """Where, and what is wrong there; empty when all is well. What keeps the site from starting is all there is."""
     try:
         registry = context.registry
+    except ConfigurationFaults as error:
+        return [(item.where, ". ".join(filter(None, (item.problem, item.remedy)))) for item in error.faults]
     except ConfigurationExecutionError as error:
         # Pyramid itself looks up the route names of views.
         return [(f"{short(error.info.file)}:{error.info.line}", str(error.evalue))]
@@ -89,7 +92,11 @@ def _known(registry: Registry) -> dict[str, Collection[str]]:
     """Everything that exists in the started site, by kind."""
     folders = [folder for _, folder in template_folders(registry)]
     return {
-        references.ROUTE: {route.name for route in registry.getUtility(IRoutesMapper).get_routes(include_static=True)},
+        # A page of development has its routes there alone; its code may name them everywhere.
+        references.ROUTE: {
+            *(route.name for route in registry.getUtility(IRoutesMapper).get_routes(include_static=True)),
+            *(name for file in _python_files(registry) for name in references.routes_added_in(file)),
+        },
         references.TEMPLATE: {
             file.relative_to(folder).as_posix()
             for folder in folders

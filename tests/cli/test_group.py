@@ -196,7 +196,7 @@ def test_a_plugins_broken_command_is_told_and_leaves_the_others_alone(
 
 def test_load_registry_gives_the_started_site(ini_file: Callable[..., Path], flasky: Flasky) -> None:
     assert load_registry(str(ini_file(flasky__admin="ann@example.com"))).settings["flasky.admin"] == "ann@example.com"
-    with pytest.raises(CannotStart, match="There is no nowhere.ini"):
+    with pytest.raises(CannotStart, match=r"There is no nowhere\.ini"):
         load_registry("nowhere.ini")
 
 
