@@ -98,15 +98,6 @@ def _writable_ini(site: Site) -> str:
 # --- Database ----------------------------------------------------------------------------------------------------
 
 
-def _relative_database(site: Site) -> str:
-    path = _sqlite_file(site)
-    return (
-        "the SQLite file is named relative to the folder of whoever starts the server"
-        if (path and not Path(path).is_absolute())
-        else ""
-    )
-
-
 def _readable_database(site: Site) -> str:
     readable = _mode(_sqlite_file(site)) & (stat.S_IROTH | stat.S_IWOTH)
     return "the SQLite file can be read by every user of the machine" if readable else ""
@@ -369,7 +360,6 @@ CHECKS: tuple[Check, ...] = (
     Check("F106", _many_fallbacks, "Take the oldest out of flasky.secret_key_fallbacks"),
     Check("F107", _secret_in_readable_file, "Use environment variables, or chmod 600 the file"),
     Check("F108", _writable_ini, "chmod o-w the file"),
-    Check("F201", _relative_database, "Write sqlite:////absolute/path, or sqlite:///%(here)s/…"),
     Check("F202", _readable_database, "chmod 600 the file"),
     Check("F203", _database_in_temporary_folder, "Move the file, with the server stopped"),
     Check("F204", _database_without_tls, "Add ?sslmode=verify-full to sqlalchemy.url"),
