@@ -37,7 +37,7 @@ requires = [
     "segno>=1.6.6",
     # Pyramid 2.1 imports pkg_resources, which setuptools 82 removed, and which since 80.9 puts a
     # warning in front of whatever pserve, pshell, alembic and pytest say.
-    "setuptools>=78.1.1,<80.9",
+    "setuptools<82,<80.9,>=78.1.1",
     "sqlalchemy>=2.1.9,<2.2",
     "transaction>=5.1",
     "translationstring>=1.4",
