@@ -21,9 +21,7 @@ _KEPT = frozenset({"PATH", "HOME", "LANG"})
 
 def run(*command: str, environ: dict[str, str] | None = None, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a command of the virtual environment with none of Flasky's variables but `environ`."""
-    kept = {
-        name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "COVERAGE_PROCESS_START"}
-    }
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("COV")}
     program = str(Path(sys.executable).parent / command[0])
     return subprocess.run(
         [program, *command[1:]],
