@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from alembic.autogenerate import produce_migrations
+from alembic.autogenerate import produce_migrations, renderers
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations, ops
@@ -58,6 +58,12 @@ def choice(arguments: dict[str, str]) -> Choice:
             raise CommandError(f"-x {name}={value}: expected yes or no.")
     answers = {name: _ANSWERS[value] for name, value in arguments.items()}
     return Choice(answers.get("renames"), answers.get("drops"))
+
+
+@renderers.dispatch_for(ops.RenameTableOp)  # type: ignore[untyped-decorator]
+def render_rename_table(_autogen: Any, item: ops.RenameTableOp) -> str:
+    """How the renaming of a table is written; Alembic never writes one by itself."""
+    return f"op.rename_table({str(item.table_name)!r}, {str(item.new_table_name)!r})"
 
 
 class Autogenerate:

@@ -1,0 +1,156 @@
+"""Autogenerate: a rename keeps the rows, and nothing is dropped unasked (PARITY row 20)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, String, Table
+from sqlalchemy.exc import IntegrityError
+
+from flasky.migrations.renames import LIKENESS, table_likeness
+
+Workshop = Any
+
+BEFORE = """
+class Role(Base):
+    __tablename__ = "roles1"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(64), unique=True, index=True)
+    role_id: Mapped[int | None] = mapped_column(ForeignKey("roles1.id", ondelete="CASCADE"))
+"""
+AFTER = BEFORE.replace("roles1", "roles")
+
+ROLES = [(1, "Administrator"), (2, "Moderator"), (3, "胡同")]
+USERS = [(1, "john", 1), (2, "susan", 3), (3, "david", None)]
+
+
+@pytest.fixture
+def filled(workshop: Workshop) -> Workshop:
+    """The notes' tables, with rows in them."""
+    workshop.plugin("notes", BEFORE)
+    workshop.enable("notes")
+    workshop.alembic("upgrade", "heads")
+    workshop.generate("Initial migration")
+    workshop.alembic("upgrade", "heads")
+    workshop.sql(
+        *(f"INSERT INTO roles1 (id, name) VALUES ({number}, '{name}')" for number, name in ROLES),  # noqa: S608
+        "INSERT INTO users (id, username, role_id) VALUES (1, 'john', 1), (2, 'susan', 3), (3, 'david', NULL)",
+    )
+    return workshop
+
+
+def users(workshop: Workshop) -> list[Any]:
+    return list(workshop.sql("SELECT id, username, role_id FROM users ORDER BY id"))
+
+
+def test_the_notes_rename_keeps_every_row_up_and_down(filled: Workshop) -> None:
+    filled.models("notes", AFTER)
+    said = filled.generate("Rename roles1", status=255)
+    assert "the table roles1 → roles (3 rows)" in said
+    assert "-x renames=yes" in said
+    assert "Traceback" not in said
+    assert len(filled.revisions("notes")) == 1
+
+    said = filled.generate("Rename roles1", "-x", "renames=yes")
+    assert "Detected rename of the table roles1 → roles" in said
+    script = filled.revisions("notes")[-1].read_text()
+    assert "op.rename_table('roles1', 'roles')" in script.replace('"', "'")
+    assert "drop_table" not in script
+    assert "create_table" not in script
+    # The trial was rolled back: only `upgrade` renames.
+    assert filled.sql("SELECT id, name FROM roles1 ORDER BY id") == ROLES
+
+    filled.alembic("upgrade", "heads")
+    assert filled.sql("SELECT id, name FROM roles ORDER BY id") == ROLES
+    assert users(filled) == USERS
+    with pytest.raises(IntegrityError):
+        filled.sql("INSERT INTO users (id, username, role_id) VALUES (9, 'nobody', 99)")
+    assert "No new upgrade operations detected" in filled.alembic("check")
+
+    filled.alembic("downgrade", "notes@-1")
+    assert filled.sql("SELECT id, name FROM roles1 ORDER BY id") == ROLES
+    assert users(filled) == USERS
+    with pytest.raises(IntegrityError):
+        filled.sql("INSERT INTO users (id, username, role_id) VALUES (9, 'nobody', 99)")
+    filled.alembic("upgrade", "heads")
+    assert filled.sql("SELECT id, name FROM roles ORDER BY id") == ROLES
+
+
+def test_a_renamed_column_keeps_its_values_up_and_down(filled: Workshop) -> None:
+    filled.models("notes", BEFORE.replace("username: Mapped", "login: Mapped"))
+    said = filled.generate("Rename username", status=255)
+    assert "the column users.username → users.login (3 rows with a value)" in said
+    filled.generate("Rename username", "-x", "renames=yes")
+    script = filled.revisions("notes")[-1].read_text()
+    assert "drop_column" not in script
+    filled.alembic("upgrade", "heads")
+    assert filled.sql("SELECT id, login, role_id FROM users ORDER BY id") == USERS
+    assert "No new upgrade operations detected" in filled.alembic("check")
+    filled.alembic("downgrade", "notes@-1")
+    assert users(filled) == USERS
+    assert filled.sql("SELECT id, name FROM roles1 ORDER BY id") == ROLES
+
+
+def test_nothing_is_dropped_unless_told_and_the_refusal_counts_what_would_be_lost(filled: Workshop) -> None:
+    without_name = BEFORE.replace("    name: Mapped[str] = mapped_column(String(64), unique=True)\n", "")
+    filled.models("notes", without_name[: without_name.index("class User")])
+    said = filled.generate("Tidy up", status=255)
+    assert "the table users with 3 rows" in said
+    assert "the column roles1.name with 3 values" in said
+    assert len(filled.revisions("notes")) == 1
+
+    filled.generate("Tidy up", "-x", "drops=yes")
+    script = filled.revisions("notes")[-1].read_text()
+    assert "drop_table" in script
+    assert "drop_column" in script
+    assert users(filled) == USERS
+
+
+def test_two_things_that_only_look_alike_can_be_told_apart(filled: Workshop) -> None:
+    filled.models("notes", AFTER)
+    said = filled.generate("Not a rename", "-x", "renames=no", status=255)
+    assert "the table roles1 with 3 rows" in said
+    filled.generate("Not a rename", "-x", "renames=no", "-x", "drops=yes")
+    assert "drop_table" in filled.revisions("notes")[-1].read_text()
+
+
+@pytest.mark.parametrize(
+    ("argument", "answer"),
+    [("rename=yes", "did you mean renames?"), ("renames=maybe", "-x renames=maybe: expected yes or no")],
+)
+def test_a_mistyped_switch_is_a_mistake(sqlite_workshop: Workshop, argument: str, answer: str) -> None:
+    sqlite_workshop.plugin("notes", BEFORE)
+    sqlite_workshop.enable("notes")
+    sqlite_workshop.alembic("upgrade", "heads")
+    assert answer in sqlite_workshop.generate("Anything", "-x", argument, status=255)
+
+
+def test_without_a_difference_no_revision_is_written(filled: Workshop) -> None:
+    said = filled.generate("Nothing")
+    assert "no revision was written" in said
+    assert len(filled.revisions("notes")) == 1
+
+
+def table(*columns: Column[Any]) -> Table:
+    return Table("any", MetaData(), *columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "alike"),
+    [
+        ((Column("id", Integer), Column("name", String)), True),
+        ((Column("id", Integer), Column("name", String), Column("more", String)), True),
+        ((Column("id", Integer), Column("name", Integer)), False),
+        ((Column("id", Integer),), False),
+        ((Column("id", Integer), Column("name", String), *(Column(f"c{n}", String) for n in range(3))), False),
+    ],
+)
+def test_the_rule_for_likeness(columns: tuple[Column[Any], ...], alike: bool) -> None:
+    known = table(Column("id", Integer), Column("name", String(64)))
+    assert (table_likeness(known, table(*columns)) >= LIKENESS) is alike

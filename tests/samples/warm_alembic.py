@@ -1,0 +1,53 @@
+"""The command `alembic` without the second that its imports take: a warm process that forks for each command.
+
+It reads a line of JSON for each command (arguments, folder, environment, path, output file) and answers with the
+exit status. Every command is a process of its own and ends like one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+
+import alembic.config
+
+import flasky.mail.models
+import flasky.migrations.environment
+import flasky.migrations.state  # noqa: F401 - warm
+
+
+def _run(job: dict) -> None:
+    output = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.chdir(job["folder"])
+    os.environ.update(job["environ"])
+    sys.path[:0] = job["path"]
+    status = 0
+    try:
+        alembic.config.main(argv=job["arguments"], prog="alembic")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - what the interpreter itself would do
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status & 0xFF)
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            _run(json.loads(line))
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
