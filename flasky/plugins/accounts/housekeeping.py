@@ -108,7 +108,7 @@ class Housekeeper:
 
 
 def clear_away(registry: Registry) -> int:
-    """Erase the accounts that are due, forget what has expired, tell the owner who joined; returns the number erased."""
+    """Erase the accounts that are due, forget what expired, tell the owner who joined; returns the number erased."""
     erased = erase_due(registry)
     for task in (sessions.forget_old, tokens.forget_old, security_log.forget_old, announcements.send_digest):
         with open_work(registry) as work:

@@ -69,8 +69,7 @@ def register(work: Work, *, username: str, email: str, password: str, invitation
     shown, address = _check_form(work, username, email, password)
     # Hashed whether or not the address is known, and before the database is locked for writing.
     password_hash = get_hasher(work.registry).hash(password)
-    _check_name_is_free(work, shown)
-    if _address_is_known(work, address):
+    if _is_known(work, shown, address):
         _tell_known_address(work, address)
         return Outcome(None)
     return _join(work, User(username=shown, email=address, password_hash=password_hash), invited)
@@ -103,13 +102,12 @@ def create(
         faults[fault.field] = fault.reason
     if faults:
         raise Faults(faults)
-    _check_name_is_free(work, shown)
-    if address is not None and _address_is_known(work, address):
+    if _is_known(work, shown, address):
         raise Faults({"email": _("There is an account with this address.")})
-    user = User(username=shown, email=address, role=found)
+    user = User(username=shown, email=address)
     user.password_hash = None if password is None else get_hasher(work.registry).hash(password)
     user.confirmed_at = work.now() if confirmed and address else None
-    if not _insert(work, user):
+    if not _insert(work, user, found):
         raise Faults({"username": _taken()})
     record(work, Event.REGISTERED, user.id)
     work.registry.notify(Registered(work, user))
@@ -122,7 +120,7 @@ def invite(work: Work, email: str) -> Invitation:
         address = clean_address(email)
     except InvalidAddress as error:
         raise Fault("email", error.reason) from error
-    if _address_is_known(work, address):
+    if work.db.scalar(select(User.id).where(User.email_key == address.lower())) is not None:
         raise Fault("email", _("There is an account with this address."))
     secret = tokens.new_secret()
     inviter = work.identity.user_id if work.identity else None
@@ -191,18 +189,19 @@ def _check_form(work: Work, username: str, email: str, password: str) -> tuple[s
     return shown, address
 
 
-def _check_name_is_free(work: Work, shown: str) -> None:
-    same = or_(User.username_key == canonical(shown), User.username_skeleton == skeleton(shown))
-    if work.db.scalar(select(User.id).where(same).limit(1)) is not None:
+def _is_known(work: Work, shown: str, address: str | None) -> bool:
+    """Whether the address has an account. Raises Faults when the name is taken."""
+    same_name = or_(User.username_key == canonical(shown), User.username_skeleton == skeleton(shown))
+    same_address = User.email_key == (address or "").lower()
+    # One statement sees one moment: of two, the second could see an account that the first did not.
+    found = work.db.execute(select(same_name).where(or_(same_name, same_address))).scalars().all()
+    if any(found):
         raise Faults({"username": _taken()})
+    return bool(found)
 
 
 def _taken() -> TranslationString:
     return _("This name is taken, or looks like one that is. Choose another.")
-
-
-def _address_is_known(work: Work, address: str) -> bool:
-    return work.db.scalar(select(User.id).where(User.email_key == address.lower())) is not None
 
 
 def _tell_known_address(work: Work, address: str) -> None:
@@ -213,12 +212,12 @@ def _tell_known_address(work: Work, address: str) -> None:
 
 
 def _join(work: Work, user: User, invited: Invited | None) -> Outcome:
-    user.role = find_role(work, USER)
+    role = find_role(work, USER)
     user.language = work.language
     user.created_at = work.now()
     if invited is not None and invited.email == user.email:
         user.confirmed_at = work.now()
-    if not _insert(work, user):
+    if not _insert(work, user, role):
         return _outcome_of_race(work, user)
     if invited is not None:
         _use_up(work, invited)
@@ -234,12 +233,13 @@ def _join(work: Work, user: User, invited: Invited | None) -> Outcome:
     return Outcome(user)
 
 
-def _insert(work: Work, user: User) -> bool:
+def _insert(work: Work, user: User, role: Role) -> bool:
     """Store the account; False when a parallel request stored one with the same name or address first (CON-01)."""
     try:
         # A savepoint: without it the failed statement would take the whole transaction with it.
         with work.db.begin_nested():
             work.db.add(user)
+            user.role = role
             work.db.flush()
     except IntegrityError:
         return False
@@ -247,7 +247,7 @@ def _insert(work: Work, user: User) -> bool:
 
 
 def _outcome_of_race(work: Work, user: User) -> Outcome:
-    _check_name_is_free(work, user.username)
+    _is_known(work, user.username, user.email)
     _tell_known_address(work, user.email or "")
     return Outcome(None)
 

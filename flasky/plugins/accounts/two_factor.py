@@ -69,12 +69,13 @@ def enrolment(work: Work, user: User) -> Enrolment | None:
 
 
 def confirm(work: Work, user: User, code: str) -> list[str]:
-    """Switch the second factor on with a first code; returns the recovery codes, to be shown once. Raises Fault."""
-    row = work.db.get(SecondFactor, user.id, with_for_update=True, populate_existing=True)
-    _spend(work, user)
+    """Switch the second factor on with a first code; returns the recovery codes, to be shown once.
+
+    Raises Fault and TooManyTries.
+    """
+    row = _lock(work, user)
     if row is None or row.confirmed_at is not None or not _take(work, row, code):
-        record(work, Event.CODE_FAILED, user.id)
-        raise _wrong()
+        raise _wrong(work, user)
     row.confirmed_at = work.now()
     record(work, Event.SECOND_FACTOR_ON, user.id)
     send_to_member(work, "mail/changed", user, what="second_factor_on")
@@ -83,11 +84,9 @@ def confirm(work: Work, user: User, code: str) -> list[str]:
 
 def check(work: Work, user: User, code: str) -> None:
     """Accept a code of the app, or a recovery code, each once. Raises Fault and TooManyTries."""
-    _spend(work, user)
-    row = work.db.get(SecondFactor, user.id, with_for_update=True, populate_existing=True)
+    row = _lock(work, user)
     if row is None or row.confirmed_at is None or not (_take(work, row, code) or _take_recovery_code(work, user, code)):
-        record(work, Event.CODE_FAILED, user.id)
-        raise _wrong()
+        raise _wrong(work, user)
 
 
 def remove(work: Work, user: User) -> None:
@@ -134,8 +133,15 @@ def _enrolment(work: Work, user: User, secret: str) -> Enrolment:
     return Enrolment(secret, uri, drawing.getvalue().decode())
 
 
-def _spend(work: Work, user: User) -> None:
-    limits.spend(work, *((limit, str(user.id)) for limit in limits.CODES), user_id=user.id)
+def _lock(work: Work, user: User) -> SecondFactor | None:
+    """The member's second factor. Tries are counted under its lock: many at once are no way around the limit."""
+    row = work.db.get(SecondFactor, user.id, with_for_update=True, populate_existing=True)
+    limits.check(work, *_counted(user), user_id=user.id)
+    return row
+
+
+def _counted(user: User) -> list[tuple[limits.Limit, str]]:
+    return [(limit, str(user.id)) for limit in limits.CODES]
 
 
 def _take(work: Work, row: SecondFactor, code: str) -> bool:
@@ -182,7 +188,9 @@ def _digest(work: Work, user: User, code: str) -> str:
     return Signer(work.registry, "accounts.recovery").digest(f"{user.id} {code}")
 
 
-def _wrong() -> Fault:
+def _wrong(work: Work, user: User) -> Fault:
+    limits.count(work, *_counted(user))
+    record(work, Event.CODE_FAILED, user.id)
     return Fault("code", _("This code is wrong or was used already."))
 
 

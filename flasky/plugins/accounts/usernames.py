@@ -72,7 +72,7 @@ def check_username(text: str, *, reserved: bool = False) -> str:
     _check_segments(shown)
     if not _is_one_writing(shown):
         raise Fault(_FIELD, _("The name mixes letters of different scripts, which others could not tell apart."))
-    if not reserved and skeleton(shown) in _reserved_skeletons():
+    if not reserved and (canonical(shown) in RESERVED or skeleton(shown) in _reserved_skeletons()):
         raise Fault(_FIELD, _("This name is reserved. Choose another."))
     return shown
 
