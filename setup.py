@@ -107,6 +107,7 @@ setup(
         "flasky.plugins": [
             "main = flasky.plugins.main:plugin",
             "accounts = flasky.plugins.accounts:plugin",
+            "blog = flasky.plugins.blog:plugin",
         ],
         "paste.app_factory": ["main = flasky:main"],
         "paste.server_factory": ["main = flasky.server:make_server"],

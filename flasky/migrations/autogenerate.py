@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations, ops
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError, rev_id
-from sqlalchemy import Connection, TypeDecorator, make_url
+from sqlalchemy import Connection, TypeDecorator, make_url, text
 
 from alembic import context
 from flasky.database.base import Base
@@ -74,6 +74,7 @@ class Autogenerate:
         self._script = script
         self._config = config
         self._recorded: dict[str, str] = {}
+        self._virtual: frozenset[str] = frozenset()
 
     def include_object(self, connection: Connection) -> Callable[..., bool]:
         """Alembic's filter: whether a table takes part in the comparison."""
@@ -81,13 +82,17 @@ class Autogenerate:
 
         def include(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
             nonlocal read
+            if kind == "index":
+                # A model may have an index that only one of the databases can: Index(…, info={"dialect": …}).
+                return bool(item.info.get("dialect", connection.dialect.name) == connection.dialect.name)
             if kind != "table":
                 return True
             if not reflected:
                 return bool(owner_of(self._site, item))
             if not read:
                 self._recorded, read = owners_of_tables(connection), True
-            return name not in BOOKKEEPING and self._is_ours(str(name))
+                self._virtual = _virtual_tables(connection)
+            return name not in BOOKKEEPING and name not in self._virtual and self._is_ours(str(name))
 
         return include
 
@@ -255,6 +260,14 @@ def _compared(trial: MigrationContext) -> ops.UpgradeOps:
 
 def _rename_column(table: str, old: str, new: str) -> ops.AlterColumnOp:
     return ops.AlterColumnOp(table, old, modify_name=new)
+
+
+def _virtual_tables(connection: Connection) -> frozenset[str]:
+    """SQLite's virtual tables and those that they keep their data in: no model describes them, a revision made them."""
+    if connection.dialect.name != "sqlite":
+        return frozenset()
+    listed = connection.execute(text("SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')"))
+    return frozenset(listed.scalars())
 
 
 @contextmanager

@@ -1,0 +1,56 @@
+"""The plug-in `blog`: posts, comments, following, notices and moderation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flasky.languages import _
+from flasky.plugin import Plugin
+from flasky.settings import Setting, parse_count
+
+if TYPE_CHECKING:
+    from pyramid.config import Configurator
+
+
+def parse_page_size(value: str) -> int:
+    """A number of posts on a page, 1 to 100."""
+    number = parse_count(value)
+    if not 1 <= number <= 100:
+        raise ValueError("expected a number from 1 to 100")
+    return number
+
+
+plugin = Plugin(
+    name="blog",
+    requires=("main", "accounts"),
+    description="Posts, comments, following and moderation.",
+    models="flasky.plugins.blog.models",
+    commands="flasky.plugins.blog.cli:blog",
+    settings=(
+        Setting("blog.posts_per_page", parse_page_size, default="20", help="How many posts a list shows, 1 to 100."),
+        Setting("blog.comments_per_page", parse_page_size, default="50", help="How many comments a page shows."),
+        Setting(
+            "blog.keep_lists",
+            bool,
+            default="true",
+            help="Whether the lists that anonymous visitors see are kept in memory. Each visit compares them with the "
+            "database, so they are never old.",
+        ),
+    ),
+)
+
+
+def includeme(config: Configurator) -> None:
+    """Register everything; nothing is connected."""
+    config.add_jinja2_search_path("flasky.plugins.blog:templates", name=".jinja2")
+    config.add_static_files("blog", "flasky.plugins.blog:static")
+    config.add_translation_dirs("flasky.plugins.blog:locale")
+    config.declare_permission("blog.write", _("Write posts"))
+    config.declare_permission("blog.comment", _("Comment, and report what breaks the rules"))
+    config.declare_permission("blog.follow", _("Follow members"))
+    config.declare_permission("blog.moderate", _("Hide posts and comments, answer reports"), roles=("Moderator",))
+    for name in ("Post", "Comment", "Follow", "Tag"):
+        config.add_shell_name(name, f"flasky.plugins.blog.models.{name}")
+    config.add_personal_data(
+        "blog", export="flasky.plugins.blog.members.export", erase="flasky.plugins.blog.members.erase"
+    )

@@ -1,0 +1,226 @@
+"""The tables of the blog: posts, their tags and comments, who follows whom, notices and reports.
+
+What a list shows stands in the row of the post itself, so that a page of posts is one statement: its summary as HTML,
+its tags as one text, the number of its comments. What is deleted with a member and what stays without a name is
+said by each foreign key.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from flasky.database import Base, UTCDateTime, utc_now
+from flasky.plugins.accounts.models import User
+from flasky.plugins.blog import limits
+
+_CASCADE = "CASCADE"
+_SET_NULL = "SET NULL"
+
+
+class Post(Base):
+    """A post: what its author wrote, and what was made of it."""
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        Index("ix_posts_listed_at_id", "listed_at", "id"),
+        Index("ix_posts_author_id_listed_at_id", "author_id", "listed_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: None when its author left the site.
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL))
+    title: Mapped[str] = mapped_column(String(limits.LONGEST_TITLE), default="", server_default="")
+    body: Mapped[str] = mapped_column(String(limits.LONGEST_BODY))
+    html: Mapped[str] = mapped_column(Text)
+    #: The beginning as HTML, for lists; `is_long` says that there is more.
+    summary: Mapped[str] = mapped_column(Text)
+    is_long: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: The version of the Markdown pipeline that made `html` and `summary`.
+    pipeline: Mapped[int]
+    #: The names of its tags with blanks between them, in the order of the alphabet.
+    tag_names: Mapped[str] = mapped_column(String(limits.LONGEST_TAGS), default="", server_default="")
+    #: Comments that everybody sees.
+    comment_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    #: None while it is a draft.
+    published_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    #: Where it stands in lists: when it was published; None for a draft and while it is hidden.
+    listed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    edited_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    hidden_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    hidden_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL), index=True)
+    hidden_reason: Mapped[str] = mapped_column(String(limits.LONGEST_REASON), default="", server_default="")
+    #: Counts edits: a form that was filled from an earlier version overwrites nothing (CON-02).
+    version: Mapped[int] = mapped_column()
+
+    author: Mapped[User | None] = relationship(foreign_keys=[author_id])
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether only its author sees it."""
+        return self.published_at is None
+
+    def __repr__(self) -> str:
+        return f"<Post {self.id} of user {self.author_id}>"
+
+
+class Tag(Base):
+    """A tag that some post has or had."""
+
+    __tablename__ = "tags"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(limits.LONGEST_TAG), unique=True)
+
+
+class PostTag(Base):
+    """A tag of a post; `listed_at` is the post's, so that a tag's page is read from one index."""
+
+    __tablename__ = "post_tags"
+    __table_args__ = (Index("ix_post_tags_tag_id_listed_at_post_id", "tag_id", "listed_at", "post_id"),)
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete=_CASCADE), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete=_CASCADE), primary_key=True)
+    listed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Comment(Base):
+    """What somebody says about a post."""
+
+    __tablename__ = "comments"
+    __table_args__ = (
+        Index("ix_comments_post_id_id", "post_id", "id"),
+        Index("ix_comments_author_id_id", "author_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete=_CASCADE))
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL))
+    body: Mapped[str] = mapped_column(String(limits.LONGEST_COMMENT))
+    html: Mapped[str] = mapped_column(Text)
+    pipeline: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    edited_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    hidden_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    hidden_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL), index=True)
+    hidden_reason: Mapped[str] = mapped_column(String(limits.LONGEST_REASON), default="", server_default="")
+    version: Mapped[int] = mapped_column()
+
+    author: Mapped[User | None] = relationship(foreign_keys=[author_id])
+    post: Mapped[Post] = relationship()
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
+
+    def __repr__(self) -> str:
+        return f"<Comment {self.id} on post {self.post_id}>"
+
+
+class Follow(Base):
+    """Somebody follows somebody else; nobody follows themselves."""
+
+    __tablename__ = "follows"
+    __table_args__ = (
+        CheckConstraint("follower_id <> followed_id", name="not_oneself"),
+        Index("ix_follows_followed_id_follower_id", "followed_id", "follower_id"),
+    )
+
+    follower_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE), primary_key=True)
+    followed_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class BlogMember(Base):
+    """What the blog remembers of a member; there is a row once there is something to remember."""
+
+    __tablename__ = "blog_members"
+    __table_args__ = (CheckConstraint("mail IN ('never', 'at_once', 'daily')", name="mail"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE), primary_key=True)
+    follower_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    following_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    #: Whether notices are mailed: never, at_once, or daily.
+    mail: Mapped[str] = mapped_column(String(10), default="never", server_default="never")
+
+
+class Notice(Base):
+    """Something that a member is told: a comment on their post, a mention, a new follower."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        CheckConstraint("kind IN ('comment', 'mention', 'follow')", name="kind"),
+        Index("ix_notices_user_id_id", "user_id", "id"),
+        Index("ix_notices_mail_due_user_id", "mail_due", "user_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE))
+    kind: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE), index=True)
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete=_CASCADE), index=True)
+    comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id", ondelete=_CASCADE), index=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    read_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    #: When it is to be in a digest; None when it is not.
+    mail_due: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Report(Base):
+    """A member tells the moderators about a post or a comment."""
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        CheckConstraint("(post_id IS NULL) <> (comment_id IS NULL)", name="one_thing"),
+        UniqueConstraint("reporter_id", "post_id"),
+        UniqueConstraint("reporter_id", "comment_id"),
+        Index("ix_reports_resolved_at_id", "resolved_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reporter_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL))
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete=_CASCADE), index=True)
+    comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id", ondelete=_CASCADE), index=True)
+    reason: Mapped[str] = mapped_column(String(limits.LONGEST_REASON))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    resolved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    resolved_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL), index=True)
+
+
+class Submission(Base):
+    """A form that was sent, by the key that stood in it: sent twice, it makes one thing (CON-03)."""
+
+    __tablename__ = "submissions"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE), primary_key=True)
+    key: Mapped[str] = mapped_column(String(limits.LONGEST_KEY), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    #: The id of what the first of them made.
+    made_id: Mapped[int | None]
+
+
+class ListVersion(Base):
+    """One row that counts the changes of what lists show: a list that was kept is compared with it."""
+
+    __tablename__ = "blog_list_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int]
+
+
+class PostWords(Base):
+    """The words by which a post is found (`search`): on SQLite an FTS5 table reads them, on PostgreSQL an index."""
+
+    __tablename__ = "post_words"
+    __table_args__ = (
+        Index("ix_post_words_words", "words", postgresql_using="gin", info={"dialect": "postgresql"}).ddl_if(
+            dialect="postgresql"
+        ),
+    )
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete=_CASCADE), primary_key=True)
+    words: Mapped[str] = mapped_column(Text().with_variant(TSVECTOR(), "postgresql"))
