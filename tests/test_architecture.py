@@ -19,24 +19,9 @@ SHIPPED = sorted(folder.name for folder in PLUGINS.iterdir() if (folder / "__ini
 PUBLISHED = frozenset({"", "models", "services", "events", "permissions"})
 
 MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
-MUTABLE_CALLS = frozenset(
-    ["list", "dict", "set", "defaultdict", "deque", "OrderedDict", "Counter", "WeakKeyDictionary"]
-)
+MUTABLE_CALLS = frozenset({"list", "dict", "set", "defaultdict", "deque", "OrderedDict", "Counter"})
 CHANGING = frozenset(
-    [
-        "append",
-        "add",
-        "update",
-        "setdefault",
-        "pop",
-        "popitem",
-        "clear",
-        "extend",
-        "insert",
-        "remove",
-        "discard",
-        "sort",
-    ]
+    {"append", "add", "update", "setdefault", "pop", "popitem", "clear", "extend", "insert", "remove", "discard"}
 )
 
 
@@ -146,11 +131,12 @@ def changed_name(node: ast.AST) -> str:
 def module_state(file: Path) -> Iterator[tuple[int, str]]:
     """What a module keeps and changes later: its own collections, attributes of its functions, and `global`."""
     module = tree(file)
-    kept = changeable_names(module) | {item.name for item in module.body if isinstance(item, ast.FunctionDef)}
+    kept = changeable_names(module)
+    functions = {item.name for item in module.body if isinstance(item, ast.FunctionDef)}
     for node in ast.walk(module):
         if isinstance(node, ast.Global):
             yield node.lineno, ", ".join(node.names)
-        elif (name := changed_name(node)) in kept:
+        elif (name := changed_name(node)) in kept | (functions if isinstance(node, ast.Attribute) else set()):
             yield getattr(node, "lineno", 0), name
 
 
