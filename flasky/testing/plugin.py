@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pkg_resources
 import pytest
+from _pytest.assertion.rewrite import AssertionRewritingHook
 from pyramid.events import NewRequest
 from pyramid.registry import Registry
 from pyramid.request import Request
@@ -81,6 +83,15 @@ class TestSite:
             self.database.restore()
             self.dirty = False
         self.app.registry.notify(SiteReset(self.app.registry))
+
+
+def pytest_configure() -> None:
+    """Let Pyramid find the files of packages that pytest loaded.
+
+    pytest rewrites the assertions of every distribution that brings a plug-in for it, so of an installed Flasky as
+    a whole, and Pyramid's way of finding a package's templates does not know pytest's loader.
+    """
+    pkg_resources.register_loader_type(AssertionRewritingHook, pkg_resources.DefaultProvider)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
