@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
+from sqlalchemy import text
 
+from flasky.database import get_database
 from flasky.failpoints import FailpointReached, failpoint
 from flasky.settings import ConfigurationFaults
 
@@ -29,6 +33,32 @@ def test_a_point_can_take_its_time(make_app, monkeypatch: pytest.MonkeyPatch) ->
     assert time.monotonic() - started >= 0.2
 
 
+@pytest.mark.parametrize(("action", "status"), [("kill", -signal.SIGKILL), ("exit", 70)])
+def test_a_point_can_end_the_process(make_app, monkeypatch: pytest.MonkeyPatch, action: str, status: int) -> None:
+    monkeypatch.setenv("FLASKY_FAILPOINT", f"before_smtp:{action}")
+    registry = make_app().registry
+    child = os.fork()
+    if not child:
+        failpoint(registry, "before_smtp")
+        os._exit(0)
+    _, ended = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(ended) == status
+
+
+def test_only_the_transactions_of_requests_are_points(make_app, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """The deliverer commits as well: its transactions must not set off what is armed for a request's."""
+    monkeypatch.setenv("FLASKY_FAILPOINT", "before_commit:raise")
+    (tmp_path / "0.sqlite").touch()
+    database = get_database(make_app().registry)
+    with database.writer() as session:
+        session.execute(text("SELECT 1"))
+        session.commit()
+    with database.writer(info={"request": object()}) as session:
+        session.execute(text("SELECT 1"))
+        with pytest.raises(FailpointReached):
+            session.commit()
+
+
 def test_production_does_not_read_them(make_app, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLASKY_FAILPOINT", "before_smtp:raise")
     app = make_app(
@@ -39,8 +69,8 @@ def test_production_does_not_read_them(make_app, monkeypatch: pytest.MonkeyPatch
     failpoint(app.registry, "before_smtp")
 
 
-@pytest.mark.parametrize("text", ["x", "before_smtp", "before_smtp:explode", "nowhere:kill", "before_smtp:sleep=x"])
-def test_a_misspelt_one_is_told_at_start(make_app, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv("FLASKY_FAILPOINT", text)
+@pytest.mark.parametrize("value", ["x", "before_smtp", "before_smtp:explode", "nowhere:kill", "before_smtp:sleep=x"])
+def test_a_misspelt_one_is_told_at_start(make_app, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("FLASKY_FAILPOINT", value)
     with pytest.raises(ConfigurationFaults, match="environment variable FLASKY_FAILPOINT"):
         make_app()

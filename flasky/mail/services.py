@@ -16,7 +16,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
-from flasky.database.session import WriteInReadOnlyRequest, changes_are_possible
+from flasky.database.session import changes_are_possible
 from flasky.mail.addresses import clean_address, split_sender
 from flasky.mail.declarations import declared_mail
 from flasky.mail.message import Envelope, build, new_message_id
@@ -26,6 +26,10 @@ from flasky.site import get_site
 
 _WAKE_KEY = "flasky.mail.wake"
 _LISTENING = "flasky.mail.listening"
+
+
+class MailInReadOnlyRequest(Exception):
+    """A view that answers a safe method tried to send a mail."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,10 @@ def send_request_mail(
     """`request.send_mail(to, subject, template, **values)`: queue a mail in the request's transaction.
 
     It is written in `language`, the visitor's if nothing is said: give the recipient's when it is somebody else.
-    Raises what `send_mail` raises, and WriteInReadOnlyRequest in a request that must not change anything.
+    Raises what `send_mail` raises, and MailInReadOnlyRequest in a request that must not change anything.
     """
     if not changes_are_possible(request):
-        raise WriteInReadOnlyRequest(
+        raise MailInReadOnlyRequest(
             f"{request.method} {request.path_info} tried to send the mail {template!r}: only POST, PUT, PATCH and "
             "DELETE may. Move it to a view with request_method='POST'."
         )

@@ -9,11 +9,10 @@ from pyramid.request import Request, apply_request_extensions
 from sqlalchemy import select
 from webtest import TestApp
 
-from flasky.database.session import WriteInReadOnlyRequest
 from flasky.mail import InvalidAddress, administrator, send_mail
 from flasky.mail.declarations import UndeclaredMail
 from flasky.mail.models import OutgoingMail, Status
-from flasky.mail.services import outbox_state, retry, wake_event
+from flasky.mail.services import MailInReadOnlyRequest, outbox_state, retry, wake_event
 
 
 def test_a_committed_request_leaves_its_mail(testapp: TestApp, mailbox) -> None:
@@ -57,7 +56,7 @@ def test_a_request_that_reads_cannot_send(registry: Registry, testapp: TestApp, 
     request = Request.blank("/sample/mail?to=ann@example.com")
     request.registry = registry
     apply_request_extensions(request)
-    with pytest.raises(WriteInReadOnlyRequest, match=r"GET /sample/mail tried to send the mail 'mail/test'.*POST"):
+    with pytest.raises(MailInReadOnlyRequest, match=r"GET /sample/mail tried to send the mail 'mail/test'.*POST"):
         request.send_mail("ann@example.com", "Hello", "mail/test")
     testapp.get("/sample/mail?to=ann@example.com", status=500)
     assert mailbox.messages == []
