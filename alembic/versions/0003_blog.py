@@ -85,7 +85,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("author_id", sa.Integer(), nullable=True),
         sa.Column("title", sa.String(length=200), server_default="", nullable=False),
-        sa.Column("body", sa.String(length=50000), nullable=False),
+        sa.Column("body", sa.String(length=30000), nullable=False),
         sa.Column("html", sa.Text(), nullable=False),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("is_long", sa.Boolean(), server_default=sa.false(), nullable=False),

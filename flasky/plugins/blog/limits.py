@@ -4,7 +4,7 @@ from __future__ import annotations
 
 #: Characters. Markdown of this length renders well under a second whatever its shape (XSS-03, P27).
 LONGEST_TITLE = 200
-LONGEST_BODY = 50_000
+LONGEST_BODY = 30_000
 LONGEST_COMMENT = 5_000
 LONGEST_REASON = 500
 LONGEST_TAG = 30

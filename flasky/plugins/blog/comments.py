@@ -1,0 +1,99 @@
+"""Comments: write, edit and delete one's own. The count in the post's row changes in the same transaction (CON-04)."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import joinedload
+
+from flasky.plugins.accounts.work import Work
+from flasky.plugins.blog import limits, markdown, notices
+from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
+from flasky.plugins.blog.events import CommentAdded
+from flasky.plugins.blog.models import Comment, Post
+from flasky.plugins.blog.posts import check_text, claim_key, may_see, note_made, who
+from flasky.plugins.blog.storage import changed, lists_changed
+
+
+def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
+    """Comment on a post that whoever asks can see. Raises Fault, and NotThere when it cannot be commented on."""
+    author = who(work)
+    if post.listed_at is None:
+        raise NotThere
+    check_text("body", body, limits.LONGEST_COMMENT)
+    made = claim_key(work, key)
+    if made is not None:
+        return find(work, made)
+    comment = Comment(
+        post_id=post.id,
+        author_id=author.user_id,
+        body=body,
+        html=markdown.render(body).html,
+        pipeline=markdown.PIPELINE,
+        created_at=work.now(),
+    )
+    # The post first: who comments on the same post waits here, and nobody waits for somebody who waits.
+    if not count(work, post.id, 1):
+        raise NotThere
+    work.db.add(comment)
+    work.db.flush()
+    note_made(work, key, comment.id)
+    notices.tell_author(work, post, comment)
+    notices.tell_mentioned(work, body, post, comment)
+    work.registry.notify(CommentAdded(work, comment))
+    lists_changed(work.db)
+    return comment
+
+
+def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
+    """Change one's own comment. Raises Fault, NotAllowed, Stale."""
+    if comment.author_id != who(work).user_id:
+        raise NotAllowed
+    check_text("body", body, limits.LONGEST_COMMENT)
+    if comment.version != version:
+        raise Stale(comment)
+    comment.body, comment.html = body, markdown.render(body).html
+    comment.pipeline, comment.edited_at = markdown.PIPELINE, work.now()
+    work.db.flush()
+
+
+def remove(work: Work, comment: Comment) -> None:
+    """Delete one's own comment. Raises NotAllowed."""
+    if comment.author_id != who(work).user_id:
+        raise NotAllowed
+    was_shown = comment.hidden_at is None
+    # Deleted twice at once, it is counted once.
+    if changed(work.db, delete(Comment).where(Comment.id == comment.id)) and was_shown:
+        count(work, comment.post_id, -1)
+    work.db.expunge(comment)
+    lists_changed(work.db)
+
+
+def find(work: Work, comment_id: int, *, lock: bool = False) -> Comment:
+    """The comment for whoever asks, with its author and post. Raises NotThere.
+
+    A hidden comment is there for its author and for moderators.
+    """
+    statement = (
+        select(Comment).where(Comment.id == comment_id).options(joinedload(Comment.author), joinedload(Comment.post))
+    )
+    if lock:
+        statement = statement.with_for_update(of=Comment)
+    comment = work.db.scalars(statement).one_or_none()
+    if comment is None or not may_see(work.identity, comment.post) or not _is_shown(work, comment):
+        raise NotThere
+    return comment
+
+
+def count(work: Work, post_id: int, difference: int) -> bool:
+    """Change the number of comments that everybody sees; False when the post is gone."""
+    more = Post.comment_count + difference
+    return bool(changed(work.db, update(Post).where(Post.id == post_id).values(comment_count=more)))
+
+
+def _is_shown(work: Work, comment: Comment) -> bool:
+    if comment.hidden_at is None:
+        return True
+    identity = work.identity
+    if identity is None:
+        return False
+    return comment.author_id == identity.user_id or "blog.moderate" in identity.permissions

@@ -1,0 +1,103 @@
+"""Following: who reads whom. Counters stand with each member and change with the row (CON-04)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+
+from flasky.languages import _
+from flasky.plugins.accounts.errors import Refused
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import Work
+from flasky.plugins.blog import notices
+from flasky.plugins.blog.events import Followed
+from flasky.plugins.blog.models import BlogMember, Follow
+from flasky.plugins.blog.posts import who
+from flasky.plugins.blog.storage import add_unless_there, changed, count
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a member stands: how many follow them, how many they follow, and whether whoever asks is one of them."""
+
+    followers: int
+    following: int
+    is_followed: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member in a list of followers; `id` continues the list."""
+
+    id: int
+    username: str
+    name: str
+
+
+def follow(work: Work, user: User) -> bool:
+    """Follow a member; returns False when one did already. Raises Refused for oneself."""
+    me = who(work).user_id
+    if user.id == me:
+        raise Refused(_("You cannot follow yourself."))
+    if not add_unless_there(work.db, Follow, follower_id=me, followed_id=user.id, created_at=work.now()):
+        return False
+    _count_both(work, me, user.id, 1)
+    notices.tell_followed(work, user)
+    work.registry.notify(Followed(work, me, user))
+    return True
+
+
+def unfollow(work: Work, user: User) -> bool:
+    """Follow a member no longer; returns False when one did not."""
+    me = who(work).user_id
+    if not changed(work.db, delete(Follow).where(Follow.follower_id == me, Follow.followed_id == user.id)):
+        return False
+    _count_both(work, me, user.id, -1)
+    return True
+
+
+def _count_both(work: Work, follower: int, followed: int, difference: int) -> None:
+    # In the order of the ids, whoever follows whom: two who follow each other at once do not wait for each other.
+    for user_id in sorted((follower, followed)):
+        if user_id == follower:
+            count(work.db, user_id, following=difference)
+        else:
+            count(work.db, user_id, followers=difference)
+
+
+def standing(work: Work, user_id: int) -> Standing:
+    """How a member stands; one statement that only reads."""
+    me = work.identity.user_id if work.identity else 0
+    followed = select(Follow.follower_id).where(Follow.follower_id == me, Follow.followed_id == user_id).exists()
+    with work.reading() as connection:
+        row = connection.execute(
+            select(BlogMember.follower_count, BlogMember.following_count, followed)
+            .select_from(User)
+            .outerjoin(BlogMember, BlogMember.user_id == User.id)
+            .where(User.id == user_id)
+        ).one()
+    return Standing(row[0] or 0, row[1] or 0, bool(row[2]))
+
+
+def followers(work: Work, user_id: int, *, after: int = 0, limit: int = 50) -> tuple[list[Person], int | None]:
+    """Who follows a member, by id from behind `after`, and where the list goes on (None at its end)."""
+    return _people(work, Follow.follower_id, Follow.followed_id == user_id, after, limit)
+
+
+def following(work: Work, user_id: int, *, after: int = 0, limit: int = 50) -> tuple[list[Person], int | None]:
+    """Whom a member follows."""
+    return _people(work, Follow.followed_id, Follow.follower_id == user_id, after, limit)
+
+
+def _people(work: Work, key: object, condition: object, after: int, limit: int) -> tuple[list[Person], int | None]:
+    statement = (
+        select(User.id, User.username, User.name)
+        .join(Follow, key == User.id)  # type: ignore[arg-type] # a column compared is a condition
+        .where(condition, key > after, User.disabled_at.is_(None))  # type: ignore[arg-type,operator] # as above
+        .order_by(key)  # type: ignore[arg-type] # as above
+        .limit(limit + 1)
+    )
+    with work.reading() as connection:
+        people = [Person(*row) for row in connection.execute(statement)]
+    return people[:limit], people[limit - 1].id if len(people) > limit else None

@@ -1,0 +1,67 @@
+"""The mails of the blog: a notice at once, and a digest. Each holds a link by which they can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.registry import Registry
+
+from flasky.languages import _
+from flasky.mail.services import send_mail
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import Work
+from flasky.plugins.blog.models import Post
+from flasky.security.keys import Signer
+
+_SIGNER = "blog.unsubscribe"
+
+_WHOM = {"username": "Ann", "token": "sample"}
+MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
+    "mail/blog_notice": (
+        _("News from ${actor}"),
+        {**_WHOM, "kind": "comment", "actor": "Bob", "title": "A walk through the 胡同", "post_id": 1},
+    ),
+    "mail/blog_digest": (_("What happened on the site"), {**_WHOM, "comments": 2, "mentions": 1, "follows": 1}),
+}
+
+
+def includeme(config: Configurator) -> None:
+    """Declare the mails, and keep what signs their links."""
+    config.registry[_SIGNER] = Signer(config.registry, _SIGNER)
+    for template, (subject, sample) in MAILS.items():
+        config.add_mail(template, subject, sample=sample)
+
+
+def send_notice(work: Work, user: User, kind: str, actor: str, post: Post | None) -> None:
+    """Mail one notice to a member."""
+    title, post_id = (post.title, post.id) if post else ("", 0)
+    _send(work, "mail/blog_notice", user, kind=kind, actor=actor, title=title, post_id=post_id)
+
+
+def send_digest_to(work: Work, user: User, counts: Mapping[str, int]) -> None:
+    """Mail a member how many notices wait for them; `counts` is by kind."""
+    numbers = {f"{kind}s": counts.get(kind, 0) for kind in ("comment", "mention", "follow")}
+    _send(work, "mail/blog_digest", user, **numbers)
+
+
+def _send(work: Work, template: str, user: User, **values: Any) -> None:
+    if user.email and user.confirmed_at:
+        token = unsubscribe_token(work.registry, user.id)
+        subject = MAILS[template][0]
+        values.update(username=user.username, token=token)
+        send_mail(work.registry, work.db, user.email, subject, template, language=user.language or "en", **values)
+
+
+def unsubscribe_token(registry: Registry, user_id: int) -> str:
+    """What stands in the link of a mail; it can do nothing but stop these mails."""
+    signer: Signer = registry[_SIGNER]
+    return signer.sign(str(user_id))
+
+
+def read_token(registry: Registry, token: str) -> int | None:
+    """The member whom a token belongs to, or None."""
+    signer: Signer = registry[_SIGNER]
+    text = signer.verify(token)
+    return int(text) if text and text.isdecimal() else None

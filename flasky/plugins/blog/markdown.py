@@ -1,0 +1,135 @@
+"""Markdown: what members write becomes HTML that is safe to show as it is (XSS-01), in linear time (XSS-03).
+
+Two fences, each enough alone: the parser knows no raw HTML, and what it makes passes a list of allowed elements,
+attributes and schemes. The result is stored beside the source; `PIPELINE` is stored with it, and
+`flasky blog rebuild` makes anew what an earlier pipeline made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from html import unescape
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+
+#: Raise it with every change that makes other HTML of the same source.
+PIPELINE = 1
+
+#: Characters of text after which a summary ends, at the end of a paragraph.
+_SUMMARY_LENGTH = 500
+#: Where a paragraph that is longer than this is cut.
+_LONGEST_PARAGRAPH = 800
+_MOST_NESTED = 20
+
+_TAGS = {
+    "a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "strong",
+    "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
+_SCHEMES = {"http", "https", "mailto"}
+_REL = "nofollow ugc noopener"
+_LANGUAGE = re.compile(r"language-[A-Za-z0-9+#-]{1,30}")
+_MENTION = re.compile(r"(?<![\w@./])@([\w][\w.-]{0,63})")
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a source became: the whole as HTML, its beginning for lists, and whether that leaves something out."""
+
+    html: str
+    summary: str
+    is_long: bool
+
+
+def render(source: str) -> Rendered:
+    """Render Markdown. Takes any text; the HTML is safe in the body of a page."""
+    tokens = _parser().parse(source)
+    html = _html(tokens)
+    beginning = list(_beginning(tokens))
+    if len(beginning) == len(tokens):
+        return Rendered(html, html, is_long=False)
+    return Rendered(html, _html(beginning), is_long=True)
+
+
+def text_of(html: str) -> str:
+    """The words of HTML that `render` made."""
+    return unescape(_TAG.sub(" ", html))
+
+
+def mentions(source: str) -> list[str]:
+    """The names that follow an @ outside of code, each once, in their order."""
+    found: dict[str, None] = {}
+    for token in _parser().parse(source):
+        for child in token.children or ():
+            if child.type == "text":
+                found.update(dict.fromkeys(name.rstrip(".-") for name in _MENTION.findall(child.content)))
+    return [name for name in found if name]
+
+
+def _html(tokens: list[Token]) -> str:
+    parser = _parser()
+    raw = parser.renderer.render(tokens, parser.options, {})
+    return nh3.clean(
+        raw,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_filter,
+        url_schemes=_SCHEMES,
+        link_rel=_REL,
+    )
+
+
+def _filter(_tag: str, name: str, value: str) -> str | None:
+    # The class says in which language a block of code is, and nothing else: a member cannot dress as the site.
+    if name == "class":
+        return value if _LANGUAGE.fullmatch(value) else None
+    return value
+
+
+def _beginning(tokens: list[Token]) -> Iterable[Token]:
+    """The tokens of the first blocks until there is enough text; the tokens of the last are cut if it is long."""
+    length, block = 0, list[Token]()
+    for token in tokens:
+        block.append(token)
+        length += len(token.content) if token.type in {"inline", "fence", "code_block"} else 0
+        if token.level == 0 and token.nesting <= 0:
+            if length > _LONGEST_PARAGRAPH:
+                yield from _cut(block, _SUMMARY_LENGTH)
+                return
+            yield from block
+            block = []
+            if length >= _SUMMARY_LENGTH:
+                return
+
+
+def _cut(block: list[Token], length: int) -> list[Token]:
+    """One paragraph with the first `length` characters of the text of `block`."""
+    words = " ".join(token.content for token in block if token.content)[: length + 1]
+    text = Token("text", "", 0, content=(words[:length].rsplit(None, 1) or [""])[0].rstrip() + " …")
+    inline = Token("inline", "", 0, content=text.content, children=[text], level=1, block=True)
+    return [Token("paragraph_open", "p", 1, block=True), inline, Token("paragraph_close", "p", -1, block=True)]
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """The parser; it keeps nothing of what it parses."""
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": _MOST_NESTED})
+    parser.enable(["table", "strikethrough"])
+    # A picture of another site would tell that site who reads the page, and the site's policy forbids it (HDR-01).
+    parser.disable("image")
+    parser.core.ruler.push("lower_headings", _lower_headings)
+    return parser
+
+
+def _lower_headings(state: StateCore) -> None:
+    """Headings of a post come below the page's own two levels."""
+    for token in state.tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"

@@ -1,0 +1,100 @@
+"""Moderation: reports by members, hiding with a reason, and the queue.
+
+What is hidden stays: its author sees it with the reason, moderators see it, nobody else does anywhere.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import joinedload
+
+from flasky.languages import _
+from flasky.plugins.accounts.errors import Refused
+from flasky.plugins.accounts.work import Work
+from flasky.plugins.blog import comments, limits, tags
+from flasky.plugins.blog.errors import NotAllowed
+from flasky.plugins.blog.models import Comment, Post, Report
+from flasky.plugins.blog.posts import check_text, who
+from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
+
+
+def report(work: Work, thing: Post | Comment, reason: str) -> bool:
+    """Tell the moderators about a post or comment; False when one has told them already. Raises Fault, Refused."""
+    me = who(work).user_id
+    if thing.author_id == me:
+        raise Refused(_("This is your own: edit or delete it."))
+    check_text("reason", reason, limits.LONGEST_REASON)
+    named = {"post_id": thing.id} if isinstance(thing, Post) else {"comment_id": thing.id}
+    return add_unless_there(work.db, Report, reporter_id=me, reason=reason, created_at=work.now(), **named)
+
+
+def hide(work: Work, thing: Post | Comment, reason: str) -> None:
+    """Hide a post or comment, and answer its reports. Raises NotAllowed, Fault. Twice is once."""
+    moderator = _moderator(work)
+    check_text("reason", reason, limits.LONGEST_REASON)
+    if thing.hidden_at is None:
+        thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = work.now(), moderator, reason
+        _relist(work, thing, -1)
+    resolve(work, thing)
+
+
+def show(work: Work, thing: Post | Comment) -> None:
+    """Show what was hidden. Raises NotAllowed."""
+    _moderator(work)
+    if thing.hidden_at is not None:
+        thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = None, None, ""
+        _relist(work, thing, 1)
+
+
+def resolve(work: Work, thing: Post | Comment) -> None:
+    """Answer every open report about a post or comment. Raises NotAllowed."""
+    moderator = _moderator(work)
+    about: ColumnElement[bool] = (
+        Report.post_id == thing.id if isinstance(thing, Post) else Report.comment_id == thing.id
+    )
+    changed(
+        work.db,
+        update(Report)
+        .where(column == thing.id, Report.resolved_at.is_(None))
+        .values(resolved_at=work.now(), resolved_by_id=moderator),
+    )
+
+
+def queue(work: Work, *, after: int = 0, limit: int = 50) -> list[Report]:
+    """The open reports, oldest first, from behind the id `after`. It only reads."""
+    _moderator(work)
+    return list(
+        work.db.scalars(
+            select(Report).where(Report.resolved_at.is_(None), Report.id > after).order_by(Report.id).limit(limit)
+        )
+    )
+
+
+def reported(work: Work, reports: list[Report]) -> dict[tuple[str, int], Post | Comment]:
+    """What the reports are about, by kind and id; two statements."""
+    posts = [item.post_id for item in reports if item.post_id]
+    others = [item.comment_id for item in reports if item.comment_id]
+    found: dict[tuple[str, int], Post | Comment] = {}
+    for post in work.db.scalars(select(Post).where(Post.id.in_(posts)).options(joinedload(Post.author))):
+        found["post", post.id] = post
+    for comment in work.db.scalars(select(Comment).where(Comment.id.in_(others)).options(joinedload(Comment.author))):
+        found["comment", comment.id] = comment
+    return found
+
+
+def _relist(work: Work, thing: Post | Comment, difference: int) -> None:
+    if isinstance(thing, Post):
+        thing.listed_at = None if thing.hidden_at else thing.published_at
+        work.db.flush()
+        tags.relist(work, thing)
+    else:
+        work.db.flush()
+        comments.count(work, thing.post_id, difference)
+    lists_changed(work.db)
+
+
+def _moderator(work: Work) -> int:
+    identity = who(work)
+    if "blog.moderate" not in identity.permissions:
+        raise NotAllowed
+    return identity.user_id

@@ -1,0 +1,171 @@
+"""Notices: what a member is told, in a page and, if they like, by mail at once or once a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.usernames import canonical
+from flasky.plugins.accounts.work import Work
+from flasky.plugins.blog import markdown
+from flasky.plugins.blog.mails import send_digest_to, send_notice
+from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
+from flasky.plugins.blog.storage import add_unless_there, changed
+
+DIGEST_AFTER = timedelta(days=1)
+#: How many members one text can call by their names.
+_MOST_MENTIONED = 10
+_LISTED = 100
+
+
+@dataclass(frozen=True)
+class NoticeRow:
+    """A notice in the page."""
+
+    id: int
+    kind: str
+    actor: str
+    post_id: int | None
+    title: str | None
+    comment_id: int | None
+    created_at: datetime
+    read_at: datetime | None
+
+
+def tell_author(work: Work, post: Post, comment: Comment) -> None:
+    """Tell a post's author about a comment."""
+    if post.author_id is not None:
+        _tell(work, [post.author_id], "comment", post, comment)
+
+
+def tell_mentioned(work: Work, body: str, post: Post, comment: Comment | None = None) -> None:
+    """Tell the members whom a text names with @, but nobody twice about the same comment."""
+    names = {canonical(name) for name in markdown.mentions(body)[:_MOST_MENTIONED]}
+    if not names:
+        return
+    found = set(work.db.scalars(select(User.id).where(User.username_key.in_(names))))
+    if comment is not None:
+        found.discard(post.author_id or 0)
+    _tell(work, sorted(found), "mention", post, comment)
+
+
+def tell_followed(work: Work, user: User) -> None:
+    """Tell a member about a new follower, once however often they come and go."""
+    actor = work.identity
+    known = select(Notice.id).where(
+        Notice.user_id == user.id, Notice.kind == "follow", Notice.actor_id == (actor.user_id if actor else 0)
+    )
+    if work.db.scalar(known.limit(1)) is None:
+        _tell(work, [user.id], "follow", None, None)
+
+
+def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, comment: Comment | None) -> None:
+    actor = work.identity
+    if actor is None:
+        return
+    wanted = [user_id for user_id in user_ids if user_id != actor.user_id]
+    if not wanted:
+        return
+    people = work.db.execute(
+        select(User, BlogMember.mail)
+        .outerjoin(BlogMember, BlogMember.user_id == User.id)
+        .where(User.id.in_(wanted), User.disabled_at.is_(None), User.deletion_due_at.is_(None))
+    )
+    for user, mail in people.all():
+        notice = Notice(
+            user_id=user.id,
+            kind=kind,
+            actor_id=actor.user_id,
+            post_id=post.id if post else None,
+            comment_id=comment.id if comment else None,
+            created_at=work.now(),
+            mail_due=work.now() + DIGEST_AFTER if mail == "daily" else None,
+        )
+        work.db.add(notice)
+        if mail == "at_once":
+            send_notice(work, user, kind, actor.username, post)
+    work.db.flush()
+
+
+def listed(work: Work, *, before: int | None = None, limit: int = 50) -> tuple[list[NoticeRow], int | None]:
+    """The notices of whoever asks, newest first, and where the list goes on. It only reads.
+
+    What is about a post or comment that is hidden now is left out.
+    """
+    identity = work.identity
+    statement = (
+        select(
+            Notice.id, Notice.kind, User.username, Notice.post_id, Post.title, Notice.comment_id, Notice.created_at,
+            Notice.read_at,
+        )
+        .join(User, User.id == Notice.actor_id)
+        .outerjoin(Post, Post.id == Notice.post_id)
+        .outerjoin(Comment, Comment.id == Notice.comment_id)
+        .where(
+            Notice.user_id == (identity.user_id if identity else 0),
+            Notice.post_id.is_(None) | Post.listed_at.is_not(None),
+            Comment.hidden_at.is_(None),
+        )
+        .order_by(Notice.id.desc())
+        .limit(limit + 1)
+    )  # fmt: skip
+    if before is not None:
+        statement = statement.where(Notice.id < before)
+    with work.reading() as connection:
+        rows = [NoticeRow(*row) for row in connection.execute(statement)]
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def mark_read(work: Work) -> None:
+    """Mark every notice of whoever asks as read."""
+    identity = work.identity
+    if identity is not None:
+        mine = (Notice.user_id == identity.user_id) & Notice.read_at.is_(None)
+        changed(work.db, update(Notice).where(mine).values(read_at=work.now()))
+
+
+def choose_mail(work: Work, user_id: int, choice: str) -> None:
+    """Set how a member gets notices by mail: never, at_once, daily."""
+    add_unless_there(work.db, BlogMember, user_id=user_id)
+    changed(work.db, update(BlogMember).where(BlogMember.user_id == user_id).values(mail=choice))
+    if choice != "daily":
+        waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
+        changed(work.db, update(Notice).where(waiting).values(mail_due=None))
+
+
+def mail_choice(work: Work, user_id: int) -> str:
+    """How a member gets notices by mail. It only reads."""
+    with work.reading() as connection:
+        found: str | None = connection.scalar(select(BlogMember.mail).where(BlogMember.user_id == user_id))
+    return found or "never"
+
+
+def send_digests(work: Work) -> int:
+    """Mail each member whose oldest notice has waited a day what waits for them; returns how many mails."""
+    due = list(
+        work.db.scalars(
+            select(Notice.user_id)
+            .group_by(Notice.user_id)
+            .where(Notice.mail_due.is_not(None))
+            .having(func.min(Notice.mail_due) <= work.now())
+            .order_by(Notice.user_id)
+            .limit(_LISTED)
+        )
+    )
+    for user_id in due:
+        # Whoever locks the member sends; another process that sends digests too finds nothing left.
+        user = work.db.scalars(select(User).where(User.id == user_id).with_for_update(of=User)).one_or_none()
+        kinds = work.db.execute(
+            select(Notice.kind, func.count().label("number"))
+            .where(Notice.user_id == user_id, Notice.mail_due.is_not(None))
+            .group_by(Notice.kind)
+        ).all()
+        waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
+        changed(work.db, update(Notice).where(waiting).values(mail_due=None))
+        if user is not None and kinds:
+            send_digest_to(work, user, {row.kind: row.number for row in kinds})
+    return len(due)

@@ -1,0 +1,193 @@
+"""Writing posts: make, edit, publish and delete them.
+
+The services flush and never commit. Who may do what is decided here, with the identity of `work`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.exc import StaleDataError
+
+from flasky.languages import _
+from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.accounts.identity import Identity
+from flasky.plugins.accounts.work import Work
+from flasky.plugins.blog import limits, markdown, notices, search, tags
+from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
+from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
+from flasky.plugins.blog.models import Post, Submission
+from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
+
+_KEYS_KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What an author typed: the title (may be empty), the body as Markdown, the tags as one text, draft or not."""
+
+    body: str
+    title: str = ""
+    tags: str = ""
+    draft: bool = False
+
+
+def create(work: Work, writing: Writing, *, key: str = "") -> Post:
+    """Store a new post of whoever asks. Raises Fault.
+
+    `key` is the random text of the form: sent a second time, it returns the post that the first time made (CON-03).
+    """
+    author = who(work)
+    _check(writing)
+    names = tags.parse_tags(writing.tags)
+    made = claim_key(work, key)
+    if made is not None:
+        return find(work, made)
+    post = Post(author_id=author.user_id, created_at=work.now())
+    _fill(post, writing)
+    if not writing.draft:
+        post.published_at = post.listed_at = work.now()
+    work.db.add(post)
+    work.db.flush()
+    note_made(work, key, post.id)
+    tags.set_tags(work, post, names)
+    search.index(work.db, post, author.username)
+    if not post.is_draft:
+        _published(work, post)
+    return post
+
+
+def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
+    """Change one's own post. Raises Fault, NotAllowed, and Stale when `version` is not the stored one (CON-02)."""
+    author = who(work)
+    if post.author_id != author.user_id:
+        raise NotAllowed
+    _check(writing)
+    names = tags.parse_tags(writing.tags)
+    if post.version != version:
+        raise Stale(post)
+    was_draft = post.is_draft
+    _fill(post, writing)
+    if was_draft and not writing.draft:
+        post.published_at = work.now()
+        post.listed_at = None if post.hidden_at else post.published_at
+    elif not was_draft:
+        post.edited_at = work.now()
+    _flush(work, post)
+    tags.set_tags(work, post, names)
+    search.index(work.db, post, author.username)
+    if was_draft and not post.is_draft:
+        tags.relist(work, post)
+        _published(work, post)
+    elif not was_draft:
+        work.registry.notify(PostEdited(work, post))
+        lists_changed(work.db)
+
+
+def remove(work: Work, post: Post) -> None:
+    """Delete one's own post with its comments. Raises NotAllowed."""
+    if post.author_id != who(work).user_id:
+        raise NotAllowed
+    work.registry.notify(PostDeleted(work, post))
+    was_listed = post.listed_at is not None
+    # Not through the session: the row goes whatever version it has, and what hangs on it goes by its foreign keys.
+    changed(work.db, delete(Post).where(Post.id == post.id))
+    work.db.expunge(post)
+    if was_listed:
+        lists_changed(work.db)
+
+
+def find(work: Work, post_id: int, *, lock: bool = False) -> Post:
+    """The post for whoever asks, with its author. Raises NotThere when there is none that they may see.
+
+    `lock` keeps others from changing it until the transaction ends.
+    """
+    statement = select(Post).where(Post.id == post_id).options(joinedload(Post.author))
+    if lock:
+        statement = statement.with_for_update(of=Post)
+    post = work.db.scalars(statement).one_or_none()
+    if post is None or not may_see(work.identity, post):
+        raise NotThere
+    return post
+
+
+def may_see(identity: Identity | None, post: Post) -> bool:
+    """Whether a post is shown: a draft to its author alone, a hidden post to its author and to moderators."""
+    if post.listed_at is not None:
+        return True
+    if identity is None:
+        return False
+    return post.author_id == identity.user_id or (not post.is_draft and "blog.moderate" in identity.permissions)
+
+
+def who(work: Work) -> Identity:
+    """Whoever asks. Raises NotAllowed when nobody is signed in."""
+    if work.identity is None:
+        raise NotAllowed
+    return work.identity
+
+
+def claim_key(work: Work, key: str) -> int | None:
+    """Take the key of a form. Returns what was made with it before, or None: now it is taken."""
+    if not key:
+        return None
+    user_id = who(work).user_id
+    if add_unless_there(work.db, Submission, user_id=user_id, key=key, created_at=work.now()):
+        old = Submission.created_at < work.now() - _KEYS_KEPT
+        changed(work.db, delete(Submission).where(Submission.user_id == user_id, old))
+        return None
+    return work.db.scalar(select(Submission.made_id).where(Submission.user_id == user_id, Submission.key == key))
+
+
+def note_made(work: Work, key: str, made_id: int) -> None:
+    """Remember what was made with a key that was taken."""
+    if key:
+        taken = work.db.get(Submission, (who(work).user_id, key))
+        if taken is not None:
+            taken.made_id = made_id
+            work.db.flush()
+
+
+def check_text(field: str, text: str, most: int) -> None:
+    """Raise Fault for `field` unless there is text, and no more than `most` characters."""
+    if not text.strip():
+        raise Fault(field, _("Write something first."))
+    if len(text) > most:
+        raise Fault(field, _("At most ${most} characters; these are ${length}.", mapping=_sizes(text, most)))
+
+
+def _check(writing: Writing) -> None:
+    check_text("body", writing.body, limits.LONGEST_BODY)
+    if len(writing.title) > limits.LONGEST_TITLE:
+        text = _("At most ${most} characters; these are ${length}.")
+        raise Fault("title", _(text, mapping=_sizes(writing.title, limits.LONGEST_TITLE)))
+
+
+def _sizes(text: str, most: int) -> dict[str, int]:
+    return {"most": most, "length": len(text)}
+
+
+def _fill(post: Post, writing: Writing) -> None:
+    post.title = " ".join(writing.title.split())
+    post.body = writing.body
+    rendered = markdown.render(writing.body)
+    post.html, post.summary, post.is_long = rendered.html, rendered.summary, rendered.is_long
+    post.pipeline = markdown.PIPELINE
+
+
+def _flush(work: Work, post: Post) -> None:
+    try:
+        work.db.flush()
+    except StaleDataError:
+        # Another transaction was faster between reading and writing.
+        work.db.rollback()
+        raise Stale(find(work, post.id)) from None
+
+
+def _published(work: Work, post: Post) -> None:
+    notices.tell_mentioned(work, post.body, post)
+    work.registry.notify(PostPublished(work, post))
+    lists_changed(work.db)

@@ -1,0 +1,345 @@
+"""The read path of the lists: each is one statement, built once, and its rows go straight into the template.
+
+The levers are here and nowhere else: columns instead of entities, moments as the driver gives them, keyset instead of
+OFFSET, counters instead of counts, one row more instead of asking whether there are more, and addresses put together
+from a beginning that was made once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+from pyramid.request import Request
+from pyramid.traversal import quote_path_segment
+from sqlalchemy import Boolean, Connection, Select, bindparam, select, tuple_, type_coerce
+from sqlalchemy.types import NullType
+
+from flasky.database import UTCDateTime
+from flasky.plugins.accounts.models import User
+from flasky.plugins.blog.models import BlogMember, Comment, Follow, ListVersion, Post, PostTag, Tag
+from flasky.times import show_local_time, zone_of
+
+_CURSOR = re.compile(r"([0-9]{1,16})-([0-9]{1,9})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: A statement of columns.
+Rows = Select[*tuple[Any, ...]]
+
+#: Up to so many people followed, their posts are looked up; beyond, the newest posts are gone through (SPEED, 5).
+_FEW = 100
+_WINDOW = 4000
+
+
+class Way(Enum):
+    """Which part of a list is asked for: its beginning, or what is older or newer than a place in it."""
+
+    FIRST = "first"
+    OLDER = "older"
+    NEWER = "newer"
+
+
+class Cursor(NamedTuple):
+    """A place in a list: the moment and the id of a post. It stays right when that post is gone."""
+
+    moment: datetime
+    id: int
+
+    def __str__(self) -> str:
+        return f"{(self.moment - _EPOCH) // timedelta(microseconds=1)}-{self.id}"
+
+
+def parse_cursor(text: str) -> Cursor | None:
+    """Read what `str(cursor)` wrote; None for anything else."""
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        return Cursor(_EPOCH + timedelta(microseconds=int(match[1])), int(match[2]))
+    except OverflowError:
+        return None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Some posts of a list, and where it goes on in both directions (None: it does not)."""
+
+    rows: Sequence[Any]
+    newer: Cursor | None
+    older: Cursor | None
+
+
+#: What every list shows of a post.
+_COLUMNS: tuple[Any, ...] = (
+    Post.id,
+    Post.title,
+    Post.summary,
+    Post.is_long,
+    type_coerce(Post.listed_at, NullType()).label("listed_at"),
+    Post.comment_count,
+    Post.tag_names,
+    User.username,
+)
+_BEHIND = tuple_(bindparam("moment", type_=UTCDateTime()), bindparam("id"))
+
+
+def _ordered(statement: Rows, moment: Any, post_id: Any, way: Way) -> Rows:
+    place = tuple_(moment, post_id)
+    if way is Way.NEWER:
+        statement = statement.where(place > _BEHIND).order_by(moment, post_id)
+    else:
+        condition = moment.is_not(None) if way is Way.FIRST else place < _BEHIND
+        statement = statement.where(condition).order_by(moment.desc(), post_id.desc())
+    return statement.limit(bindparam("limit"))
+
+
+@cache
+def _all_posts(way: Way) -> Rows:
+    return _ordered(select(*_COLUMNS).outerjoin(User, User.id == Post.author_id), Post.listed_at, Post.id, way)
+
+
+@cache
+def _posts_of(way: Way) -> Rows:
+    statement = select(*_COLUMNS).join(User, User.id == Post.author_id).where(Post.author_id == bindparam("author"))
+    return _ordered(statement, Post.listed_at, Post.id, way)
+
+
+@cache
+def _posts_with_tag(way: Way) -> Rows:
+    statement = (
+        select(*_COLUMNS)
+        .select_from(PostTag)
+        .join(Post, Post.id == PostTag.post_id)
+        .outerjoin(User, User.id == Post.author_id)
+        .where(PostTag.tag_id == bindparam("tag"))
+    )
+    return _ordered(statement, PostTag.listed_at, PostTag.post_id, way)
+
+
+@cache
+def _posts_of_followed(way: Way) -> Rows:
+    statement = (
+        select(*_COLUMNS)
+        .select_from(Follow)
+        .join(Post, Post.author_id == Follow.followed_id)
+        .join(User, User.id == Post.author_id)
+        .where(Follow.follower_id == bindparam("me"))
+    )
+    return _ordered(statement, Post.listed_at, Post.id, way)
+
+
+@cache
+def _newest_of_followed(way: Way) -> Rows:
+    """The posts of followed people among the next `_WINDOW` posts of the list."""
+    window = _ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
+    some = window.limit(_WINDOW).subquery("some")
+    followed = select(Follow.followed_id).where(
+        Follow.follower_id == bindparam("me"), Follow.followed_id == some.c.author_id
+    )
+    ascending = (some.c.listed_at, some.c.id)
+    order = ascending if way is Way.NEWER else tuple(item.desc() for item in ascending)
+    ids = select(some.c.id).where(followed.exists()).order_by(*order).limit(bindparam("limit")).subquery("ids")
+    posts = (Post.listed_at, Post.id)
+    return (
+        select(*_COLUMNS)
+        .select_from(ids)
+        .join(Post, Post.id == ids.c.id)
+        .join(User, User.id == Post.author_id)
+        .order_by(*(posts if way is Way.NEWER else (item.desc() for item in posts)))
+    )
+
+
+def everyone(connection: Connection, way: Way, cursor: Cursor | None, limit: int) -> Listing:
+    """The posts of everybody. One statement."""
+    return _listing(connection, _all_posts(way), way, cursor, limit)
+
+
+def of_author(connection: Connection, user_id: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
+    """The posts of one member. One statement."""
+    return _listing(connection, _posts_of(way), way, cursor, limit, author=user_id)
+
+
+def with_tag(connection: Connection, tag_id: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
+    """The posts with a tag. One statement."""
+    return _listing(connection, _posts_with_tag(way), way, cursor, limit, tag=tag_id)
+
+
+def of_followed(connection: Connection, me: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
+    """The posts of those whom `me` follows. Two statements, three where somebody follows many who write little."""
+    following = connection.scalar(select(BlogMember.following_count).where(BlogMember.user_id == me)) or 0
+    if following > _FEW:
+        listing = _listing(connection, _newest_of_followed(way), way, cursor, limit, me=me)
+        if (listing.newer if way is Way.NEWER else listing.older) is not None:
+            return listing
+    return _listing(connection, _posts_of_followed(way), way, cursor, limit, me=me)
+
+
+def list_version(connection: Connection) -> int:
+    """A number that is another one whenever lists show something else. One statement."""
+    return connection.execute(_LIST_VERSION).scalar_one()
+
+
+_LIST_VERSION = select(ListVersion.version)
+
+
+def _listing(
+    connection: Connection, statement: Rows, way: Way, cursor: Cursor | None, limit: int, **values: Any
+) -> Listing:
+    # One more than is shown says whether the list goes on.
+    values["limit"] = limit + 1
+    if cursor is not None:
+        values["moment"], values["id"] = cursor
+    found = list(connection.execute(statement, values))
+    goes_on, rows = len(found) > limit, found[:limit]
+    if way is Way.NEWER:
+        rows.reverse()
+    newer = older = None
+    if rows:
+        if way is Way.OLDER or (goes_on and way is Way.NEWER):
+            newer = cursor_of(rows[0])
+        if way is Way.NEWER or goes_on:
+            older = cursor_of(rows[-1])
+    return Listing(rows, newer, older)
+
+
+def cursor_of(row: Any) -> Cursor:
+    """The place of a row in its list."""
+    return Cursor(moment_of(row.listed_at), row.id)
+
+
+@lru_cache(maxsize=4096)
+def moment_of(raw: str | datetime) -> datetime:
+    """The moment that a driver gave: SQLite's text, or PostgreSQL's time with its zone."""
+    moment = datetime.fromisoformat(raw) if isinstance(raw, str) else raw
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Look:
+    """What a template needs to show rows of a list quickly: `post(id)`, `profile(username)`, `tag(name)`, `time(raw)`.
+
+    The addresses are put together from beginnings that are made once for each place where the site is mounted.
+    """
+
+    def __init__(self, request: Request) -> None:
+        beginnings: dict[str, tuple[str, ...]] = request.registry.setdefault(_BEGINNINGS, {})
+        known = beginnings.get(request.script_name)
+        if known is None:
+            known = beginnings[request.script_name] = tuple[str, ...](
+                request.route_path(name, **{part: "0"})[:-1]
+                for name, part in (("blog.post", "id"), ("accounts.profile", "username"), ("blog.tag", "name"))
+            )
+        self._post, self._profile, self._tag = known
+        self._language, self._zone = request.locale_name, zone_of(request)
+
+    def post(self, post_id: int) -> str:
+        """The path of a post."""
+        return f"{self._post}{post_id}"
+
+    def profile(self, username: str) -> str:
+        """The path of a member's page."""
+        return self._profile + _quoted(username)
+
+    def tag(self, name: str) -> str:
+        """The path of a tag's page."""
+        return self._tag + _quoted(name)
+
+    def time(self, raw: str | datetime) -> Markup:
+        """The element that shows when something was written."""
+        return _time(raw, self._language, self._zone)
+
+
+_BEGINNINGS = "blog.beginnings"
+
+
+@lru_cache(maxsize=4096)
+def _quoted(name: str) -> str:
+    # As Pyramid's route_path does it; a name may hold a slash.
+    quoted: str = quote_path_segment(name, safe="/~!$&'()*+,;=:@")
+    return quoted
+
+
+@lru_cache(maxsize=4096)
+def _time(raw: str | datetime, language: str, zone: str | None) -> Markup:
+    return show_local_time(moment_of(raw), language, zone)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads a post: their id (0 for nobody), and whether they see what is hidden."""
+
+    user_id: int = 0
+    moderates: bool = False
+
+
+_POST = (
+    select(
+        Post.id, Post.title, Post.html, Post.body, Post.tag_names, Post.comment_count, Post.published_at,
+        Post.edited_at, Post.listed_at, Post.hidden_at, Post.hidden_reason, Post.author_id, User.username, User.name,
+    )
+    .outerjoin(User, User.id == Post.author_id)
+    .where(Post.id == bindparam("id"))
+    .where(
+        Post.listed_at.is_not(None)
+        | (Post.author_id == bindparam("me"))
+        | (bindparam("moderates", type_=Boolean()) & Post.published_at.is_not(None))
+    )
+)  # fmt: skip
+
+_COMMENTS = (
+    select(
+        Comment.id, Comment.html, Comment.created_at, Comment.edited_at, Comment.hidden_at, Comment.hidden_reason,
+        Comment.author_id, User.username,
+    )
+    .outerjoin(User, User.id == Comment.author_id)
+    .where(Comment.post_id == bindparam("id"), Comment.id > bindparam("after"))
+    .where(
+        Comment.hidden_at.is_(None)
+        | (Comment.author_id == bindparam("me"))
+        | bindparam("moderates", type_=Boolean())
+    )
+    .order_by(Comment.id)
+    .limit(bindparam("limit"))
+)  # fmt: skip
+
+
+def one_post(connection: Connection, post_id: int, reader: Reader) -> Any:
+    """The row of a post that this reader may see, or None. One statement."""
+    return connection.execute(_POST, {"id": post_id, "me": reader.user_id, "moderates": reader.moderates}).one_or_none()
+
+
+def comments_of(connection: Connection, post_id: int, reader: Reader, after: int, limit: int) -> tuple[Any, int | None]:
+    """The comments on a post that this reader may see, oldest first, and where they go on. One statement."""
+    values = {"id": post_id, "me": reader.user_id, "moderates": reader.moderates, "after": after, "limit": limit + 1}
+    rows = list(connection.execute(_COMMENTS, values))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def drafts_of(connection: Connection, user_id: int) -> Sequence[Any]:
+    """A member's drafts, newest first, at most 200. One statement."""
+    statement = (
+        select(Post.id, Post.title, Post.summary, Post.created_at)
+        .where(Post.author_id == user_id, Post.listed_at.is_(None), Post.published_at.is_(None))
+        .order_by(Post.id.desc())
+        .limit(200)
+    )
+    return connection.execute(statement).all()
+
+
+def tag_id(connection: Connection, name: str) -> int | None:
+    """The id of a tag. One statement."""
+    found: int | None = connection.scalar(select(Tag.id).where(Tag.name == name))
+    return found
+
+
+def member(connection: Connection, user_id: int) -> Any:
+    """The row of a member who can be seen (id, username, name), or None. One statement."""
+    return connection.execute(
+        select(User.id, User.username, User.name).where(
+            User.id == user_id, User.confirmed_at.is_not(None), User.disabled_at.is_(None)
+        )
+    ).one_or_none()

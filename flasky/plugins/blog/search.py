@@ -1,0 +1,122 @@
+"""Finding posts by their words: FTS5 on SQLite, `tsvector` on PostgreSQL, behind `index` and `find`.
+
+Both hold the words that `words` makes and nothing of their own opinion, so both find the same. Results come newest
+first, and go on by the id of the last one. Nothing of the database's own query language can be asked for (INJ-01):
+each word is made of ASCII letters and digits.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+from sqlalchemy import Connection, Select, cast, column, delete, insert, select, table
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Session
+
+from flasky.plugins.accounts.models import User
+from flasky.plugins.blog.markdown import text_of
+from flasky.plugins.blog.models import Post, PostWords
+from flasky.plugins.blog.words import query_words, words_of
+
+#: Characters of an excerpt, and how many of them stand before the first word that was found.
+_SHOWN = 240
+_BEFORE = 60
+
+_FTS5 = table("post_words_fts", column("rowid"))
+_TERMS = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A post that was found, with the words marked in its title and in a piece of its text."""
+
+    id: int
+    title: Markup
+    excerpt: Markup
+    username: str | None
+    listed_at: datetime
+    comment_count: int
+
+
+def index(db: Session, post: Post, author: str) -> None:
+    """Remember the words of a stored post: of its title, its text, its tags and its author's name."""
+    db.execute(delete(PostWords).where(PostWords.post_id == post.id))
+    db.execute(insert(PostWords).values(post_id=post.id, words=words_of_post(post, author)))
+
+
+def words_of_post(post: Any, author: str) -> str:
+    """The words by which a post (anything with `title`, `html` and `tag_names`) is found."""
+    return words_of(f"{post.title} {text_of(post.html)} {post.tag_names} {author}")
+
+
+def find(
+    connection: Connection, text: str, *, before: int | None = None, limit: int = 20
+) -> tuple[list[Found], int | None]:
+    """The listed posts with every word of `text`, newest first, and the id in front of which the list goes on.
+
+    `before` is such an id. None ends the list; a text without words finds nothing.
+    """
+    words = query_words(text)
+    if not words:
+        return [], None
+    statement = _on_postgresql(words, before) if connection.dialect.name == "postgresql" else _on_sqlite(words, before)
+    rows = connection.execute(statement.limit(limit + 1)).all()
+    found = [
+        Found(row.id, mark(row.title, text), excerpt(row.html, text), row.username, row.listed_at, row.comment_count)
+        for row in rows[:limit]
+    ]
+    return found, found[-1].id if len(rows) > limit else None
+
+
+def mark(text: str, asked: str) -> Markup:
+    """`text` as HTML, with what was asked for in <mark>."""
+    pattern = _pattern(asked)
+    if pattern is None:
+        return escape(text)
+    parts, position = [], 0
+    for match in pattern.finditer(text):
+        parts += [escape(text[position : match.start()]), Markup("<mark>{}</mark>").format(match[0])]
+        position = match.end()
+    return Markup("").join([*parts, escape(text[position:])])
+
+
+def excerpt(html: str, asked: str) -> Markup:
+    """A piece of the text of a post around the first word that was asked for, marked."""
+    text = " ".join(text_of(html).split())
+    pattern = _pattern(asked)
+    match = pattern.search(text) if pattern else None
+    start = max(0, match.start() - _BEFORE) if match else 0
+    piece = text[start : start + _SHOWN]
+    shown = mark(piece, asked)
+    return Markup("{}{}{}").format("… " if start else "", shown, " …" if start + _SHOWN < len(text) else "")
+
+
+def _pattern(asked: str) -> re.Pattern[str] | None:
+    terms = sorted(_TERMS.findall(asked), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, terms)), re.IGNORECASE) if terms else None
+
+
+def _posts() -> Select[*tuple[Any, ...]]:
+    return (
+        select(Post.id, Post.title, Post.html, Post.listed_at, Post.comment_count, User.username)
+        .outerjoin(User, User.id == Post.author_id)
+        .where(Post.listed_at.is_not(None))
+    )
+
+
+def _on_postgresql(words: list[str], before: int | None) -> Select[*tuple[Any, ...]]:
+    query = cast(" & ".join(f"{word}:*" for word in words), TSQUERY)
+    found = PostWords.words.op("@@")(query)
+    statement = _posts().join(PostWords, PostWords.post_id == Post.id).where(found).order_by(Post.id.desc())
+    return statement if before is None else statement.where(Post.id < before)
+
+
+def _on_sqlite(words: list[str], before: int | None) -> Select[*tuple[Any, ...]]:
+    # In the index's own order: it stops after the first page instead of collecting every post with the word.
+    match = column("post_words_fts").op("MATCH")(" ".join(f'"{word}"*' for word in words))
+    statement = _posts().join(_FTS5, _FTS5.c.rowid == Post.id).where(match).order_by(_FTS5.c.rowid.desc())
+    return statement if before is None else statement.where(_FTS5.c.rowid < before)

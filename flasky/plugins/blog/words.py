@@ -1,0 +1,61 @@
+"""The words by which a text is found, the same on every database.
+
+Words of letters are lower-case and without accents. Chinese, Japanese and Korean are written without blanks, so each
+pair of neighbouring characters is a word there (and the last character of a run alone): 胡同文化 becomes 胡同, 同文,
+文化, 化, and a search for any part of it of one character or more finds it. What is not ASCII is spelt in hexadecimal
+digits: no database then has an opinion of its own on where a word ends.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import pairwise
+
+_RUNS = re.compile(r"[^\W_]+")
+#: Characters of scripts that are written without blanks.
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
+_LONGEST_WORD = 40
+_MOST_WORDS = 10
+
+
+def words_of(text: str) -> str:
+    """The words of `text` with blanks between them, each once, in order; for the index."""
+    return " ".join(dict.fromkeys(_words(text, indexed=True)))
+
+
+def query_words(text: str) -> list[str]:
+    """The words that all have to be found for `text`, each as the beginning of a word; at most ten."""
+    return list(dict.fromkeys(_words(text, indexed=False)))[:_MOST_WORDS]
+
+
+def _words(text: str, *, indexed: bool) -> Iterator[str]:
+    for run in _RUNS.findall(_folded(text)):
+        position = 0
+        for match in _UNSPACED.finditer(run):
+            if match.start() > position:
+                yield _spelt(run[position : match.start()])
+            yield from _pairs(match[0], indexed=indexed)
+            position = match.end()
+        if position < len(run):
+            yield _spelt(run[position:])
+
+
+def _pairs(run: str, *, indexed: bool) -> Iterator[str]:
+    for first, second in pairwise(run):
+        yield _spelt(first + second)
+    # Asked for, the last character is in the pair already.
+    if indexed or len(run) == 1:
+        yield _spelt(run[-1])
+
+
+def _folded(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return unicodedata.normalize("NFC", bare)
+
+
+def _spelt(word: str) -> str:
+    word = word[:_LONGEST_WORD]
+    return word if word.isascii() else "".join(f"u{ord(character):05x}" for character in word)
