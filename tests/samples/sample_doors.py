@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pyramid.config import Configurator
@@ -132,4 +133,9 @@ def includeme(config: Configurator) -> None:
     config.add_view(echo, route_name="doors.delete", require_csrf=False, **public)
     config.add_route("doors.numbers", "/doors/numbers")
     config.add_view(numbers, route_name="doors.numbers", request_method="GET", **public)
+    config.add_route("doors.trace", "/doors/trace")
+    config.add_view(enter, route_name="doors.trace", request_method=("GET", "TRACE"), **public)
+    # Pyramid's own static view, which a plug-in may use although the site has its own way.
+    files = str(Path(__file__).parent / "sample_files")
+    config.add_static_view("doors-files", files, permission=NO_PERMISSION_REQUIRED)
     config.add_csp_source("img-src", "https://images.example.net")

@@ -213,6 +213,22 @@ def test_hdr_08_files_that_are_nobodys_business_are_not_found(bare_testapp, path
     assert bare_testapp.get(path, expect_errors=True).status_code == 404
 
 
+def test_p34_pyramids_own_static_view_serves_no_dot_file_either(doors):
+    """P34: a plug-in may use it, and somebody may leave a .env in its folder."""
+    assert doors.get("/doors-files/public.txt").text == "public\n"
+    for name in (".left_behind", "%2eleft_behind", "./.left_behind", "", "../sample_doors.py"):
+        assert doors.get(f"/doors-files/{name}", expect_errors=True).status_code == 404, name
+    assert doors.get("/doors-files/%ff", expect_errors=True).status_code == 400
+
+
+@pytest.mark.parametrize("value", ["bytes=--1", "bytes=" + "9" * 5000 + "-", "bytes=0-" + "9" * 5000])
+def test_p09_a_broken_range_on_pyramids_own_static_view(doors, value):
+    """P9: it was a 500 there, outside of every tween."""
+    assert doors.get("/doors-files/public.txt", headers={"Range": value}).status_code == 200
+    late = {"If-Modified-Since": "Sat, 01 Jan 99999 00:00:00 GMT"}
+    assert doors.get("/doors-files/public.txt", headers=late).status_code == 200
+
+
 def test_inp_04_bad_bytes_below_static_are_a_bad_request(bare_testapp):
     """P34: `/static/%ff` is an error of the client."""
     assert bare_testapp.get("/static/flasky/%ff", expect_errors=True).status_code == 400

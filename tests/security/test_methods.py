@@ -16,6 +16,8 @@ ALLOWED = {
     "/doors/item/5": {"GET", "HEAD", "OPTIONS"},
     "/static/flasky/flasky.css": {"GET", "HEAD", "OPTIONS"},
     "/language": {"POST", "OPTIONS"},
+    "/doors/trace": {"GET", "HEAD", "OPTIONS"},
+    "/doors-files/public.txt": {"GET", "HEAD", "OPTIONS"},
 }
 
 
