@@ -106,6 +106,7 @@ def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin
     if cycle:
         faults.append(Fault(where, "these plug-ins require one another in a circle: " + " → ".join(cycle)))
     faults.extend(_without_includeme(ordered, where))
+    faults.extend(_claimed_commands(ordered, where))
     return ordered, faults
 
 
@@ -168,6 +169,18 @@ def _order(loaded: Mapping[str, LoadedPlugin]) -> tuple[list[LoadedPlugin], list
         if cycle := visit(name):
             return list(loaded.values()), cycle
     return list(ordered.values()), []
+
+
+def _claimed_commands(plugins: list[LoadedPlugin], where: str) -> list[Fault]:
+    owners: dict[str, str] = {}
+    faults = []
+    for item in plugins:
+        for command in item.plugin.command_list:
+            owner = owners.setdefault(command.name, item.name)
+            if owner != item.name:
+                problem = f"the plug-ins {owner!r} and {item.name!r} both bring the command `flasky {command.name}`"
+                faults.append(Fault(where, problem, "Take one of them out of the list"))
+    return faults
 
 
 def _without_includeme(plugins: list[LoadedPlugin], where: str) -> list[Fault]:

@@ -34,6 +34,15 @@ RESERVED_NAMES = frozenset(
 
 
 @dataclass(frozen=True)
+class Command:
+    """A command: what is typed after ``flasky``, where it is (``package.cli:group``), its line in ``flasky --help``."""
+
+    name: str
+    target: str
+    help: str
+
+
+@dataclass(frozen=True)
 class Plugin:
     """What a plug-in says of itself.
 
@@ -42,7 +51,8 @@ class Plugin:
     enabled, `conflicts` are plug-ins it cannot run beside. `requires_flasky` is a PEP 440 version specifier.
     `models` is the dotted name of the module that holds its SQLAlchemy models, `migrations` the place of its
     Alembic revisions as ``package:folder``; what ships with Flasky migrates in ``alembic/`` and says nothing.
-    `commands` is a click command, normally a group, as ``package.cli:group``: it becomes ``flasky <name> …``.
+    `commands` is a click command, normally a group, as ``package.cli:group``: it becomes ``flasky <name> …``. A
+    plug-in that deals with several things lists a `Command` for each, under names of their own.
     """
 
     name: str
@@ -53,8 +63,16 @@ class Plugin:
     settings: tuple[Setting, ...] = ()
     models: str | None = None
     migrations: str | None = None
-    commands: str | None = None
+    commands: str | tuple[Command, ...] = ()
     description: str = ""
+
+    @property
+    def command_list(self) -> tuple[Command, ...]:
+        """Its commands, each with its name."""
+        if isinstance(self.commands, str):
+            line = self.description or f"Commands of the plug-in {self.name}."
+            return (Command(self.name, self.commands, line),)
+        return self.commands
 
     def faults(self) -> list[str]:
         """What is wrong with the declaration itself, a sentence each."""
@@ -65,8 +83,11 @@ class Plugin:
             )
         if self.name in RESERVED_NAMES:
             found.append(f"the name {self.name!r} belongs to Flasky itself or to a library below it")
-        if self.commands is not None and not _COMMANDS.fullmatch(self.commands):
-            found.append(f"its commands {self.commands!r} must be named as in package.cli:group")
+        for command in self.command_list:
+            if not _COMMANDS.fullmatch(command.target):
+                found.append(f"its commands {command.target!r} must be named as in package.cli:group")
+            if not _NAME.fullmatch(command.name) or command.name in RESERVED_NAMES:
+                found.append(f"its command cannot be called {command.name!r}")
         prefix = f"{self.name}."
         found.extend(
             f"its setting {setting.name!r} must be named {prefix}something"

@@ -31,6 +31,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
+from flasky.events import ServingBegins
 from flasky.mail.deliverer import start_deliverer
 from flasky.migrations.state import check_schema
 from flasky.security.headers import headers_for
@@ -207,6 +208,8 @@ def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, A
         door.channel_class = channel_class(stopping, registry)
     with _deliverer(registry), _signals(stopping, doors[0]):
         _announce(sockets, settings)
+        if registry is not None:
+            registry.notify(ServingBegins(registry))
         while not stopping.is_set():
             _turn(table, server.adj, server.adj.asyncore_loop_timeout)
         _drain(table, doors, server.adj, grace)

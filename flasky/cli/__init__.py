@@ -1,7 +1,7 @@
 """The command `flasky`: one group, whose families are imported when they are used.
 
 `flasky --help` lists every command without importing one. A plug-in's commands are found through its declaration
-(`Plugin.commands`), under the plug-in's name, so they too are listed when the application cannot start.
+(`Plugin.commands`), under the plug-in's name or names of their own, so they too are listed when the application cannot start.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
 
 
 class Families(PlainErrors):
-    """The top group: the kernel's families, then one group for each enabled plug-in that brings commands."""
+    """The top group: the kernel's families, then those of each enabled plug-in."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every name that can be typed after `flasky`."""
@@ -55,9 +55,9 @@ def _plugin_commands(ctx: click.Context) -> dict[str, tuple[str, str]]:
     except CannotStart:
         return {}
     return {
-        item.name: (item.plugin.commands, item.plugin.description or f"Commands of the plug-in {item.name}.")
+        command.name: (command.target, command.help)
         for item in declarations(parse_list(listed))
-        if item.plugin.commands
+        for command in item.plugin.command_list
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pyramid.config import Configurator
+from typing import TYPE_CHECKING
 
-from flasky.languages import _
-from flasky.plugin import Plugin
+from flasky.plugin import Command, Plugin
 from flasky.settings import Setting, parse_count, parse_seconds
+
+if TYPE_CHECKING:
+    from pyramid.config import Configurator
 
 
 def parse_registration(value: str) -> str:
@@ -29,6 +31,10 @@ plugin = Plugin(
     name="accounts",
     description="Members and their roles.",
     models="flasky.plugins.accounts.models",
+    commands=(
+        Command("user", "flasky.plugins.accounts.cli:user", "Make, find and look after members."),
+        Command("role", "flasky.plugins.accounts.cli:role", "See roles, and what each may do."),
+    ),
     settings=(
         Setting(
             "accounts.registration",
@@ -124,6 +130,8 @@ plugin = Plugin(
 
 def includeme(config: Configurator) -> None:
     """Register what the other plug-ins and the pages stand on."""
+    from flasky.languages import _  # noqa: PLC0415 - brings Pyramid, which reading the declaration must not cost
+
     config.add_directive("add_personal_data", "flasky.plugins.accounts.leaving.add_personal_data")
     config.add_shell_name("Role", "flasky.plugins.accounts.models.Role")
     config.add_shell_name("User", "flasky.plugins.accounts.models.User")

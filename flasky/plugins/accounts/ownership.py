@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from pyramid.interfaces import IRoutesMapper
 from sqlalchemy import func, select
 
 from flasky.languages import _
@@ -60,6 +61,15 @@ def claim_secret(work: Work) -> str | None:
     if has_administrator(work):
         return None
     return Signer(work.registry, "accounts.claim").sign(str(int(work.now().timestamp())))
+
+
+def claim_link(work: Work) -> str | None:
+    """The address that makes its visitor the first administrator; None on a site that has one."""
+    secret = claim_secret(work)
+    if secret is None:
+        return None
+    path: str = work.registry.getUtility(IRoutesMapper).generate("accounts.claim", {"token": secret})
+    return f"{work.settings['flasky.base_url']}{path}"
 
 
 def may_claim(work: Work, secret: str) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager, joinedload
 
 from flasky.languages import _
 from flasky.plugins.accounts import roles, sessions
 from flasky.plugins.accounts.errors import Refused
 from flasky.plugins.accounts.grants import ADMINISTRATOR
-from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.models import Role, User
 from flasky.plugins.accounts.security_log import Event, record
 from flasky.plugins.accounts.usernames import canonical
 from flasky.plugins.accounts.work import Work
@@ -73,6 +73,14 @@ def members(work: Work, *, after: str = "", limit: int = 50) -> Page:
     rows = [Member(*row) for row in work.db.execute(query)]
     more = len(rows) > limit
     return Page(rows[:limit], rows[limit - 1].key if more else None)
+
+
+def newest(work: Work, role: str | None = None, limit: int = 1000) -> list[User]:
+    """Members with their roles, the newest first; all, or those with the role of that name. It only reads."""
+    query = select(User).join(User.role).options(contains_eager(User.role)).order_by(User.id.desc()).limit(limit)
+    if role is not None:
+        query = query.where(Role.name == role)
+    return list(work.db.scalars(query))
 
 
 def disable(work: Work, user: User) -> None:

@@ -65,6 +65,14 @@ def change_password(work: Work, old_password: str, password: str) -> SignedIn:
     return sessions.renew(work, user)
 
 
+def give_password(work: Work, user: User, password: str) -> None:
+    """Give a member a password from the command line; all their sessions end. Raises Fault and Busy."""
+    check_password(work, password, username=user.username, email=user.email or "")
+    set_password(work, user, get_hasher(work.registry).hash(password))
+    record(work, Event.PASSWORD_CHANGED, user.id)
+    send_to_member(work, "mail/changed", user, what="password")
+
+
 def set_password(work: Work, user: User, password_hash: str, *, keep: int | None = None) -> None:
     """Store a new hash: sessions (but for the one with the id `keep`) and mailed links are void from now on."""
     user.password_hash = password_hash

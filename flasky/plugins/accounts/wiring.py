@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.events import NewResponse
+from sqlalchemy.exc import SQLAlchemyError
 
+from flasky.events import ServingBegins
 from flasky.plugins.accounts import housekeeping, identity, leaving, limits, passwords
+from flasky.plugins.accounts.ownership import claim_link
 from flasky.plugins.accounts.security_log import Event, record
+from flasky.plugins.accounts.work import open_work
+from flasky.site import get_site
+
+logger = logging.getLogger(__name__)
 
 
 def includeme(config: Configurator) -> None:
@@ -30,6 +38,7 @@ def includeme(config: Configurator) -> None:
     config.set_identity(identity.identity)
     config.add_personal_data("accounts", export=leaving.export_account, erase=leaving.erase_account)
     config.add_subscriber(record_denial, NewResponse)
+    config.add_subscriber(tell_claim_link, ServingBegins)
     config.add_subscriber(forget_everything, "flasky.testing.reset.SiteReset")
 
 
@@ -40,6 +49,20 @@ def record_denial(event: NewResponse) -> None:
     if event.response.status_code == 403 and known is not None:
         route = request.matched_route.name if getattr(request, "matched_route", None) else ""
         record(request.accounts, Event.DENIED, known.user_id, route=route, method=request.method)
+
+
+def tell_claim_link(event: ServingBegins) -> None:
+    """In development, tell whoever starts a site without an administrator how to become it."""
+    if get_site(event.registry).environment != "development":
+        return
+    try:
+        with open_work(event.registry) as work:
+            link = claim_link(work)
+    except SQLAlchemyError:
+        # The schema is not there yet: the site itself says what to do.
+        return
+    if link is not None:
+        logger.info("This site has no administrator. Become it at %s", link)
 
 
 def forget_everything(event: Any) -> None:
