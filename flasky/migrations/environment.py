@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, NullPool, inspect, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from alembic import context
 from flasky.database.base import Base
@@ -94,6 +94,8 @@ def _show_progress(config: Config) -> None:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)-5.5s [%(name)s] %(message)s"))
+    # How a command ended is printed by Alembic itself as well.
+    handler.addFilter(lambda record: record.name not in {"alembic.util.messaging", "alembic.ddl.postgresql"})
     for name in ("alembic", "flasky.migrations"):
         named = logging.getLogger(name)
         named.setLevel(logging.INFO)
@@ -143,7 +145,8 @@ class Run:
             connection = engine.connect()
             # SQLite opens the file only now, and BEGIN IMMEDIATE waits here.
             connection.begin().rollback()
-        except OperationalError as error:
+        except DBAPIError as error:
+            # Not only OperationalError: a file that is no database is a plain DatabaseError (F25).
             raise CommandError(why_unavailable(error, self.site)) from error
         try:
             yield connection

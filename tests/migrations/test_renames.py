@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table
 from sqlalchemy.exc import IntegrityError
+from workshop import Workshop
 
 from flasky.migrations.renames import LIKENESS, table_likeness
-
-Workshop = Any
 
 BEFORE = """
 class Role(Base):
