@@ -1,7 +1,8 @@
 """The command `flasky`: one group, whose families are imported when they are used.
 
 `flasky --help` lists every command without importing one. A plug-in's commands are found through its declaration
-(`Plugin.commands`), under the plug-in's name or names of their own, so they too are listed when the application cannot start.
+(`Plugin.commands`), under the plug-in's name or names of their own, so they too are listed when the application
+cannot start.
 """
 
 from __future__ import annotations

@@ -1,0 +1,143 @@
+"""What members tell about themselves, and the picture beside their name."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import unicodedata
+import zoneinfo
+from collections.abc import Callable
+from functools import cache
+from typing import BinaryIO
+
+import nh3
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from sqlalchemy import delete
+from translationstring import TranslationString
+
+from flasky.languages import LANGUAGES, _
+from flasky.plugins.accounts.errors import Fault, Faults
+from flasky.plugins.accounts.models import LONGEST_LOCATION, LONGEST_NAME, Avatar, User
+from flasky.plugins.accounts.work import Work
+
+LONGEST_ABOUT = 2000
+#: Bytes, and pixels, of a picture that may be uploaded; a small file can unpack to gigabytes.
+LARGEST_UPLOAD = 1024 * 1024
+_MOST_PIXELS = 16_000_000
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+_SIDE = 256
+
+_TAGS = {"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"}
+_SCHEMES = {"http", "https", "mailto"}
+
+#: Pairs with enough contrast for white letters on them.
+_COLOURS = ("#7a3e9d", "#1f6f54", "#9a3412", "#1d4ed8", "#a21caf", "#0f766e", "#b91c1c", "#4d5b1e")
+
+
+def update(work: Work, user: User, *, name: str, location: str, about: str, language: str, timezone: str) -> None:
+    """Store what the member says of themselves; empty texts mean nothing, or the browser's language and time zone.
+
+    Raises Faults. `about` is Markdown.
+    """
+    name, location = " ".join(name.split()), " ".join(location.split())
+    checks: dict[str, tuple[bool, Callable[[], TranslationString]]] = {
+        "name": (_is_line(name, LONGEST_NAME), lambda: _too_long(LONGEST_NAME)),
+        "location": (_is_line(location, LONGEST_LOCATION), lambda: _too_long(LONGEST_LOCATION)),
+        "about": (len(about) <= LONGEST_ABOUT and "\x00" not in about, lambda: _too_long(LONGEST_ABOUT)),
+        "language": (language in {"", *LANGUAGES}, lambda: _("There is no such language here.")),
+        "timezone": (timezone == "" or timezone in timezones(), lambda: _("There is no such time zone.")),
+    }
+    if faults := {field: reason() for field, (good, reason) in checks.items() if not good}:
+        raise Faults(faults)
+    user.name, user.location = name, location
+    user.about_source, user.about_html = about, render_about(about)
+    user.language, user.timezone = language or None, timezone or None
+    work.db.flush()
+
+
+def render_about(source: str) -> str:
+    """Markdown as HTML that is safe to show (XSS-01): the parser knows no raw HTML, and what it makes is sanitised."""
+    return nh3.clean(
+        _parser().render(source),
+        tags=_TAGS,
+        attributes={"a": {"href"}},
+        url_schemes=_SCHEMES,
+        link_rel="nofollow ugc noopener",
+    )
+
+
+@cache
+def timezones() -> frozenset[str]:
+    """The names of the time zones that can be chosen."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+def set_avatar(work: Work, user: User, upload: BinaryIO) -> None:
+    """Store a picture as the member's, encoded again, square and small (XSS-04). Raises Fault for `avatar`."""
+    data = upload.read(LARGEST_UPLOAD + 1)
+    if len(data) > LARGEST_UPLOAD:
+        raise Fault("avatar", _("The picture is larger than 1 MiB."))
+    work.db.merge(Avatar(user_id=user.id, media_type="image/webp", image=_encode_again(data)))
+    user.avatar_version += 1
+    work.db.flush()
+
+
+def remove_avatar(work: Work, user: User) -> None:
+    """Forget the uploaded picture; the drawn one is shown again."""
+    work.db.execute(delete(Avatar).where(Avatar.user_id == user.id))
+    user.avatar_version = 0
+    work.db.flush()
+
+
+def uploaded_avatar(work: Work, user_id: int) -> Avatar | None:
+    """The picture that a member uploaded. It only reads."""
+    return work.db.get(Avatar, user_id)
+
+
+def drawn_avatar(username: str, size: int = 40) -> Markup:
+    """A picture drawn from the name: its first letter on a colour of its own, `size` pixels wide."""
+    colour = _COLOURS[hashlib.sha256(username.encode("utf-8", "replace")).digest()[0] % len(_COLOURS)]
+    letters = [character for character in username if unicodedata.category(character)[0] in "LN"]
+    # Attributes and no style: the site's policy forbids styles in pages (HDR-02).
+    return Markup(
+        '<svg class="avatar" width="{size}" height="{size}" viewBox="0 0 40 40" aria-hidden="true" focusable="false">'
+        '<rect width="40" height="40" rx="20" fill="{colour}"/>'
+        '<text x="20" y="27" text-anchor="middle" font-size="20" fill="#ffffff">{letter}</text></svg>'
+    ).format(size=size, colour=colour, letter=(letters[0].upper() if letters else "?")[:1])
+
+
+def _encode_again(data: bytes) -> bytes:
+    from PIL import Image, ImageOps  # noqa: PLC0415 - loads codecs, needed when somebody uploads a picture
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            # Only the header was read so far: nothing was unpacked.
+            if picture.width * picture.height > _MOST_PIXELS:
+                raise Fault("avatar", _("The picture has too many pixels."))
+            small = ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (_SIDE, _SIDE))
+    except Fault:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError) as error:
+        raise Fault("avatar", _("This is not a picture in the format PNG, JPEG, WebP or GIF.")) from error
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=85)
+    return buffer.getvalue()
+
+
+def _is_line(text: str, longest: int) -> bool:
+    return len(text) <= longest and text.isprintable()
+
+
+def _too_long(longest: int) -> TranslationString:
+    return _(
+        "At most ${count} characters, none of them control characters.",
+        mapping={"count": longest},
+    )
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
+    parser.disable(["image", "heading", "lheading", "hr"])
+    return parser
