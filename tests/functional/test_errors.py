@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from click.testing import CliRunner
 from webtest import TestApp
 
 from flasky.cli import main
-from flasky.testing.ini import REPOSITORY
-from flasky.testing.live import LiveSite
+from flasky.testing.ini import REPOSITORY, write_ini
+from flasky.testing.live import LiveSite, free_port
+from flasky.testing.plugin import TEST_SETTINGS
+from flasky.testing.schema import migrate
 from flasky.wsgi import Application
 
 Statements = Callable[[], list[str]]
@@ -49,17 +51,35 @@ def test_in_production_it_does_not_exist_parity_14(make_app: Callable[..., Appli
 class TestLiveSite:
     """The logging of the INI files that ship, on a server."""
 
-    @pytest.fixture(params=["development", "production"])
-    def site(self, request: pytest.FixtureRequest, make_live_site: Callable[..., LiveSite]) -> LiveSite:
-        """A site whose INI file logs as `development.ini` or `production.ini` does; not started."""
-        site = make_live_site(start=False)
-        shipped = (REPOSITORY / f"{request.param}.ini").read_text(encoding="utf-8")
-        own = site.ini.read_text(encoding="utf-8")
-        text = own[: own.index("[loggers]")] + shipped[shipped.index("[loggers]") :]
-        site.ini.write_text(text, encoding="utf-8")
-        return site
+    @pytest.fixture
+    def site_logging_like(self, tmp_path: Path) -> Iterator[Callable[[str], LiveSite]]:
+        """A function that makes a site which logs as the named INI file does; not started."""
+        made: list[LiveSite] = []
 
-    def test_the_id_on_the_page_leads_to_the_traceback_err_04(self, site: LiveSite) -> None:
+        def make(shipped: str) -> LiveSite:
+            port = free_port()
+            settings = {
+                **TEST_SETTINGS,
+                "flasky.plugins": "main",
+                "flasky.base_url": f"http://127.0.0.1:{port}",
+                "sqlalchemy.url": f"sqlite:///{tmp_path}/data.sqlite",
+            }
+            migrate(settings)
+            ini = write_ini(tmp_path / "site.ini", settings, port)
+            own, theirs = ini.read_text(encoding="utf-8"), (REPOSITORY / shipped).read_text(encoding="utf-8")
+            ini.write_text(own[: own.index("[loggers]")] + theirs[theirs.index("[loggers]") :], encoding="utf-8")
+            made.append(LiveSite(ini, port))
+            return made[-1]
+
+        yield make
+        for site in made:
+            site.kill()
+
+    @pytest.mark.parametrize("shipped", ["development.ini", "production.ini"])
+    def test_the_id_on_the_page_leads_to_the_traceback_err_04(
+        self, site_logging_like: Callable[[str], LiveSite], shipped: str
+    ) -> None:
+        site = site_logging_like(shipped)
         site.start()
         response = answer_of(f"{site.url}/500")
         request_id = response.headers["X-Request-ID"]
@@ -74,7 +94,8 @@ class TestLiveSite:
         assert console.count("Traceback (most recent call last)") == 1
         assert request_id in console
 
-    def test_a_log_that_cannot_be_written_stops_nothing_f20(self, site: LiveSite) -> None:
+    def test_a_log_that_cannot_be_written_stops_nothing_f20(self, site_logging_like: Callable[[str], LiveSite]) -> None:
+        site = site_logging_like("production.ini")
         logs: Path = site.ini.parent / "logs"
         logs.write_text("a file where the folder should be", encoding="utf-8")
         site.start()
