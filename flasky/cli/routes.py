@@ -89,23 +89,28 @@ def _view(row: RouteView) -> str:
 
 
 def explain(registry: Registry, path: str, method: str) -> list[tuple[RouteView, str]]:
-    """Each view in the order in which it is tried, with the reason why it does not answer; empty when it does."""
+    """Each view whose route's pattern matches `path`, in the order in which it is tried, with the reason why it does
+    not answer; an empty reason when it does. A route behind the first that matches is shadowed.
+
+    When no pattern matches, every view with that reason, so that a misspelt pattern can be seen.
+    """
     from pyramid.interfaces import IRoutesMapper  # noqa: PLC0415 - not needed to list the commands
 
     patterns = {route.name: route for route in registry.getUtility(IRoutesMapper).get_routes(include_static=True)}
-    matched = ""
-    result = []
-    for row in route_views(registry):
-        if matched and row.route != matched:
-            why = f"the route {matched} comes first"
-        elif patterns[row.route].match(path) is None:
-            why = "the pattern does not match"
-        else:
-            matched = row.route
-            allowed = not row.methods or method in row.methods
-            why = "it has no view" if not row.view else "" if allowed else f"{method} is not one of its methods"
-        result.append((row, why))
-    return [item for item in result if "pattern" not in item[1]] or result
+    rows = route_views(registry)
+    matching = [row for row in rows if patterns[row.route].match(path) is not None]
+    if not matching:
+        return [(row, "the pattern does not match") for row in rows]
+    first = matching[0].route
+    return [(row, _why_not(row, first, method)) for row in matching]
+
+
+def _why_not(row: RouteView, first: str, method: str) -> str:
+    if row.route != first:
+        return f"the route {first} comes first"
+    if not row.view:
+        return "it has no view"
+    return "" if not row.methods or method in row.methods else f"{method} is not one of its methods"
 
 
 def route_views(registry: Registry) -> list[RouteView]:
