@@ -60,7 +60,7 @@ def choice(arguments: dict[str, str]) -> Choice:
     return Choice(answers.get("renames"), answers.get("drops"))
 
 
-@renderers.dispatch_for(ops.RenameTableOp)  # type: ignore[untyped-decorator]
+@renderers.dispatch_for(ops.RenameTableOp)
 def render_rename_table(_autogen: Any, item: ops.RenameTableOp) -> str:
     """How the renaming of a table is written; Alembic never writes one by itself."""
     return f"op.rename_table({str(item.table_name)!r}, {str(item.new_table_name)!r})"

@@ -109,6 +109,8 @@ def schema_state(site: Site) -> SchemaState:
         script.get_heads()
     except CommandError as error:
         return SchemaState(Kind.BROKEN, str(error))
+    except Exception as error:  # noqa: BLE001 - revisions are programs: a stranger's may raise anything
+        return SchemaState(Kind.BROKEN, f"The migrations cannot be read: {type(error).__name__}: {error}")
     url = site.settings["sqlalchemy.url"]
     file = sqlite_file(url)
     if file is not None and not file.exists():

@@ -92,6 +92,7 @@ def test_point_3_what_is_required_must_be_there_first(two: Workshop) -> None:
     said = two.alembic("upgrade", "clubs@head", status=255)
     assert "The plug-in 'clubs' builds on the tables of 'people', which are not there yet" in said
     assert "upgrade heads" in said
+    two.alembic("upgrade", "flasky@head")
     two.alembic("upgrade", "people@head")
     two.alembic("upgrade", "clubs@head")
 
