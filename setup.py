@@ -112,7 +112,7 @@ setup(
         "paste.app_factory": ["main = flasky:main"],
         "paste.server_factory": ["main = flasky.server:make_server"],
         "pyramid.pshell_runner": ["flasky = flasky.shell:run"],
-        # Lets every Alembic command see the migrations of plug-ins (docs/decisions/0020-plugin-migrations.md).
+        # Lets every Alembic command see the migrations of plug-ins (docs/decisions/0040-plugin-migrations.md).
         "alembic.plugins": ["flasky = flasky.migrations.alembic_plugin"],
         "pytest11": ["flasky = flasky.testing.plugin"],
     },

@@ -4,7 +4,7 @@ Alembic reads the folders of revisions from `version_locations` in the INI file,
 `history` never run ``env.py``, so nothing in Alembic lets a program name folders for all of its commands. This
 module is registered under the documented entry-point group ``alembic.plugins``, which Alembic loads with itself, and
 adds the folders where Alembic makes its script directory, and only for an INI file that describes a Flasky site.
-docs/decisions/0020-plugin-migrations.md has what else was tried.
+docs/decisions/0040-plugin-migrations.md has what else was tried.
 
 Nothing of Flasky is imported before a command asks for the folders: Alembic itself is still being imported here.
 """

@@ -2,7 +2,7 @@
 
 Each folder is a chain of its own, with the plug-in's name as its branch label (`flasky` for what ships), and the
 chains are independent: what a plug-in requires comes first because of the plug-ins' one order, not because of
-`depends_on` (docs/decisions/0020-plugin-migrations.md has the reason).
+`depends_on` (docs/decisions/0040-plugin-migrations.md has the reason).
 """
 
 from __future__ import annotations
