@@ -6,6 +6,7 @@ from pyramid.config import Configurator
 
 #: Each route's name and pattern, in the order in which they are tried.
 ROUTES = (
+    ("accounts.account", "/auth"),
     ("accounts.register", "/auth/register"),
     ("accounts.login", "/auth/login"),
     ("accounts.code", "/auth/code"),
@@ -28,8 +29,12 @@ ROUTES = (
     ("accounts.two_factor", "/auth/two-factor"),
     ("accounts.export", "/auth/export"),
     ("accounts.delete", "/auth/delete"),
+    ("accounts.first_steps", "/auth/first-steps"),
     ("accounts.people", "/people"),
+    ("accounts.invite", "/people/invite"),
+    ("accounts.member", "/people/{user_id:[0-9]{1,9}}"),
     ("accounts.roles", "/roles"),
+    ("accounts.role", "/roles/{role_id:[0-9]{1,9}}"),
     ("accounts.avatar", "/avatar/{user_id:[0-9]{1,9}}/{version:[0-9]{1,9}}"),
     # A name may hold a slash: <b>Ann</b> is one. None ends with /edit (`usernames`).
     ("accounts.edit_profile", "/user/{username:.+}/edit"),

@@ -1,0 +1,61 @@
+"""What was typed into a form that could not be taken yet: it survives signing in, proving oneself and an old page.
+
+The typed fields travel in a hidden field of the page that is shown instead, signed and good for an hour: nothing is
+kept on the server for visitors who never come back, and nobody can make a draft that this site did not. Passwords,
+codes, tokens and files are left out; the form asks for them again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pyramid.request import Request
+
+from flasky.errors.report import is_secret_name
+from flasky.plugins.accounts.work import work_of
+from flasky.redirects import current_path
+from flasky.security.keys import Signer
+
+#: The hidden field.
+FIELD = "draft"
+_LIFETIME = 3600
+#: Characters: with the signature and its encoding it stays well below the size of a body.
+_LONGEST = 300_000
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A form that waits: where it is posted to, and its fields in order."""
+
+    path: str
+    fields: tuple[tuple[str, str], ...]
+
+
+def keep(request: Request) -> str:
+    """The form that `request` posts, for the hidden field; empty when there is nothing to keep or too much."""
+    if request.method != "POST":
+        return ""
+    fields = [(name, value) for name, value in request.POST.items() if isinstance(value, str) and _may_be_kept(name)]
+    now = int(work_of(request).now().timestamp())
+    text = json.dumps([now, current_path(request), fields], ensure_ascii=False)
+    return _signer(request).sign(text) if len(text) <= _LONGEST else ""
+
+
+def read(request: Request, text: object) -> Draft | None:
+    """The draft behind the hidden field; None for anything that this site did not sign within the last hour."""
+    signed = _signer(request).verify(text) if isinstance(text, str) else None
+    if signed is None:
+        return None
+    made, path, fields = json.loads(signed)
+    if not 0 <= work_of(request).now().timestamp() - made < _LIFETIME:
+        return None
+    return Draft(path, tuple((name, value) for name, value in fields))
+
+
+def _may_be_kept(name: str) -> bool:
+    return name != FIELD and not is_secret_name(name)
+
+
+def _signer(request: Request) -> Signer:
+    return Signer(request.registry, "accounts.draft")

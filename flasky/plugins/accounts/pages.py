@@ -1,0 +1,38 @@
+"""Puts the pages of this plug-in in their place: views, texts, static files and links."""
+
+from __future__ import annotations
+
+from pyramid.config import Configurator
+
+from flasky.directives import ANONYMOUS, SIGNED_IN
+from flasky.languages import LanguageChosen, _
+from flasky.plugins.accounts.profile import drawn_avatar
+from flasky.plugins.accounts.views.profile import keep_language
+from flasky.templating import get_environment
+
+#: After Pyramid has made the environment of the templates.
+_LATE = 1001
+
+
+def includeme(config: Configurator) -> None:
+    """Register the views and what leads to them."""
+    config.add_static_files("accounts", "flasky.plugins.accounts:static")
+    config.add_translation_dirs("flasky.plugins.accounts:locale")
+    config.include("flasky.plugins.accounts.proof")
+    config.include("flasky.plugins.accounts.views.refusals")
+    config.scan("flasky.plugins.accounts.views")
+    config.add_subscriber(keep_language, LanguageChosen)
+    config.add_navigation("accounts.people", _("People"), permission="accounts.see_people", order=50)
+    config.action(
+        "accounts.templates",
+        lambda: get_environment(config.registry).globals.update(drawn_avatar=drawn_avatar),
+        order=_LATE,
+    )
+    links = (
+        ("accounts.login", _("Sign in"), ANONYMOUS),
+        ("accounts.register", _("Join"), ANONYMOUS),
+        ("accounts.account", _("My account"), SIGNED_IN),
+        ("accounts.logout", _("Sign out"), SIGNED_IN),
+    )
+    for order, (route, title, permission) in enumerate(links):
+        config.add_navigation(route, title, permission=permission, order=900 + order, area="account")
