@@ -1,0 +1,39 @@
+"""What this plug-in publishes to others, beside its models and its events.
+
+A plug-in that requires `accounts` takes everything it needs from here, from `models` and from `events`; the other
+modules may change without notice. In a view, `request.accounts` is the `Work` of the request and `request.user` the
+member who sends it.
+"""
+
+from __future__ import annotations
+
+from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused, TooManyTries
+from flasky.plugins.accounts.identity import Identity
+from flasky.plugins.accounts.limits import Limit, peer_key, spend
+from flasky.plugins.accounts.people import find, find_profile
+from flasky.plugins.accounts.roles import permissions_of
+from flasky.plugins.accounts.security_log import Event, record
+from flasky.plugins.accounts.usernames import canonical
+from flasky.plugins.accounts.work import Client, Work, open_work, work_of
+
+__all__ = [
+    "Client",
+    "Event",
+    "Fault",
+    "Faults",
+    "Identity",
+    "InvalidToken",
+    "Limit",
+    "Refused",
+    "TooManyTries",
+    "Work",
+    "canonical",
+    "find",
+    "find_profile",
+    "open_work",
+    "peer_key",
+    "permissions_of",
+    "record",
+    "spend",
+    "work_of",
+]
