@@ -219,22 +219,23 @@ class Run:
         done = {step.revision.revision for step in upgrades} | {
             item.revision for item in self.script.iterate_revisions(known, "base")
         }
-        for chain in {self._chain(step) for step in upgrades} - {SHIPPED}:
-            for earlier in self._required_by(chain):
-                missing = [
-                    item.revision
-                    for item in map(self.script.get_revision, self.script.get_heads())
-                    if chain_of_script(self._locations, item) == earlier and item.revision not in done
-                ]
-                if missing:
-                    raise CommandError(
-                        f"The plug-in {chain!r} builds on the tables of {earlier!r}, which are not there yet. "
-                        f"Migrate both with: {upgrade_command(self.site)}"
-                    )
+        unfinished = {
+            chain_of_script(self._locations, item)
+            for item in map(self.script.get_revision, self.script.get_heads())
+            if item.revision not in done
+        }
+        for chain in sorted({self._chain(step) for step in upgrades} - {SHIPPED}, key=self._order.index):
+            missing = [earlier for earlier in self._required_by(chain) if earlier in unfinished]
+            if missing:
+                raise CommandError(
+                    f"The plug-in {chain!r} builds on the tables of {' and '.join(map(repr, missing))}, which are not "
+                    f"there yet. Migrate all with: {upgrade_command(self.site)}"
+                )
 
-    def _required_by(self, chain: str) -> set[str]:
+    def _required_by(self, chain: str) -> list[str]:
+        """The chains that come before `chain`, in their order."""
         required = next((item.plugin.requires for item in self.site.plugins if item.name == chain), ())
-        return {SHIPPED, *(name for name in required if name in self._order)}
+        return [name for name in self._order if name == SHIPPED or name in required]
 
     def _applied(self, *, ctx: MigrationContext, step: Any, heads: set[str], run_args: Any) -> None:
         chain = SHIPPED if step.is_stamp else chain_of_script(self._locations, step.up_revision)

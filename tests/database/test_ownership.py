@@ -78,7 +78,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         ("import no_such_module_at_all\n", "No module named 'no_such_module_at_all'"),
         (
             (
-                "from flasky.database import Base\nfrom sqlalchemy import Integer\nfrom sqlalchemy.orm import mapped_column\n"
+                "from flasky.database import Base\nfrom sqlalchemy import Integer\n"
+                "from sqlalchemy.orm import mapped_column\n"
                 "class Mine(Base):\n    __tablename__ = 'shelves'\n    id = mapped_column(Integer, primary_key=True)\n"
             ),
             "Table 'shelves' is already defined",
