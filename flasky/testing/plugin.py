@@ -148,7 +148,12 @@ def test_site(
 
 @pytest.fixture
 def database_url(test_site: TestSite) -> str:
-    """The URL of the database that `app` uses."""
+    """The URL of the database that `app` uses.
+
+    Whoever asks for it may write by other means than `app` (another engine, a process), so the database is brought
+    back after such a test in any case.
+    """
+    test_site.dirty = True
     return test_site.database.url
 
 
