@@ -42,6 +42,11 @@ plugin = Plugin(
 
 def includeme(config: Configurator) -> None:
     """Register everything; nothing is connected."""
+    # Commands read the declaration without Pyramid and SQLAlchemy.
+    from pyramid.security import NO_PERMISSION_REQUIRED  # noqa: PLC0415 - see above
+
+    from flasky.plugins.blog import kept  # noqa: PLC0415 - see above
+
     config.add_jinja2_search_path("flasky.plugins.blog:templates", name=".jinja2")
     config.add_static_files("blog", "flasky.plugins.blog:static")
     config.add_translation_dirs("flasky.plugins.blog:locale")
@@ -54,3 +59,19 @@ def includeme(config: Configurator) -> None:
     config.add_personal_data(
         "blog", export="flasky.plugins.blog.members.export", erase="flasky.plugins.blog.members.erase"
     )
+    config.include("flasky.plugins.blog.routes")
+    config.include("flasky.plugins.blog.mails")
+    config.set_home(
+        "flasky.plugins.blog.views.lists.home",
+        renderer="blog/home.jinja2",
+        permission=NO_PERMISSION_REQUIRED,
+        # Who is signed in, and the list; three where "those I follow" looks twice. Without a visitor's cookie:
+        # the version of the lists, and the list itself when it has changed.
+        statements=4,
+    )
+    config.add_navigation("blog.search", _("Search"), order=20)
+    config.add_navigation("blog.write", _("Write"), permission="blog.write", order=30)
+    config.add_navigation("blog.moderate", _("Moderation"), permission="blog.moderate", order=40)
+    config.add_navigation("blog.notices", _("Notices"), permission="accounts.take_part", order=10, area="account")
+    kept.prepare(config.registry)
+    config.scan("flasky.plugins.blog.views")

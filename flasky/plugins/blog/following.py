@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -90,12 +91,12 @@ def following(work: Work, user_id: int, *, after: int = 0, limit: int = 50) -> t
     return _people(work, Follow.followed_id, Follow.follower_id == user_id, after, limit)
 
 
-def _people(work: Work, key: object, condition: object, after: int, limit: int) -> tuple[list[Person], int | None]:
+def _people(work: Work, key: Any, condition: Any, after: int, limit: int) -> tuple[list[Person], int | None]:
     statement = (
         select(User.id, User.username, User.name)
-        .join(Follow, key == User.id)  # type: ignore[arg-type] # a column compared is a condition
-        .where(condition, key > after, User.disabled_at.is_(None))  # type: ignore[arg-type,operator] # as above
-        .order_by(key)  # type: ignore[arg-type] # as above
+        .join(Follow, key == User.id)
+        .where(condition, key > after, User.disabled_at.is_(None))
+        .order_by(key)
         .limit(limit + 1)
     )
     with work.reading() as connection:

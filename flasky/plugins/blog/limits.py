@@ -14,3 +14,5 @@ LONGEST_TAGS = MOST_TAGS * (LONGEST_TAG + 2)
 LONGEST_QUERY = 100
 #: The random key of a form that is about to be sent (CON-03).
 LONGEST_KEY = 43
+#: The largest number of an Integer column.
+LARGEST_ID = 2**31 - 1

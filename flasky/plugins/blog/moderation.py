@@ -17,6 +17,9 @@ from flasky.plugins.blog.models import Comment, Post, Report
 from flasky.plugins.blog.posts import check_text, who
 from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
 
+#: Reports on a page of the queue.
+PAGE = 50
+
 
 def report(work: Work, thing: Post | Comment, reason: str) -> bool:
     """Tell the moderators about a post or comment; False when one has told them already. Raises Fault, Refused."""
@@ -49,9 +52,7 @@ def show(work: Work, thing: Post | Comment) -> None:
 def resolve(work: Work, thing: Post | Comment) -> None:
     """Answer every open report about a post or comment. Raises NotAllowed."""
     moderator = _moderator(work)
-    about: ColumnElement[bool] = (
-        Report.post_id == thing.id if isinstance(thing, Post) else Report.comment_id == thing.id
-    )
+    column = Report.post_id if isinstance(thing, Post) else Report.comment_id
     changed(
         work.db,
         update(Report)
@@ -60,7 +61,7 @@ def resolve(work: Work, thing: Post | Comment) -> None:
     )
 
 
-def queue(work: Work, *, after: int = 0, limit: int = 50) -> list[Report]:
+def queue(work: Work, *, after: int = 0, limit: int = PAGE) -> list[Report]:
     """The open reports, oldest first, from behind the id `after`. It only reads."""
     _moderator(work)
     return list(

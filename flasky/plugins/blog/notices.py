@@ -169,3 +169,9 @@ def send_digests(work: Work) -> int:
         if user is not None and kinds:
             send_digest_to(work, user, {row.kind: row.number for row in kinds})
     return len(due)
+
+
+def stop_mail(work: Work, user_id: int) -> None:
+    """Mail no more notices to a member; nothing when they are gone."""
+    if work.db.get(User, user_id) is not None:
+        choose_mail(work, user_id, "never")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import inspect, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,18 +18,16 @@ def add_unless_there(db: Session, model: type[Base], **values: Any) -> bool:
     On PostgreSQL it waits for a transaction that is just inserting the same.
     """
     insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    result = db.execute(insert(model).values(**values).on_conflict_do_nothing())
-    return _rows(result) == 1
+    key = inspect(model).primary_key
+    added = db.execute(insert(model).values(**values).on_conflict_do_nothing().returning(*key))
+    return added.first() is not None
 
 
 def changed(db: Session, statement: Any) -> int:
     """Send an UPDATE or DELETE; returns how many rows it changed. Objects in the session are left as they are."""
-    return _rows(db.execute(statement, execution_options={"synchronize_session": False}))
-
-
-def _rows(result: Any) -> int:
-    rows: CursorResult[Any] = result
-    return rows.rowcount
+    result: Any = db.execute(statement, execution_options={"synchronize_session": False})
+    number: int = result.rowcount
+    return number
 
 
 def lists_changed(db: Session) -> None:

@@ -21,6 +21,6 @@ def includeme(config: Configurator) -> None:
     config.add_translation_dirs("flasky.plugins.main:locale")
     config.add_route("main.index", "/")
     config.add_navigation("main.index", _("Home"), order=0)
-    config.scan("flasky.plugins.main.views")
+    config.include("flasky.plugins.main.home")
     if not get_site(config.registry).in_production:
         config.include("flasky.plugins.main.development")

@@ -1,0 +1,48 @@
+"""`flasky blog`: sample life for a new site, and making stored HTML and search words anew."""
+
+from __future__ import annotations
+
+import click
+
+from flasky.cli.context import Context, pass_context
+
+
+@click.group()
+def blog() -> None:
+    """Fill and look after the blog."""
+
+
+@blog.command()
+@pass_context
+def rebuild(context: Context) -> None:
+    """Make the HTML and the search words of every post and comment anew from what their authors wrote.
+
+    Needed after an update that changes how Markdown is rendered; it can be stopped and run again at any time.
+    """
+    from flasky.plugins.blog.rebuilding import rebuild_all  # noqa: PLC0415 - commands are listed without SQLAlchemy
+
+    posts, comments = rebuild_all(context.registry)
+    click.echo(f"Rebuilt {posts} posts and {comments} comments.")
+
+
+@blog.command()
+@click.option("--users", default=100, show_default=True, type=click.IntRange(1, 1_000_000), help="Members to add.")
+@click.option("--posts", default=2000, show_default=True, type=click.IntRange(0, 5_000_000), help="Posts to add.")
+@pass_context
+def seed(context: Context, users: int, posts: int) -> None:
+    """Add made-up members, posts, comments and follows, in English and Chinese. Nobody can sign in as one of them."""
+    from flasky.plugins.blog.seeding import fill  # noqa: PLC0415 - commands are listed without SQLAlchemy
+
+    made = fill(context.registry, users=users, posts=posts)
+    click.echo(", ".join(f"{number} {name}" for name, number in made.items()))
+
+
+@blog.command("digest")
+@pass_context
+def send_digest(context: Context) -> None:
+    """Mail each member who asked for it what happened in a day; for a timer that runs it every hour."""
+    from flasky.plugins.accounts.work import open_work  # noqa: PLC0415 - commands are listed without SQLAlchemy
+    from flasky.plugins.blog.notices import send_digests  # noqa: PLC0415 - commands are listed without SQLAlchemy
+
+    with open_work(context.registry) as work:
+        click.echo(f"Queued {send_digests(work)} mails.")

@@ -1,0 +1,91 @@
+"""Atom feeds and the sitemap, as XML that every reader parses.
+
+They are built as trees, so that nothing a member wrote can end an element, and without the characters that XML
+cannot hold (INJ-06).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from pyramid.request import Request
+
+from flasky.plugins.blog.reading import moment_of
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
+#: What XML 1.0 has no way to say.
+_IMPOSSIBLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: A feed without an entry was last changed when there was nothing yet.
+_LONG_AGO = "1970-01-01T00:00:00Z"
+
+
+def clean(text: str) -> str:
+    """`text` without what XML cannot hold."""
+    return _IMPOSSIBLE.sub("�", text)
+
+
+def atom(request: Request, title: str, page: str, rows: Sequence[Any]) -> bytes:
+    """A feed of posts (rows of `reading`), newest first; `page` is the address of the page with the same list."""
+    feed = Element("feed", {"xmlns": _ATOM, "xml:lang": request.locale_name})
+    _add(feed, "id", request.path_url)
+    _add(feed, "title", title)
+    SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": request.path_url})
+    SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": page})
+    _add(feed, "updated", _moment(moment_of(rows[0].listed_at)) if rows else _LONG_AGO)
+    for row in rows:
+        _entry(request, feed, row)
+    return _document(feed)
+
+
+def _entry(request: Request, feed: Element, row: Any) -> None:
+    address = request.route_url("blog.post", id=row.id)
+    entry = SubElement(feed, "entry")
+    _add(entry, "id", address)
+    _add(entry, "title", row.title or f"#{row.id}")
+    SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": address})
+    when = _moment(moment_of(row.listed_at))
+    _add(entry, "published", when)
+    _add(entry, "updated", when)
+    author = SubElement(entry, "author")
+    _add(author, "name", row.username or "—")
+    for tag in row.tag_names.split():
+        SubElement(entry, "category", {"term": clean(tag)})
+    content = _add(entry, "content", row.summary)
+    content.set("type", "html")
+
+
+def sitemap_index(addresses: Iterable[str]) -> bytes:
+    """The list of the parts of the sitemap."""
+    return _addresses("sitemapindex", "sitemap", addresses)
+
+
+def sitemap(addresses: Iterable[str]) -> bytes:
+    """One part: pages that search engines may visit."""
+    return _addresses("urlset", "url", addresses)
+
+
+def _addresses(name: str, part: str, addresses: Iterable[str]) -> bytes:
+    root = Element(name, {"xmlns": _SITEMAP})
+    for address in addresses:
+        _add(SubElement(root, part), "loc", address)
+    return _document(root)
+
+
+def _add(parent: Element, name: str, text: str) -> Element:
+    child = SubElement(parent, name)
+    child.text = clean(text)
+    return child
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _document(root: Element) -> bytes:
+    document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return document

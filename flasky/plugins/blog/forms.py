@@ -1,0 +1,63 @@
+"""The forms of the blog."""
+
+from __future__ import annotations
+
+import secrets
+
+from wtforms import HiddenField, RadioField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Regexp
+
+from flasky.forms import RequestForm, length
+from flasky.languages import _
+from flasky.plugins.blog import limits
+
+
+class _Once(RequestForm):
+    """A form that makes something once, however often it is sent (CON-03)."""
+
+    key = HiddenField(validators=[Regexp(rf"[A-Za-z0-9_-]{{0,{limits.LONGEST_KEY}}}\Z")])
+
+    def renew(self) -> None:
+        """Give the form a key, when it has none yet."""
+        self.key.data = self.key.data or secrets.token_urlsafe(16)
+
+
+class PostForm(_Once):
+    """Writing and editing a post. `version` is that of the post which the form was filled from."""
+
+    title = StringField(_("Title"), [length(limits.LONGEST_TITLE)], render_kw={"autocomplete": "off"})
+    body = TextAreaField(
+        _("Text"),
+        [InputRequired(), length(limits.LONGEST_BODY)],
+        description=_("Markdown: **bold**, *italic*, [a link](https://example.com), lists, `code`."),
+        render_kw={"rows": 14},
+    )
+    tags = StringField(
+        _("Tags"),
+        [length(limits.LONGEST_TAGS)],
+        description=_("Up to five, with blanks between them."),
+        render_kw={"autocomplete": "off"},
+    )
+    version = HiddenField(validators=[Regexp(r"[0-9]{0,9}\Z")])
+
+
+class CommentForm(_Once):
+    """Writing and editing a comment."""
+
+    body = TextAreaField(_("Comment"), [InputRequired(), length(limits.LONGEST_COMMENT)], render_kw={"rows": 5})
+    version = HiddenField(validators=[Regexp(r"[0-9]{0,9}\Z")])
+
+
+class ReasonForm(RequestForm):
+    """Saying why something is reported or hidden."""
+
+    reason = TextAreaField(_("Reason"), [InputRequired(), length(limits.LONGEST_REASON)], render_kw={"rows": 3})
+
+
+class MailForm(RequestForm):
+    """How notices come by mail."""
+
+    mail = RadioField(
+        _("Notices by mail"),
+        choices=[("never", _("Never")), ("at_once", _("At once")), ("daily", _("Once a day, all in one"))],
+    )

@@ -1,0 +1,114 @@
+"""Commenting, and editing and deleting one's own comments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.view import view_config
+
+from flasky.languages import _
+from flasky.parameters import parse_id
+from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.blog import comments, markdown, posts
+from flasky.plugins.blog.errors import NotAllowed, Stale
+from flasky.plugins.blog.forms import CommentForm
+from flasky.plugins.blog.models import Comment, Post
+from flasky.plugins.blog.views.common import see_other, show_fault
+
+_TEMPLATE = "blog/comment.jinja2"
+
+
+def path_of(request: Request, comment: Comment) -> str:
+    """Where a comment is read: its post's page, from it on."""
+    query = {"after": str(comment.id - 1)}
+    return str(request.route_path("blog.post", id=comment.post_id, _query=query, _anchor=f"comment-{comment.id}"))
+
+
+@view_config(
+    route_name="blog.comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment", statements=25
+)
+def add(request: Request) -> Mapping[str, Any] | Response:
+    """Comment on a post; what cannot be taken comes back in a page of its own, with a preview on demand."""
+    post = posts.find(request.accounts, parse_id(request.matchdict["id"]))
+    form = CommentForm(request)
+    form.renew()
+    if form.validate():
+        if request.POST.get("do") == "preview":
+            return _page(form, post, preview=markdown.render(form.body.data).html)
+        try:
+            comment = comments.add(request.accounts, post, form.body.data, key=form.key.data)
+        except Fault as fault:
+            show_fault(form, fault)
+        else:
+            request.flash(_("Your comment is published."), "success")
+            return see_other(path_of(request, comment))
+    return _page(form, post)
+
+
+@view_config(
+    route_name="blog.edit_comment", request_method="GET", renderer=_TEMPLATE, permission="blog.comment", statements=2
+)
+def edit(request: Request) -> Mapping[str, Any]:
+    """The form with a comment of one's own."""
+    comment = _own(request)
+    form = CommentForm(request, data={"body": comment.body, "version": str(comment.version)})
+    return _page(form, comment.post, comment)
+
+
+@view_config(route_name="blog.edit_comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment")
+def save(request: Request) -> Mapping[str, Any] | Response:
+    """Store a changed comment."""
+    comment, form = _own(request), CommentForm(request)
+    page = _page(form, comment.post, comment)
+    if not form.validate():
+        return page
+    if request.POST.get("do") == "preview":
+        return {**page, "preview": markdown.render(form.body.data).html}
+    try:
+        comments.edit(request.accounts, comment, form.body.data, version=int(form.version.data or 0))
+    except Fault as fault:
+        show_fault(form, fault)
+        return page
+    except Stale as stale:
+        request.response.status_int = 409
+        form.version.data = str(stale.current.version)
+        return {**page, "current": stale.current}
+    request.flash(_("Your comment is saved."), "success")
+    return see_other(path_of(request, comment))
+
+
+@view_config(
+    route_name="blog.delete_comment",
+    request_method="GET",
+    renderer="blog/delete.jinja2",
+    permission="blog.comment",
+    statements=2,
+)
+def confirm_delete(request: Request) -> Mapping[str, Any]:
+    """Ask before a comment is deleted."""
+    return {"comment": _own(request), "post": None}
+
+
+@view_config(route_name="blog.delete_comment", request_method="POST", permission="blog.comment")
+def delete(request: Request) -> Response:
+    """Delete a comment of one's own."""
+    comment = _own(request)
+    post_id = comment.post_id
+    comments.remove(request.accounts, comment)
+    request.flash(_("Your comment is deleted."), "success")
+    return see_other(request.route_path("blog.post", id=post_id))
+
+
+def _page(form: CommentForm, post: Post, comment: Comment | None = None, *, preview: str = "") -> dict[str, Any]:
+    return {"form": form, "post": post, "comment": comment, "preview": preview, "current": None}
+
+
+def _own(request: Request) -> Comment:
+    lock = request.method == "POST"
+    comment = comments.find(request.accounts, parse_id(request.matchdict["id"]), lock=lock)
+    if comment.author_id != request.identity.user_id:
+        raise NotAllowed
+    return comment

@@ -1,0 +1,49 @@
+"""What the views share: where a list is asked for, who reads, and what a service refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.request import Request
+
+from flasky.errors.exceptions import RefusedInput
+from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.blog.reading import Cursor, Reader, Way, parse_cursor
+
+
+def place(request: Request) -> tuple[Way, Cursor | None]:
+    """Which part of a list the query asks for. Raises RefusedInput (400)."""
+    for name, way in (("older", Way.OLDER), ("newer", Way.NEWER)):
+        text = request.GET.get(name)
+        if text is not None:
+            cursor = parse_cursor(text)
+            if cursor is None:
+                raise RefusedInput(seen=f"{name}={ascii(text[:40])[1:-1]}", expected="a place that a link names")
+            return way, cursor
+    return Way.FIRST, None
+
+
+def reader_of(request: Request) -> Reader:
+    """Who reads."""
+    identity = request.identity
+    if identity is None:
+        return Reader()
+    return Reader(identity.user_id, "blog.moderate" in identity.permissions)
+
+
+def may(request: Request, permission: str) -> bool:
+    """Whether the visitor has a permission."""
+    return request.identity is not None and permission in request.identity.permissions
+
+
+def see_other(path: str) -> HTTPSeeOther:
+    """Go on to a page of this site."""
+    return HTTPSeeOther(path)
+
+
+def show_fault(form: Any, fault: Fault) -> None:
+    """Put what a service refuses beside its field, or beside the first."""
+    field = form[fault.field] if fault.field in form else next(iter(form))
+    field.errors = [*field.errors, fault.reason]
+    field.render_kw = {**(field.render_kw or {}), "autofocus": True}

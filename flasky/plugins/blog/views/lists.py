@@ -1,0 +1,139 @@
+"""Lists of posts: the home page, a tag, a member, drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.view import view_config
+
+from flasky.cookies import cookie_name, set_cookie
+from flasky.parameters import parse_id
+from flasky.plugins.blog import kept, reading
+from flasky.plugins.blog.errors import NotThere
+from flasky.plugins.blog.following import standing
+from flasky.plugins.blog.reading import Listing, Look, Way
+from flasky.plugins.blog.tags import canonical
+from flasky.plugins.blog.views.common import may, place, see_other
+from flasky.templating import get_environment
+
+_COOKIE = "posts"
+_FOLLOWED = "followed"
+
+
+def home(request: Request) -> Mapping[str, Any] | Response:
+    """The newest posts of everybody, or of those whom the visitor follows."""
+    way, cursor = place(request)
+    limit = request.registry.settings["blog.posts_per_page"]
+    if request.identity is not None:
+        followed = request.cookies.get(cookie_name(request, _COOKIE)) == _FOLLOWED
+        if followed:
+            listing = reading.of_followed(request.read, request.identity.user_id, way, cursor, limit)
+        else:
+            listing = reading.everyone(request.read, way, cursor, limit)
+        return _page(request, way, listing) or {
+            "posts": _rendered(request, listing),
+            "followed": followed,
+            "may_write": may(request, "blog.write"),
+        }
+    if way is Way.FIRST and request.registry.settings["blog.keep_lists"]:
+        return _kept_home(request, limit)
+    listing = reading.everyone(request.read, way, cursor, limit)
+    return _page(request, way, listing) or {"posts": _rendered(request, listing)}
+
+
+def _kept_home(request: Request, limit: int) -> Mapping[str, Any] | Response:
+    version = reading.list_version(request.read)
+    if "HTTP_COOKIE" not in request.environ:
+        # Who sends a cookie may have a message to be shown, or a language.
+        request.response.etag = kept.etag(request, version)
+        request.response.cache_control.no_cache = True
+        if request.response.etag in request.if_none_match:
+            return Response(status=304, headers={"ETag": request.response.headers["ETag"]})
+
+    def make() -> Markup:
+        return _rendered(request, reading.everyone(request.read, Way.FIRST, None, limit))
+
+    return {"posts": kept.kept(request, "home", version, make)}
+
+
+@view_config(route_name="blog.show", request_method="POST", permission="blog.follow")
+def show(request: Request) -> Response:
+    """Remember in this browser whose posts the home page shows."""
+    response = see_other(request.route_path("main.index"))
+    set_cookie(request, response, _COOKIE, request.matchdict["whose"], max_age=365 * 86400)
+    return response
+
+
+@view_config(
+    route_name="blog.tag",
+    request_method="GET",
+    renderer="blog/tag.jinja2",
+    permission=NO_PERMISSION_REQUIRED,
+    statements=3,
+)
+def tag(request: Request) -> Mapping[str, Any] | Response:
+    """The posts with a tag."""
+    asked = request.matchdict["name"]
+    name = canonical(asked)
+    if name != asked:
+        return see_other(request.route_path("blog.tag", name=name))
+    tag_id = reading.tag_id(request.read, name)
+    if tag_id is None:
+        raise NotThere
+    return _list(request, lambda *where: reading.with_tag(request.read, tag_id, *where), {"tag": name})
+
+
+@view_config(
+    route_name="blog.posts_of",
+    request_method="GET",
+    renderer="blog/posts_of.jinja2",
+    permission=NO_PERMISSION_REQUIRED,
+    statements=4,
+)
+def posts_of(request: Request) -> Mapping[str, Any] | Response:
+    """The posts of a member, and how they stand."""
+    person = reading.member(request.read, parse_id(request.matchdict["id"]))
+    if person is None:
+        raise NotThere
+    values = {
+        "person": person,
+        "standing": standing(request.accounts, person.id),
+        "can_follow": may(request, "blog.follow") and request.identity.user_id != person.id,
+    }
+    return _list(request, lambda *where: reading.of_author(request.read, person.id, *where), values)
+
+
+@view_config(
+    route_name="blog.drafts",
+    request_method="GET",
+    renderer="blog/drafts.jinja2",
+    permission="blog.write",
+    statements=2,
+)
+def drafts(request: Request) -> Mapping[str, Any]:
+    """The visitor's own drafts."""
+    return {"drafts": reading.drafts_of(request.read, request.identity.user_id)}
+
+
+def _list(request: Request, read: Callable[..., Listing], values: Mapping[str, Any]) -> Mapping[str, Any] | Response:
+    way, cursor = place(request)
+    listing = read(way, cursor, request.registry.settings["blog.posts_per_page"])
+    return _page(request, way, listing) or {**values, "posts": _rendered(request, listing)}
+
+
+def _page(request: Request, way: Way, listing: Listing) -> Response | None:
+    """A redirect to the beginning of the list where "newer" has led to it: a short page would be all there is."""
+    if way is Way.NEWER and listing.newer is None:
+        return see_other(request.path)
+    return None
+
+
+def _rendered(request: Request, listing: Listing) -> Markup:
+    template = get_environment(request.registry).get_template("blog/posts.jinja2")
+    rendered = template.render(request=request, listing=listing, look=Look(request), path=request.path)
+    return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made

@@ -1,0 +1,130 @@
+"""Following, notices, and the mails about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyramid.httpexceptions import HTTPNotFound
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.view import view_config
+
+from flasky.languages import _
+from flasky.parameters import number_parameter, parse_id
+from flasky.plugins.accounts.errors import Refused
+from flasky.plugins.accounts.models import User
+from flasky.plugins.blog import following, mails, notices, reading
+from flasky.plugins.blog.errors import NotThere
+from flasky.plugins.blog.forms import MailForm
+from flasky.plugins.blog.reading import Look
+from flasky.plugins.blog.views.common import see_other
+
+
+@view_config(route_name="blog.follow", request_method="POST", permission="blog.follow", statements=15)
+def follow(request: Request) -> Response:
+    """Follow a member."""
+    user = _member(request)
+    try:
+        following.follow(request.accounts, user)
+    except Refused as refusal:
+        request.flash(refusal.reason, "warning")
+    else:
+        request.flash(_("You follow ${name} now.", mapping={"name": user.username}), "success")
+    return see_other(request.route_path("blog.posts_of", id=user.id))
+
+
+@view_config(route_name="blog.unfollow", request_method="POST", permission="blog.follow")
+def unfollow(request: Request) -> Response:
+    """Follow a member no longer."""
+    user = _member(request)
+    following.unfollow(request.accounts, user)
+    request.flash(_("You no longer follow ${name}.", mapping={"name": user.username}), "success")
+    return see_other(request.route_path("blog.posts_of", id=user.id))
+
+
+def _member(request: Request) -> User:
+    user: User | None = request.db.get(User, parse_id(request.matchdict["id"]))
+    if user is None or user.confirmed_at is None or user.disabled_at is not None:
+        raise NotThere
+    return user
+
+
+@view_config(
+    route_name="blog.followers", request_method="GET", renderer="blog/people.jinja2", permission=NO_PERMISSION_REQUIRED
+)
+@view_config(
+    route_name="blog.following", request_method="GET", renderer="blog/people.jinja2", permission=NO_PERMISSION_REQUIRED
+)
+def people(request: Request) -> Mapping[str, Any]:
+    """Who follows a member, or whom they follow."""
+    person = reading.member(request.read, parse_id(request.matchdict["id"]))
+    if person is None:
+        raise NotThere
+    are_followers = request.matched_route.name == "blog.followers"
+    read = following.followers if are_followers else following.following
+    found, after = read(request.accounts, person.id, after=number_parameter(request, "after", default=0))
+    return {"person": person, "people": found, "after": after, "followers": are_followers, "look": Look(request)}
+
+
+@view_config(
+    route_name="blog.notices",
+    request_method="GET",
+    renderer="blog/notices.jinja2",
+    permission="accounts.take_part",
+    statements=3,
+)
+def show_notices(request: Request) -> Mapping[str, Any]:
+    """What happened since, newest first."""
+    before = number_parameter(request, "before", default=0) or None
+    rows, more = notices.listed(request.accounts, before=before)
+    choice = notices.mail_choice(request.accounts, request.identity.user_id)
+    return {"rows": rows, "more": more, "form": MailForm(request, data={"mail": choice}), "look": Look(request)}
+
+
+@view_config(route_name="blog.notices", request_method="POST", permission="accounts.take_part")
+def save_notices(request: Request) -> Response:
+    """Mark all as read, or choose how they come by mail."""
+    if request.POST.get("do") == "read":
+        notices.mark_read(request.accounts)
+    else:
+        form = MailForm(request)
+        if form.validate():
+            notices.choose_mail(request.accounts, request.identity.user_id, form.mail.data)
+            request.flash(_("Your choice is saved."), "success")
+        else:
+            request.flash(_("Choose one of the three."), "warning")
+    return see_other(request.route_path("blog.notices"))
+
+
+@view_config(
+    route_name="blog.unsubscribe",
+    request_method="GET",
+    renderer="blog/unsubscribe.jinja2",
+    permission=NO_PERMISSION_REQUIRED,
+    statements=0,
+)
+def ask_to_stop(request: Request) -> Mapping[str, Any]:
+    """A page with a button: whoever only fetches the link of a mail, as mail scanners do, stops nothing."""
+    _whose(request)
+    return {"stopped": False}
+
+
+@view_config(
+    route_name="blog.unsubscribe",
+    request_method="POST",
+    renderer="blog/unsubscribe.jinja2",
+    permission=NO_PERMISSION_REQUIRED,
+)
+def stop(request: Request) -> Mapping[str, Any]:
+    """Send no more notices by mail; nobody has to sign in for that."""
+    notices.stop_mail(request.accounts, _whose(request))
+    return {"stopped": True}
+
+
+def _whose(request: Request) -> int:
+    user_id = mails.read_token(request.registry, request.matchdict["token"])
+    if user_id is None:
+        raise HTTPNotFound
+    return user_id

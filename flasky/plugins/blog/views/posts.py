@@ -1,0 +1,148 @@
+"""Reading one post; writing, editing and deleting one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.view import view_config
+
+from flasky.languages import _
+from flasky.parameters import number_parameter, parse_id
+from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.blog import markdown, posts, reading
+from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
+from flasky.plugins.blog.forms import CommentForm, PostForm
+from flasky.plugins.blog.models import Post
+from flasky.plugins.blog.posts import Writing
+from flasky.plugins.blog.views.common import may, reader_of, see_other, show_fault
+
+#: What the two buttons beside "Publish" send as `do`.
+_PREVIEW, _DRAFT = "preview", "draft"
+
+
+@view_config(
+    route_name="blog.post",
+    request_method="GET",
+    renderer="blog/post.jinja2",
+    permission=NO_PERMISSION_REQUIRED,
+    statements=3,
+)
+def post(request: Request) -> Mapping[str, Any]:
+    """A post with its comments: two statements, and one for who reads."""
+    reader = reader_of(request)
+    row = reading.one_post(request.read, parse_id(request.matchdict["id"]), reader)
+    if row is None:
+        raise NotThere
+    after = number_parameter(request, "after", default=0)
+    limit = request.registry.settings["blog.comments_per_page"]
+    comments, more = reading.comments_of(request.read, row.id, reader, after, limit)
+    can_comment = may(request, "blog.comment") and row.listed_at is not None
+    return {
+        "post": row,
+        "text": " ".join(markdown.text_of(row.html).split())[:200],
+        "comments": comments,
+        "more": more,
+        "look": reading.Look(request),
+        "reader": reader,
+        "form": empty_comment(request) if can_comment else None,
+        "comment": None,
+        "can_report": may(request, "blog.comment"),
+    }
+
+
+def empty_comment(request: Request) -> CommentForm:
+    """A form for a new comment."""
+    form = CommentForm(request)
+    form.renew()
+    return form
+
+
+@view_config(
+    route_name="blog.write", request_method="GET", renderer="blog/write.jinja2", permission="blog.write", statements=1
+)
+def write(request: Request) -> Mapping[str, Any]:
+    """The form for a new post."""
+    form = PostForm(request)
+    form.renew()
+    return _page(form)
+
+
+@view_config(
+    route_name="blog.write", request_method="POST", renderer="blog/write.jinja2", permission="blog.write", statements=40
+)
+@view_config(
+    route_name="blog.edit", request_method="POST", renderer="blog/write.jinja2", permission="blog.write", statements=40
+)
+def save(request: Request) -> Mapping[str, Any] | Response:
+    """Show what was typed as it will look, or store it."""
+    form, stored = PostForm(request), _own(request)
+    form.renew()
+    if not form.validate():
+        return _page(form, stored)
+    if request.POST.get("do") == _PREVIEW:
+        return _page(form, stored, preview=markdown.render(form.body.data).html)
+    writing = Writing(form.body.data, form.title.data, form.tags.data, draft=request.POST.get("do") == _DRAFT)
+    try:
+        if stored is None:
+            stored = posts.create(request.accounts, writing, key=form.key.data)
+        else:
+            posts.edit(request.accounts, stored, writing, version=int(form.version.data or 0))
+    except Fault as fault:
+        show_fault(form, fault)
+        return _page(form, stored)
+    except Stale as stale:
+        return _conflict(request, form, stale)
+    request.flash(_("Your draft is saved.") if stored.is_draft else _("Your post is published."), "success")
+    return see_other(request.route_path("blog.post", id=stored.id))
+
+
+@view_config(
+    route_name="blog.edit", request_method="GET", renderer="blog/write.jinja2", permission="blog.write", statements=2
+)
+def edit(request: Request) -> Mapping[str, Any]:
+    """The form with a post of one's own."""
+    stored = _own(request)
+    values = {"title": stored.title, "body": stored.body, "tags": stored.tag_names, "version": str(stored.version)}
+    return _page(PostForm(request, data=values), stored)
+
+
+@view_config(
+    route_name="blog.delete", request_method="GET", renderer="blog/delete.jinja2", permission="blog.write", statements=2
+)
+def confirm_delete(request: Request) -> Mapping[str, Any]:
+    """Ask before a post is deleted."""
+    return {"post": _own(request), "comment": None}
+
+
+@view_config(route_name="blog.delete", request_method="POST", permission="blog.write")
+def delete(request: Request) -> Response:
+    """Delete a post of one's own."""
+    posts.remove(request.accounts, _own(request))
+    request.flash(_("Your post is deleted."), "success")
+    return see_other(request.route_path("main.index"))
+
+
+def _page(form: PostForm, post: Any = None, *, preview: str = "", current: Any = None) -> Mapping[str, Any]:
+    return {"form": form, "post": post, "preview": preview, "current": current}
+
+
+def _own(request: Request) -> Any:
+    """The post that the address names, None when it names none. Raises NotThere, and NotAllowed for another's."""
+    if "id" not in request.matchdict:
+        return None
+    lock = request.method == "POST"
+    found: Post = posts.find(request.accounts, parse_id(request.matchdict["id"]), lock=lock)
+    if found.author_id != request.identity.user_id:
+        raise NotAllowed
+    return found
+
+
+def _conflict(request: Request, form: PostForm, stale: Stale) -> Mapping[str, Any]:
+    """409: both texts, and the form with what was typed on top of the version that is stored now (CON-02)."""
+    request.response.status_int = 409
+    form.version.data = str(stale.current.version)
+    return _page(form, stale.current, current=stale.current)

@@ -1,0 +1,262 @@
+"""The pages of the blog, as browsers use them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from webtest import TestApp
+
+from flasky.plugins.blog.models import Comment, Follow, Post, Report
+from flasky.testing.mailbox import Mailbox, text_of
+
+
+def send(page: Any, *, status: int | None = None, **values: Any) -> Any:
+    """Fill the page's own form (not the one that switches the language) and send it."""
+    form = next(form for form in page.forms.values() if "/language" not in form.action)
+    do = values.pop("do", None)
+    for name, value in values.items():
+        form[name] = value
+    return form.submit("do" if do else None, value=do, status=status)
+
+
+def stored(db: Session, statement: Any) -> Any:
+    """One value of the database, without keeping SQLite's lock for writing."""
+    value = db.scalar(statement)
+    db.rollback()
+    return value
+
+
+def publish(browser: Any, body: str, **values: Any) -> Any:
+    return send(browser.get("/write"), body=body, **values)
+
+
+def test_the_home_page_is_one_statement_for_everybody_and_two_for_a_member(
+    client: Any, member: Any, write: Any, statements: Any, registry: Any
+) -> None:
+    anna = member()
+    for number in range(3):
+        write(anna, f"Post {number}", title=f"Title {number}", tags="walk 胡同")
+    visitor = client()
+    assert "Title 2" in visitor.get("/")
+    visitor.get("/")
+    assert len(statements()) == 1
+    assert "Title 2" in client(anna).get("/")
+    assert len(statements()) == 2
+    registry.settings["blog.keep_lists"] = False
+    try:
+        assert "Title 2" in visitor.get("/")
+        assert len(statements()) == 1
+    finally:
+        registry.settings["blog.keep_lists"] = True
+
+
+def test_a_kept_list_is_never_old(client: Any, member: Any, write: Any, comment: Any) -> None:
+    anna, visitor = member(), client()
+    assert "There is nothing here yet" in visitor.get("/")
+    post = write(anna, "First")
+    page = visitor.get("/")
+    assert "First" in page
+    assert "0 comments" in page
+    comment(anna, post)
+    assert "1 comment" in visitor.get("/")
+    page = visitor.get("/")
+    visitor.get("/", headers={"If-None-Match": page.headers["ETag"]}, status=304)
+    write(anna, "Second")
+    assert "Second" in visitor.get("/", headers={"If-None-Match": page.headers["ETag"]}, status=200)
+
+
+def test_writing_previewing_and_publishing(client: Any, member: Any, db: Session) -> None:
+    browser = client(member())
+    page = publish(browser, "# Hello\n\nThis is **bold** @nobody", title="My walk", tags="Walk, 胡同", do="preview")
+    assert "<strong>bold</strong>" in page
+    assert stored(db, select(func.count()).select_from(Post)) == 0
+    done = send(page).follow()
+    assert done.status_int == 200
+    assert "<strong>bold</strong>" in done
+    assert 'href="/tag/%E8%83%A1%E5%90%8C"' in done
+    assert "My walk" in browser.get("/tag/walk")
+    assert browser.get("/tag/WALK", status=303).location.endswith("/tag/walk")
+    browser.get("/tag/nothing", status=404)
+
+
+def test_a_draft_is_seen_by_its_author_alone(client: Any, member: Any) -> None:
+    anna, bob = client(member("anna")), client(member("bob", role="Moderator"))
+    page = publish(anna, "not yet", do="draft").follow()
+    path = page.request.path
+    assert "This is a draft" in page
+    assert "not yet" in anna.get("/drafts")
+    for other in (bob, client()):
+        other.get(path, status=404)
+        assert "not yet" not in other.get("/")
+    send(anna.get(f"{path}/edit"), body="now it is")
+    assert "now it is" in client().get(path)
+
+
+def test_con_02_a_stale_edit_overwrites_nothing(client: Any, member: Any, write: Any, db: Session) -> None:
+    anna = member()
+    post = write(anna, "original")
+    one, two = client(anna), client(anna)
+    first, second = one.get(f"/post/{post}/edit"), two.get(f"/post/{post}/edit")
+    send(first, body="the first edit")
+    page = send(second, body="the second edit", status=409)
+    assert "the first edit" in page
+    assert "the second edit" in page
+    assert stored(db, select(Post.body)) == "the first edit"
+
+
+def test_con_03_a_form_that_is_sent_twice_makes_one_post(client: Any, member: Any, db: Session) -> None:
+    browser = client(member())
+    page = browser.get("/write")
+    first, second = send(page, body="only once"), send(page, body="only once")
+    assert first.location == second.location
+    assert stored(db, select(func.count()).select_from(Post)) == 1
+
+
+def test_comments_are_written_edited_and_deleted(client: Any, member: Any, write: Any, db: Session) -> None:
+    post, browser = write(member("anna"), "A post"), client(member("bob"))
+    page = send(browser.get(f"/post/{post}"), body="I *agree*").follow()
+    assert "<em>agree</em>" in page
+    comment = stored(db, select(Comment.id))
+    page = send(browser.get(f"/comment/{comment}/edit"), body="I disagree").follow()
+    assert "I disagree" in page
+    assert "1 comment" in browser.get("/")
+    send(browser.get(f"/comment/{comment}/delete"))
+    assert "0 comments" in browser.get("/")
+    assert "No comments yet" in browser.get(f"/post/{post}")
+
+
+def test_moderators_hide_with_a_reason_that_only_the_author_sees(
+    client: Any, member: Any, write: Any, comment: Any
+) -> None:
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    post = write(anna, "the worst words", title="Rude", tags="talk")
+    other = comment(bob, post, "even worse")
+    reporter, moderator = client(bob), client(mona)
+    send(reporter.get(f"/post/{post}/report"), reason="It insults me")
+    assert "It insults me" in moderator.get("/moderate")
+    send(moderator.get(f"/comment/{other}/hide"), reason="No insults here")
+    visitor = client()
+    page = visitor.get(f"/post/{post}")
+    assert "even worse" not in page
+    assert "No insults" not in page
+    assert "No insults here" in client(bob).get(f"/post/{post}")
+    assert "even worse" not in client(anna).get(f"/post/{post}")
+    assert "0 comments" in visitor.get("/")
+    send(moderator.get(f"/post/{post}/hide"), reason="Not here")
+    visitor.get(f"/post/{post}", status=404)
+    for path in ("/", "/tag/talk", "/feed", "/feed/tag/talk", f"/feed/people/{anna}", "/search?q=worst"):
+        assert "worst words" not in visitor.get(path), path
+    assert "Not here" in client(anna).get(f"/post/{post}")
+    assert "No reports are open" in moderator.get("/moderate")
+    send(moderator.get(f"/post/{post}/hide"), do="show")
+    assert "Rude" in visitor.get("/")
+
+
+def test_following_filters_the_home_page(client: Any, member: Any, write: Any, db: Session) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    write(bob, "by bob")
+    write(carl, "by carl")
+    browser = client(anna)
+    send(browser.get(f"/people/{bob}/posts"))
+    assert stored(db, select(Follow.followed_id)) == bob
+    home = browser.get("/")
+    token = home.forms[0]["csrf_token"].value if 0 in home.forms else browser.get("/write").forms[0]["csrf_token"].value
+    browser.post("/show/followed", {"csrf_token": token})
+    page = browser.get("/")
+    assert "by bob" in page
+    assert "by carl" not in page
+    assert "1 follower" in browser.get(f"/people/{bob}/posts")
+    assert "anna" in browser.get(f"/people/{bob}/followers")
+    assert "bob" in browser.get(f"/people/{anna}/following")
+    send(browser.get(f"/people/{bob}/posts"))
+    assert "by bob" not in browser.get("/")
+    browser.post(f"/follow/{anna}", {"csrf_token": token})
+    assert stored(db, select(func.count()).select_from(Follow)) == 0
+
+
+def test_older_and_newer_stay_right_while_posts_arrive(client: Any, member: Any, write: Any, registry: Any) -> None:
+    anna, visitor = member(), client()
+    for number in range(7):
+        write(anna, f"post-{number}.")
+    registry.settings["blog.posts_per_page"] = 3
+    try:
+        first = visitor.get("/")
+        write(anna, "post-7.")
+        second = first.click("Older", index=0)
+        assert re.findall(r"post-(\d)\.", second.text) == ["3", "2", "1"]
+        third = second.click("Older", index=0)
+        assert re.findall(r"post-(\d)\.", third.text) == ["0"]
+        back = third.click("Newer", index=0)
+        assert re.findall(r"post-(\d)\.", back.text) == ["3", "2", "1"]
+        again = back.click("Newer", index=0)
+        assert re.findall(r"post-(\d)\.", again.text) == ["6", "5", "4"]
+        assert again.click("Newer", index=0).status_int == 303
+    finally:
+        registry.settings["blog.posts_per_page"] = 20
+
+
+def test_notices_come_in_the_page_and_by_mail(client: Any, member: Any, write: Any, mailbox: Mailbox) -> None:
+    anna, bob = member("anna"), member("bob")
+    browser = client(anna)
+    page = browser.get("/notices")
+    form = page.forms[0] if "mail" in page.forms[0].fields else page.forms[1]
+    form["mail"] = "at_once"
+    form.submit()
+    post = write(anna, "Hello", title="My post")
+    send(client(bob).get(f"/post/{post}"), body="@anna look")
+    assert "commented on your post" in browser.get("/notices")
+    (mail,) = mailbox.to("anna@example.com")
+    link = re.search(r"/notices/stop/\S+", text_of(mail))[0]
+    visitor = client()
+    page = visitor.get(link)
+    write(bob, "@anna once more")
+    assert len(mailbox.to("anna@example.com")) == 2
+    assert "You get no more" in send(page)
+    write(bob, "@anna and again")
+    assert len(mailbox.to("anna@example.com")) == 2
+    visitor.get("/notices/stop/x" + link[-20:], status=404)
+
+
+@pytest.mark.parametrize("asked", ["胡同", "同", "同文化", "walk", "WALKing", "anna", "café", "CAFE"])
+def test_what_was_written_is_found(client: Any, member: Any, write: Any, asked: str) -> None:
+    anna = member()
+    write(anna, "北京的胡同文化 by café and walking", title="A walk")
+    write(anna, "Something else about 胡 and 同", title="Other", tags="different")
+    page = client().get("/search", {"q": asked})
+    assert "A walk" in page or "<mark>" in page
+    assert ("Other" in page) == (asked in {"anna", "同"})
+
+
+def test_deleting_asks_first_and_takes_the_comments_along(
+    client: Any, member: Any, write: Any, comment: Any, db: Session
+) -> None:
+    anna = member()
+    post = write(anna)
+    comment(anna, post)
+    browser = client(anna)
+    page = browser.get(f"/post/{post}/delete")
+    assert stored(db, select(func.count()).select_from(Post)) == 1
+    send(page)
+    assert stored(db, select(func.count()).select_from(Post)) == 0
+    assert stored(db, select(func.count()).select_from(Comment)) == 0
+
+
+def test_reports_are_counted_once(client: Any, member: Any, write: Any, db: Session) -> None:
+    post, browser = write(member("anna")), client(member("bob"))
+    for _again in range(2):
+        send(browser.get(f"/post/{post}/report"), reason="bad")
+    assert stored(db, select(func.count()).select_from(Report)) == 1
+
+
+def test_the_greeting_is_back_without_the_blog(make_app: Any) -> None:
+    for plugins, expected in (("main accounts", True), ("main accounts blog", False)):
+        registry = make_app(flasky__plugins=plugins).registry
+        views = list(registry.introspector.get_category("main home") or [])
+        assert bool(views) != expected
+    assert "Hello, World!" in TestApp(make_app(flasky__plugins="main accounts")).get(
+        "/", extra_environ={"HTTP_HOST": "localhost"}
+    )
