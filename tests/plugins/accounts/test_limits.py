@@ -1,0 +1,69 @@
+"""RTE-03: what tries are counted by, and a storage that does not answer."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flasky.plugins.accounts.limits import Limit, Limiter, get_limiter, peer_key
+from flasky.plugins.accounts.work import Client, Work
+
+TWO = Limit("test", 2, 60)
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("deaf", [True, False])
+def test_rte_03_a_storage_that_fails_lets_tries_pass_and_says_so(
+    deaf: bool, deaf_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    limiter = Limiter(f"redis://127.0.0.1:{deaf_port if deaf else 1}/0")
+    assert [limiter.hit(TWO, "anna") for _try in range(3)] == [0, 0, 0]
+    assert limiter.wait(TWO, "anna") == 0
+    assert "limits cannot be counted: test passes" in caplog.text
+    assert "limits cannot be looked up: test passes" in caplog.text
+
+
+def test_counts_belong_to_their_key_and_limit() -> None:
+    limiter = Limiter("memory://")
+    assert [limiter.hit(TWO, "anna") for _try in range(2)] == [0, 0]
+    assert 0 < limiter.hit(TWO, "anna") <= 60
+    assert 0 < limiter.wait(TWO, "anna") <= 60
+    assert limiter.wait(TWO, "bob") == 0
+    assert limiter.wait(Limit("other", 2, 60), "anna") == 0
+    limiter.clear()
+    assert limiter.wait(TWO, "anna") == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:2", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_rte_03_a_peer_is_its_address_or_its_network(bare_app: Any, address: str, key: str) -> None:
+    work = Work(bare_app.registry, None)
+    work.client = Client(address=address)
+    assert peer_key(work) == key
+
+
+def test_limits_belong_to_their_application(make_app: Any) -> None:
+    first, second = get_limiter(make_app().registry), get_limiter(make_app().registry)
+    first.hit(TWO, "anna")
+    first.hit(TWO, "anna")
+    assert first.wait(TWO, "anna") > 0
+    assert second.wait(TWO, "anna") == 0
