@@ -16,17 +16,16 @@ def main(global_config: Mapping[str, Any], **settings: Any) -> Application:
     """Make the site that an INI file describes. Raises ConfigurationFaults with everything that is wrong with it."""
     from pyramid.config import Configurator
 
-    from flasky.kernel import ROOMS, pyramid_settings
-    from flasky.site import load_site, set_site
+    from flasky.assembly import Assembly
+    from flasky.kernel import LIBRARIES, ROOMS, pyramid_settings
+    from flasky.site import set_site
     from flasky.wsgi import Application
 
-    site = load_site(global_config, settings)
-    with Configurator(settings=pyramid_settings(site, settings)) as config:
-        set_site(config.registry, site)
-        for library in ("pyramid_jinja2", "pyramid_retry", "pyramid_tm", "pyramid_mailer"):
-            config.include(library)
-        for room in ROOMS:
-            config.include(room)
-        for plugin in site.plugins:
-            config.include(plugin.includeme)
-        return Application(config.make_wsgi_app())
+    assembly = Assembly(global_config, settings)
+    with Configurator(settings=pyramid_settings(assembly.site, settings)) as config:
+        set_site(config.registry, assembly.site)
+        for room in (*LIBRARIES, *ROOMS):
+            assembly.include(config, room)
+        for plugin in assembly.site.plugins:
+            assembly.include(config, plugin.includeme, plugin.name)
+        return Application(assembly.finish(config))

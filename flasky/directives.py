@@ -13,12 +13,15 @@ from typing import Any
 from pyramid.config import Configurator
 from pyramid.registry import Registry
 
+from flasky.settings import Fault
+
 #: What an entry of the navbar names as its permission to be seen only by visitors who are (not) signed in.
 ANONYMOUS = "flasky.anonymous"
 SIGNED_IN = "flasky.signed_in"
 
 _NAVIGATION = "flasky.navigation"
 _SHELL_NAMES = "flasky.shell_names"
+_START_CHECKS = "flasky.start_checks"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class NavigationEntry:
     """A link in the navbar: the route it leads to, its text, who sees it and where it stands.
 
     `permission` None shows it to everybody; ANONYMOUS and SIGNED_IN stand for visitors who are not and who are
-    signed in. Entries are sorted by `order`, then by name. `area` is `main` (left) or `account` (right).
+    signed in. Entries are sorted by `order`; those of equal order stand in the order of their plug-ins. `area` is
+    `main` (left) or `account` (right).
     """
 
     name: str
@@ -74,7 +78,7 @@ def _contribute(config: Configurator, category: str, name: str, value: Any, titl
 def navigation(registry: Registry) -> list[NavigationEntry]:
     """Every navigation entry, in the order in which it is shown."""
     entries: dict[str, NavigationEntry] = registry.get(_NAVIGATION, {})
-    return sorted(entries.values(), key=lambda entry: (entry.order, entry.name))
+    return sorted(entries.values(), key=lambda entry: entry.order)
 
 
 def shell_names(registry: Registry) -> dict[str, Any]:
@@ -82,9 +86,31 @@ def shell_names(registry: Registry) -> dict[str, Any]:
     return dict(registry.get(_SHELL_NAMES, {}))
 
 
+def add_start_check(config: Configurator, check: Callable[[Registry], list[Fault]]) -> None:
+    """Directive `config.add_start_check(check)`: a function that says what keeps the site from starting.
+
+    It is given the registry when everything is registered, and returns a list of `flasky.settings.Fault`; they are
+    reported together with all others. It must not need the database.
+    """
+    introspectable = config.introspectable("flasky start checks", check, check.__qualname__, "start check")
+    introspectable["value"] = check
+    introspectable["package"] = config.package_name
+
+    def register() -> None:
+        config.registry.setdefault(_START_CHECKS, []).append(check)
+
+    config.action((_START_CHECKS, check), register, introspectables=(introspectable,))
+
+
+def start_checks(registry: Registry) -> list[Callable[[Registry], list[Fault]]]:
+    """Every check that is made before the site starts."""
+    return list(registry.get(_START_CHECKS, ()))
+
+
 _DIRECTIVES: dict[str, Callable[..., None]] = {
     "add_navigation": add_navigation,
     "add_shell_name": add_shell_name,
+    "add_start_check": add_start_check,
 }
 
 

@@ -11,6 +11,9 @@ from typing import Any
 from flasky.languages import DOMAIN
 from flasky.site import Site
 
+#: The libraries that extend Pyramid.
+LIBRARIES = ("pyramid_jinja2", "pyramid_retry", "pyramid_tm", "pyramid_mailer")
+
 #: The kernel's rooms, in the order in which they are included.
 ROOMS = (
     "flasky.directives",

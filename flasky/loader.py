@@ -87,7 +87,10 @@ def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin
     """
     where = f"{place}, key flasky.plugins"
     wanted = list(names)
-    faults = [Fault(where, f"the plug-in {name!r} is listed twice") for name in _duplicates(wanted)]
+    faults = [
+        Fault(where, f"the plug-in {name!r} is listed twice", f"Take one {name} out", name)
+        for name in _duplicates(wanted)
+    ]
     offered = available()
     loaded: dict[str, LoadedPlugin] = {}
     for name in dict.fromkeys(wanted):
@@ -99,12 +102,13 @@ def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin
             loaded[name] = load(entry)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's package raises is a fault to report
             problem = f"the plug-in {name!r} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}"
-            faults.append(Fault(where, problem, "Mend the package or take the plug-in out of the list"))
+            faults.append(Fault(where, problem, "Mend the package or take the plug-in out of the list", name))
     for item in loaded.values():
         faults.extend(_relations(item.plugin, loaded, set(wanted), where))
     ordered, cycle = _order(loaded)
     if cycle:
-        faults.append(Fault(where, "these plug-ins require one another in a circle: " + " → ".join(cycle)))
+        problem = "these plug-ins require one another in a circle: " + " → ".join(cycle)
+        faults.append(Fault(where, problem, "Take one of them out of the list", cycle[0]))
     faults.extend(_without_includeme(ordered, where))
     faults.extend(_claimed_commands(ordered, where))
     return ordered, faults
@@ -117,12 +121,12 @@ def _duplicates(names: list[str]) -> list[str]:
 def _missing(name: str, offered: Mapping[str, EntryPoint], where: str) -> Fault:
     near = difflib.get_close_matches(name, offered, n=1)
     remedy = f"Did you mean {near[0]!r}?" if near else f"Installed are: {', '.join(sorted(offered)) or 'none'}"
-    return Fault(where, f"no installed plug-in is called {name!r}", remedy)
+    return Fault(where, f"no installed plug-in is called {name!r}", remedy, name)
 
 
 def _relations(plugin: Plugin, loaded: Mapping[str, LoadedPlugin], wanted: set[str], where: str) -> list[Fault]:
     faults = [
-        Fault(where, f"the plug-in {plugin.name!r} requires {name!r}", f"Add {name} to the list")
+        Fault(where, f"the plug-in {plugin.name!r} requires {name!r}", f"Add {name} to the list", plugin.name)
         for name in plugin.requires
         if name not in wanted
     ]
@@ -131,6 +135,7 @@ def _relations(plugin: Plugin, loaded: Mapping[str, LoadedPlugin], wanted: set[s
             where,
             f"the plug-ins {plugin.name!r} and {name!r} cannot run together",
             "Take one out of the list",
+            plugin.name,
         )
         for name in plugin.conflicts
         if name in loaded
@@ -139,10 +144,10 @@ def _relations(plugin: Plugin, loaded: Mapping[str, LoadedPlugin], wanted: set[s
         fits = version("flasky") in SpecifierSet(plugin.requires_flasky)
     except InvalidSpecifier:
         problem = f"the plug-in {plugin.name!r} asks for Flasky {plugin.requires_flasky!r}"
-        return [*faults, Fault(where, problem, "That is not a PEP 440 version specifier")]
+        return [*faults, Fault(where, problem, "That is not a PEP 440 version specifier", plugin.name)]
     if not fits:
         problem = f"the plug-in {plugin.name!r} works with Flasky {plugin.requires_flasky}, this is {version('flasky')}"
-        faults.append(Fault(where, problem, "Install a version of it that fits"))
+        faults.append(Fault(where, problem, "Install a version of it that fits", plugin.name))
     return faults
 
 
@@ -179,13 +184,14 @@ def _claimed_commands(plugins: list[LoadedPlugin], where: str) -> list[Fault]:
             owner = owners.setdefault(command.name, item.name)
             if owner != item.name:
                 problem = f"the plug-ins {owner!r} and {item.name!r} both bring the command `flasky {command.name}`"
-                faults.append(Fault(where, problem, "Take one of them out of the list"))
+                faults.append(Fault(where, problem, "Take one of them out of the list", item.name))
     return faults
 
 
 def _without_includeme(plugins: list[LoadedPlugin], where: str) -> list[Fault]:
+    remedy = "Add the function"
     return [
-        Fault(where, f"the plug-in {item.name!r} has no includeme(config) in {item.package}")
+        Fault(where, f"the plug-in {item.name!r} has no includeme(config) in {item.package}", remedy, item.name)
         for item in plugins
         if not callable(getattr(import_module(item.package), "includeme", None))
     ]

@@ -29,7 +29,7 @@ _COMMANDS = re.compile(r"[\w.]+:\w+", re.ASCII)
 #: Names that would be taken for the settings or the commands of the kernel and its libraries.
 RESERVED_NAMES = frozenset(
     {"about", "check", "flasky", "jinja2", "log", "mail", "plugin", "pyramid", "retry", "routes", "serve", "settings"}
-    | {"sqlalchemy", "tm"}
+    | {"slots", "sqlalchemy", "templates", "tm"}
 )
 
 

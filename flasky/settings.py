@@ -202,11 +202,12 @@ class Setting:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with the configuration: where it stands, what is wrong, what to do."""
+    """One thing that is wrong with the configuration: where it stands, what is wrong, what to do, whose it is."""
 
     where: str
     problem: str
     remedy: str = ""
+    plugin: str = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.problem}" + (f". {self.remedy}" if self.remedy else "")
@@ -290,6 +291,11 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         "flasky.plugins",
         list,
         help="The plug-ins that are switched on, by name. What is installed but not listed here stays off.",
+    ),
+    Setting(
+        "flasky.templates",
+        help="A folder of templates that override those of Flasky and its plug-ins by name. If nothing is said, the "
+        "folder `templates` beside the INI file, if there is one.",
     ),
     Setting(
         "flasky.secret_key",

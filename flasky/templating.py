@@ -7,7 +7,6 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +14,7 @@ from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, nodes, pa
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from pyramid.config import Configurator
-from pyramid.events import ApplicationCreated
 from pyramid.interfaces import IRendererFactory
-from pyramid.path import package_path
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
@@ -25,18 +22,22 @@ from pyramid_jinja2 import IJinja2Environment
 from translationstring import TranslationString
 
 from flasky.assets import asset_url
-from flasky.directives import ANONYMOUS, SIGNED_IN, NavigationEntry, navigation
+from flasky.directives import navigation
 from flasky.flash import Flash, take_flashes
 from flasky.languages import DOMAIN, LANGUAGES, known_identity
+from flasky.overriding import arrange, behind, files_called
+from flasky.ownership import KERNEL, home, owner_of_file
 from flasky.redirects import current_path
-from flasky.settings import ConfigurationFaults, Fault
-from flasky.site import get_site
+from flasky.settings import ConfigurationFaults, Fault, Place
+from flasky.site import Site, get_site
+from flasky.slots import faults_of_slots, may_see, show_slot
 from flasky.times import FILTERS
 
 #: The name in the navbar and in titles.
 SITE_NAME = "Flasky"
 
 _SUFFIX = ".jinja2"
+_KERNEL = Path(__file__).parent / "templates"
 _PATHS = "flasky.navigation_paths"
 _FRAGMENTS = "flasky.fragments"
 _MOST_FRAGMENTS = 500
@@ -119,7 +120,7 @@ def _navigation(context: Context, area: str) -> tuple[Link, ...]:
     return tuple(
         Link(entry.title, _path_of(request, entry.route), entry.route == here)
         for entry in navigation(request.registry)
-        if entry.area == area and _is_visible(entry, request)
+        if entry.area == area and may_see(entry.permission, request)
     )
 
 
@@ -154,18 +155,6 @@ def _path_of(request: Request, route: str) -> str:
     return path
 
 
-def _is_visible(entry: NavigationEntry, request: Request) -> bool:
-    if entry.permission is None:
-        return True
-    identity = known_identity(request)
-    if entry.permission == ANONYMOUS:
-        # On an error page nobody is looked up, and an offer to sign in would be a guess.
-        return identity is None and getattr(request, "exception", None) is None
-    if identity is None:
-        return False
-    return entry.permission == SIGNED_IN or entry.permission in identity.permissions
-
-
 @pass_context
 def _current_path(context: Context) -> str:
     """``current_path()``: where to come back to."""
@@ -188,6 +177,7 @@ _GLOBALS: dict[str, Any] = {
     "fragment": _fragment,
     "identity": _identity,
     "navigation": _navigation,
+    "slot": show_slot,
     # Jinja's i18n extension calls these for {% trans %} as well.
     "_": _gettext,
     "gettext": _gettext,
@@ -256,22 +246,30 @@ def faults_of_templates(environment: Environment, folders: Iterable[tuple[str, P
         fault
         for owner, folder in folders
         for file in sorted(folder.rglob(f"*{_SUFFIX}"))
-        for fault in _faults_of(environment, owner, file.relative_to(folder).as_posix(), file)
+        for fault in _faults_of(environment, owner, _name_in(environment, folder, file), file)
     ]
 
 
+def _name_in(environment: Environment, folder: Path, file: Path) -> str:
+    """The name by which `environment` knows this very file, which others may stand before."""
+    name = file.relative_to(folder).as_posix()
+    known = files_called(environment.loader.searchpath, name)  # type: ignore[union-attr]
+    return behind(name, known.index(file) if file in known else 0)
+
+
 def _faults_of(environment: Environment, owner: str, name: str, file: Path) -> Iterator[Fault]:
+    plugin = owner.removeprefix("plug-in ")
     try:
         tree = environment.parse(file.read_text(encoding="utf-8"), name, str(file))
     except TemplateSyntaxError as error:
         problem = f"the template does not compile: {error.message}"
-        yield Fault(f"{owner}, {file}, line {error.lineno}", problem, "Mend the template")
+        yield Fault(f"{owner}, {file}, line {error.lineno}", problem, "Mend the template", plugin)
         return
     except UnicodeDecodeError:
-        yield Fault(f"{owner}, {file}", "the template is not UTF-8", "Save it as UTF-8")
+        yield Fault(f"{owner}, {file}", "the template is not UTF-8", "Save it as UTF-8", plugin)
         return
     for line, problem in _unknown_names(environment, tree, name):
-        yield Fault(f"{owner}, {file}, line {line}", problem, "Correct the name")
+        yield Fault(f"{owner}, {file}, line {line}", problem, "Correct the name", plugin)
 
 
 def _unknown_names(environment: Environment, tree: nodes.Template, name: str) -> Iterator[tuple[int, str]]:
@@ -304,45 +302,79 @@ def _faults_of_renderers(environment: Environment, registry: Registry) -> Iterat
         except TemplateNotFound:
             place = introspectable.action_info
             where = f"{place.file}, line {place.line}" if place else "a view"
-            yield Fault(where, f"no enabled plug-in has the template {renderer.name!r}", "Add it or correct the name")
+            problem = f"no enabled plug-in has the template {renderer.name!r}"
+            owner = owner_of_file(get_site(registry), place.file if place else "")
+            yield Fault(where, problem, "Add it or correct the name", owner)
 
 
 def template_folders(registry: Registry) -> list[tuple[str, Path]]:
     """The folders in which templates are looked for, in that order, each with the plug-in it belongs to."""
-    owners = [
-        (Path(package_path(import_module(item.package))), f"plug-in {item.name}") for item in get_site(registry).plugins
-    ]
-    kernel = Path(__file__).parent
+    site = get_site(registry)
+    own = site_templates(site)
     folders = []
     for text in get_environment(registry).loader.searchpath:  # type: ignore[union-attr]
         folder = Path(text)
-        if folder == kernel:  # pyramid_jinja2 adds the package that included it; no template lies there.
+        if folder == _KERNEL.parent:  # pyramid_jinja2 adds the package that included it; no template lies there.
             continue
-        owner = next((name for root, name in owners if folder.is_relative_to(root)), "Flasky")
-        folders.append((owner, folder))
+        owner = owner_of_file(site, text)
+        named = "Flasky" if owner == KERNEL else f"plug-in {owner}"
+        folders.append(("site" if folder == own else named, folder))
     return folders
 
 
-def check_templates(event: ApplicationCreated) -> None:
-    """Refuse to start with a template that cannot be rendered (P12). Raises ConfigurationFaults."""
-    registry = event.app.registry
+def site_templates(site: Site) -> Path | None:
+    """The folder of the site's own templates: `flasky.templates`, else `templates` beside the INI file; None if none.
+
+    Raises ConfigurationFaults for a folder that was named and is not there.
+    """
+    named = site.settings.get("flasky.templates") or ""
+    beside = Path(site.ini_file).parent / "templates" if site.ini_file else None
+    folder = Path(named).absolute() if named else beside
+    if folder is None or folder.is_dir():
+        return folder
+    if named:
+        where = Place(site.ini_file).key("flasky.templates")
+        raise ConfigurationFaults([Fault(where, f"there is no {folder}", "Make the folder, or take the line out")])
+    return None
+
+
+def shown_slots(registry: Registry) -> dict[str, list[str]]:
+    """The slots that the templates of this site show, each with the templates (`plug-in: name`) that do."""
+    environment = get_environment(registry)
+    shown: dict[str, list[str]] = {}
+    for owner, folder in template_folders(registry):
+        for file in sorted(folder.rglob(f"*{_SUFFIX}")):
+            source = file.read_text(encoding="utf-8")
+            if "slot(" not in source:
+                continue
+            for call in environment.parse(source).find_all(nodes.Call):
+                name = call.args[0] if getattr(call.node, "name", "") == "slot" and call.args else None
+                if isinstance(name, nodes.Const):
+                    shown.setdefault(name.value, []).append(f"{owner}: {file.relative_to(folder).as_posix()}")
+    return shown
+
+
+def check_templates(registry: Registry) -> list[Fault]:
+    """Templates that cannot be rendered, views without their template, slots that are misspelt (P12)."""
     environment = get_environment(registry)
     faults = faults_of_templates(environment, template_folders(registry))
     faults.extend(_faults_of_renderers(environment, registry))
-    if faults:
-        raise ConfigurationFaults(faults)
+    # The slots that a template shows are known only when it compiles.
+    return faults or faults_of_slots(registry, shown_slots(registry))
 
 
 def includeme(config: Configurator) -> None:
-    """Put the kernel's templates behind those of the plug-ins, and furnish the environment."""
+    """Put the site's templates before those of the plug-ins, the kernel's behind them, and furnish the environment."""
     config.include("flasky.assets")
     config.include("flasky.flash")
+    config.include("flasky.slots")
 
     def set_up() -> None:
         environment = get_environment(config.registry)
-        environment.loader.searchpath.append(str(Path(__file__).parent / "templates"))  # type: ignore[union-attr]
+        site = get_site(config.registry)
+        arrange(environment, site_templates(site), [home(item.package) for item in site.plugins], _KERNEL)
         furnish(environment)
         config.registry.registerUtility(Renderers(environment), IRendererFactory, name=_SUFFIX)
 
     config.action("flasky.templates", set_up, order=_LAST)
-    config.add_subscriber(check_templates, ApplicationCreated)
+    config.add_start_check(check_templates)

@@ -22,10 +22,12 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "check": ("flasky.cli.check:check", "Find names in code and templates that exist nowhere."),
     "log": ("flasky.cli.log:log", "Find what the log says about a request."),
     "mail": ("flasky.mail.cli:mail", "See, send and test mails."),
-    "plugin": ("flasky.cli.plugin:plugin", "See which plug-ins there are."),
+    "plugin": ("flasky.cli.plugin:plugin", "See, make, check, enable and remove plug-ins."),
     "routes": ("flasky.cli.routes:routes", "List the routes, or show who answers a path."),
     "serve": ("flasky.cli.serve:serve", "Serve the site, as `pserve` does."),
     "settings": ("flasky.cli.settings:settings", "Show each setting, its value and where it comes from."),
+    "slots": ("flasky.cli.slots:slots", "List the slots of the pages, and who fills them."),
+    "templates": ("flasky.cli.templates:templates", "Show which template of a name wins, and who is behind."),
 }
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pyramid.exceptions import ConfigurationExecutionError
 from pyramid.interfaces import IRoutesMapper
 from pyramid.security import NO_PERMISSION_REQUIRED
 
@@ -30,6 +30,7 @@ from flasky.templating import get_environment, template_folders
 if TYPE_CHECKING:
     from pyramid.registry import Registry
 
+_FILE_AND_LINE = re.compile(r"(?P<file>/[^,]+), line (?P<line>\d+)")
 _TEMPLATES = ("*.jinja2", "*.txt", "*.html")
 
 
@@ -63,10 +64,7 @@ def find_problems(context: Context) -> list[tuple[str, str]]:
     try:
         registry = context.registry
     except ConfigurationFaults as error:
-        return [(item.where, ". ".join(filter(None, (item.problem, item.remedy)))) for item in error.faults]
-    except ConfigurationExecutionError as error:
-        # Pyramid itself looks up the route names of views.
-        return [(f"{short(error.info.file)}:{error.info.line}", str(error.evalue))]
+        return [(_place(item.where), ". ".join(filter(None, (item.problem, item.remedy)))) for item in error.faults]
     known = _known(registry)
     sections = {name.partition(".")[0] for name in known[references.SETTING]} | set(_plugin_names(registry))
     return [
@@ -74,6 +72,12 @@ def find_problems(context: Context) -> list[tuple[str, str]]:
         for found in sorted(set(_references(registry)))
         if (problem := _problem(found, known, sections))
     ]
+
+
+def _place(where: str) -> str:
+    """`/srv/polls/views.py, line 5` as an editor understands it."""
+    named = _FILE_AND_LINE.fullmatch(where)
+    return f"{short(named['file'])}:{named['line']}" if named else where
 
 
 def _problem(found: references.Reference, known: Mapping[str, Collection[str]], sections: set[str]) -> str:

@@ -1,4 +1,6 @@
-"""`flasky plugin`: which plug-ins there are; works when the site does not start."""
+"""`flasky plugin`: see, make, check, enable and remove plug-ins; seeing works when the site does not start."""
+
+# ruff: noqa: PLC0415 - what starts a site, or changes a database, is imported by the command that does so.
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ from flasky.cli.context import Context, pass_context
 from flasky.cli.table import show_table
 from flasky.ini import CannotStart
 from flasky.loader import LoadedPlugin, available, load, resolve_plugins
-from flasky.settings import parse_list
+from flasky.settings import ConfigurationFaults, Fault, parse_list
 
 
 @click.group()
 def plugin() -> None:
-    """See which plug-ins there are."""
+    """See, make, check, enable and remove plug-ins."""
 
 
 @plugin.command("list")
@@ -74,3 +76,108 @@ def _read(name: str) -> tuple[LoadedPlugin | None, str]:
 
 def _enabled(row: dict[str, Any]) -> str:
     return "yes" if row["enabled"] else "no"
+
+
+@plugin.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@pass_context
+def show(context: Context, name: str, as_json: bool) -> None:
+    """Show what the plug-in NAME is, and everything that it contributes.
+
+    When the site does not start, or the plug-in is not enabled, only what its declaration says.
+    """
+    item, problem = _read(name)
+    if item is None:
+        raise CannotStart(f"The plug-in {name!r} is {problem}. `flasky plugin list` shows all.")
+    found, why = _contributions(context, item)
+    if as_json:
+        about = {**_about(item), "complete": not why, "contributions": [one.as_json() for one in found]}
+        click.echo(json.dumps(about, indent=2, ensure_ascii=False))
+        return
+    for key, value in _about(item).items():
+        if value:
+            click.echo(f"{key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}")
+    click.echo()
+    show_table(("Kind", "Name", "Where"), [(one.kind, one.name, one.where) for one in found])
+    if why:
+        click.echo(f"\n{why}", err=True)
+
+
+def _about(item: LoadedPlugin) -> dict[str, Any]:
+    declared = item.plugin
+    return {
+        "name": item.name,
+        "version": item.version,
+        "description": declared.description,
+        "distribution": item.distribution,
+        "package": item.package,
+        "requires": list(declared.requires),
+        "after": list(declared.after),
+        "conflicts": list(declared.conflicts),
+        "requires_flasky": declared.requires_flasky,
+        "models": declared.models or "",
+        "migrations": declared.migrations or "",
+    }
+
+
+def _contributions(context: Context, item: LoadedPlugin) -> tuple[list[Any], str]:
+    from flasky.ownership import contributions, declared
+    from flasky.settings import Settings
+    from flasky.site import Site
+
+    try:
+        if any(other.name == item.name for other in context.site.plugins):
+            return [one for one in contributions(context.registry) if one.plugin == item.name], ""
+        why = f"The plug-in {item.name!r} is not enabled: this is what its declaration says."
+    except CannotStart as error:
+        why = f"This is what the declaration says; the rest is known only when the site starts.\n{error}"
+    try:
+        return [one for one in declared(Site(Settings({}), (item,))) if one.plugin == item.name], why
+    except Exception as error:  # noqa: BLE001 - models that cannot be imported, and this command works all the same
+        return [], f"{why}\nIts models cannot be imported: {type(error).__name__}: {error}"
+
+
+@plugin.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@pass_context
+def doctor(context: Context, as_json: bool) -> None:
+    """Say everything that keeps the site from starting: plug-in, place, what is wrong, what to do.
+
+    Exit status 1 when there is something.
+    """
+    faults = find_faults(context)
+    if as_json:
+        rows = [
+            {"plugin": fault.plugin, "where": fault.where, "problem": fault.problem, "remedy": fault.remedy}
+            for fault in faults
+        ]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        for number, fault in enumerate(faults, 1):
+            click.echo(f"{number}. {fault.plugin or 'site'}: {fault.problem}\n   where: {fault.where}")
+            if fault.remedy:
+                click.echo(f"   remedy: {fault.remedy}")
+        click.echo(f"{len(faults)} fault{'' if len(faults) == 1 else 's'}." if faults else "The site starts.")
+    if faults:
+        raise click.exceptions.Exit(1)
+
+
+def find_faults(context: Context) -> list[Fault]:
+    """Every fault of the site that the INI file describes; empty when it starts."""
+    try:
+        context.registry  # noqa: B018 - starts the site
+    except ConfigurationFaults as error:
+        return [_owned(fault) for fault in error.faults]
+    except CannotStart as error:
+        return [Fault(str(context.path), str(error), "Mend the INI file")]
+    return []
+
+
+def _owned(fault: Fault) -> Fault:
+    """A fault of a setting belongs to the plug-in that the setting's name begins with."""
+    _, key, name = fault.where.rpartition(", key ")
+    section = name.partition(".")[0]
+    if fault.plugin or not key or section not in available():
+        return fault
+    return Fault(fault.where, fault.problem, fault.remedy, section)

@@ -6,7 +6,6 @@ import inspect
 import json
 import os
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import click
 from flasky.cli.context import Context, pass_context
 from flasky.cli.table import show_table
 from flasky.ini import CannotStart
+from flasky.ownership import owner_of_file, owner_of_module
 from flasky.site import get_site
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def route_views(registry: Registry) -> list[RouteView]:
         route = item["introspectable"]
         pattern = "/" + str(route["pattern"]).lstrip("/")
         known = views.get(route["name"], [])
-        owner = _owner_of_file(registry, getattr(route.action_info, "file", ""))
+        owner = owner_of_file(get_site(registry), getattr(route.action_info, "file", ""))
         if not known:
             rows.append(RouteView(route["name"], pattern, (), "", "", "", owner))
         rows.extend(_row(registry, route["name"], pattern, view) for view in known)
@@ -145,7 +145,7 @@ def _row(registry: Registry, name: str, pattern: str, item: Any) -> RouteView:
         view=f"{module}.{getattr(function, '__qualname__', type(function).__qualname__)}",
         where=location(function),
         permission=_shown_permission(permission),
-        plugin=owner_of_module(registry, module),
+        plugin=owner_of_module(registry, module)[0],
     )
 
 
@@ -167,23 +167,6 @@ def short(file: str) -> str:
     """`file` as it is typed from here, if it is below this folder."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else os.fspath(path)
-
-
-def owner_of_module(registry: Registry, module: str) -> str:
-    """The enabled plug-in that `module` belongs to; `flasky` for the kernel."""
-    for item in get_site(registry).plugins:
-        if module == item.package or module.startswith(f"{item.package}."):
-            return item.name
-    return "flasky" if module.partition(".")[0] == "flasky" else module.partition(".")[0]
-
-
-def _owner_of_file(registry: Registry, file: str) -> str:
-    """The enabled plug-in in whose folder `file` lies."""
-    for item in get_site(registry).plugins:
-        folder = Path(str(import_module(item.package).__file__)).parent
-        if Path(file).is_relative_to(folder):
-            return item.name
-    return "flasky"
 
 
 def _names(methods: Any) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, pass_cont
 from jinja2.ext import Extension
 from jinja2.runtime import Context
 from pyramid.config import Configurator
-from pyramid.events import ApplicationCreated
 from pyramid.interfaces import IRequestFactory
 from pyramid.registry import Registry
 from pyramid.request import Request, apply_request_extensions
@@ -26,7 +25,7 @@ from translationstring import TranslationString
 from flasky.languages import DOMAIN, LANGUAGES
 from flasky.mail.declarations import DeclaredMail, declared_mails
 from flasky.mail.message import clean_subject
-from flasky.settings import ConfigurationFaults, Fault
+from flasky.settings import Fault
 from flasky.site import get_site
 from flasky.templating import get_environment
 
@@ -69,20 +68,17 @@ def includeme(config: Configurator) -> None:
 
     # One after the pages' environment is furnished.
     config.action("flasky.mail.templates", prepare, order=1001)
-    config.add_subscriber(check_templates, ApplicationCreated)
+    config.add_start_check(check_templates)
 
 
-def check_templates(event: ApplicationCreated) -> None:
-    """Refuse to start when a declared mail lacks a template or has one that does not compile."""
-    registry = event.app.registry
-    faults = [
+def check_templates(registry: Registry) -> list[Fault]:
+    """Declared mails that lack a template or have one that does not compile: the site does not start with them."""
+    return [
         fault
         for mail in declared_mails(registry)
         for part, environment in templates(registry).items()
         if (fault := _fault_of(environment, mail, f"{mail.template}.{part}"))
     ]
-    if faults:
-        raise ConfigurationFaults(faults)
 
 
 def _fault_of(environment: Environment, mail: DeclaredMail, name: str) -> Fault | None:

@@ -176,7 +176,7 @@ def test_a_plugin_brings_commands_under_its_name(
     """They are listed and run without starting the application, with the same context as the kernel's."""
     plugin_commands(f"{__name__}:polls")
     ini = ini_file()
-    assert "polls     Polls." in flasky("--ini", ini, "--help").output
+    assert "polls      Polls." in flasky("--ini", ini, "--help").output
     assert flasky("--ini", ini, "polls", "where").output.strip() == str(ini)
 
 
@@ -214,7 +214,7 @@ def test_load_registry_gives_the_started_site(ini_file: Callable[..., Path], fla
 def test_a_conflict_of_routes_is_told_without_a_traceback(
     flasky: Flasky, ini_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two that claim one name: Pyramid's report, which names both places."""
+    """Two that claim one name: the fault names both places."""
 
     def twice(config: object) -> None:
         for pattern in ("/a", "/b"):
@@ -223,8 +223,9 @@ def test_a_conflict_of_routes_is_told_without_a_traceback(
     monkeypatch.setattr("flasky.plugins.main.includeme", twice)
     result = flasky("--ini", ini_file(), "routes")
     assert result.exit_code == 1
-    assert "Flasky cannot start: Conflicting configuration actions" in result.output
-    assert "test_group.py" in result.output
+    assert "Flasky cannot start: 1 fault" in result.output
+    assert "the route 'sample.twice' is claimed by" in result.output
+    assert "test_group.py, line" in result.output
 
 
 def test_a_bug_keeps_its_traceback(flasky: Flasky, monkeypatch: pytest.MonkeyPatch) -> None:

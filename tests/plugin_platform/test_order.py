@@ -1,0 +1,120 @@
+"""One resolved order serves everything (DESIGN 3): two plug-ins, enabled in both orders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from webtest import TestApp
+
+from flasky.assets import static_files
+from flasky.cli.slots import slot_rows
+from flasky.cli.templates import layers
+from flasky.directives import navigation
+from flasky.site import get_site
+from flasky.wsgi import Application
+
+MakeApp = Callable[..., Application]
+
+pytestmark = pytest.mark.usefixtures("samples")
+
+
+def test_the_golden_order(make_app: MakeApp) -> None:
+    """Template, slot, navigation, subscriber, static file and command follow the INI's order where nothing is required."""
+    for names in (("board", "echo"), ("echo", "board")):
+        app = make_app(flasky__plugins=f"main accounts {' '.join(names)}")
+        registry = app.registry
+        assert [item.name for item in get_site(registry).plugins] == ["main", "accounts", *names]
+        assert [owner for owner, _ in layers(registry)["board/latest.jinja2"]] == [*reversed(names)]
+        [home] = [row for row in slot_rows(registry) if row["slot"] == "home"]
+        assert [item["plugin"] for item in home["filled_by"]] == [*names]
+        ours = [entry.name.partition(".")[0] for entry in navigation(registry)]
+        assert [name for name in ours if name in names] == [*names]
+        assert [name for name in static_files(registry) if name in names] == [*names]
+        page = TestApp(app, extra_environ={"HTTP_HOST": "localhost"}).get("/")
+        assert page.request.environ["sample.order"] == [*names]
+        marks = re.findall(r'class="(board|echo)-latest"', page.text)
+        assert marks == [*names]
+        assert ('class="echo-before"' in page.text) is (names[-1] == "echo")
+
+
+def test_what_is_required_comes_first_in_either_order(make_app: MakeApp) -> None:
+    for listed in ("accounts board poster", "poster board accounts"):
+        app = make_app(flasky__plugins=f"main {listed}")
+        assert [item.name for item in get_site(app.registry).plugins] == ["main", "accounts", "board", "poster"]
+        page = TestApp(app, extra_environ={"HTTP_HOST": "localhost"}).get("/").text
+        assert "poster-latest" in page
+        assert "board-latest" not in page
+
+
+def test_issue_6_two_applications_in_one_process_do_not_meet(make_app: MakeApp) -> None:
+    """Isolation: both are served at once, and each has only what its own plug-ins bring."""
+
+    def client(app: Application) -> TestApp:
+        return TestApp(app, extra_environ={"HTTP_HOST": "localhost"})
+
+    plain, full = make_app(flasky__plugins="main accounts"), make_app(flasky__plugins="main accounts board poster")
+    for _ in range(2):
+        assert client(full).get("/board", status=503).status_int == 503  # Its own database has no table yet.
+        assert client(plain).get("/board", status=404).status_int == 404
+        assert "board's footer" in client(full).get("/").text
+        assert "board's footer" not in client(plain).get("/").text
+    for inspected in (navigation, static_files, slot_rows, layers):
+        assert "board" not in str(inspected(plain.registry))
+    assert "board.shown" not in plain.registry.settings
+    assert full.registry.settings["board.shown"] == 3
+
+
+def calls(app: Application, path: str) -> int:
+    """How many Python functions are called to answer GET `path`, when everything is warm."""
+    import sys  # noqa: PLC0415 - only here
+
+    client = TestApp(app, extra_environ={"HTTP_HOST": "localhost"})
+    for _ in range(3):
+        client.get(path)
+    counted = 0
+
+    def count(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal counted
+        counted += event == "call"
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"}
+    request = client.RequestClass.blank(path, environ=environ)
+    sys.setprofile(count)
+    try:
+        request.call_application(app)
+    finally:
+        sys.setprofile(None)
+    return counted
+
+
+def test_a_page_does_not_pay_for_plugins_that_bring_nothing_to_it(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten plug-ins with a route behind the page's, a permission, static files and a slot elsewhere cost no call."""
+    names = []
+    for number in range(10):
+        name = f"idle{number}"
+        package = tmp_path / f"sample_{name}"
+        (package / "static").mkdir(parents=True)
+        (package / "__init__.py").write_text(
+            "from flasky.plugin import Plugin\n"
+            f"plugin = Plugin(name={name!r}, after=('main',))\n"
+            "def includeme(config):\n"
+            f"    config.add_route('{name}.index', '/{name}')\n"
+            f"    config.declare_permission('{name}.see', 'See')\n"
+            f"    config.add_static_files('{name}', '{package.name}:static')\n"
+            f"    config.add_slot('profile', fill, name='{name}')\n"
+            "def fill(request, **values):\n    return 'x'\n"
+        )
+        info = tmp_path / f"sample_{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: sample-{name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[flasky.plugins]\n{name} = sample_{name}:plugin\n")
+        names.append(name)
+    monkeypatch.syspath_prepend(tmp_path)
+    without, many = make_app(), make_app(flasky__plugins=f"main accounts {' '.join(names)}")
+    assert calls(many, "/") == calls(without, "/")

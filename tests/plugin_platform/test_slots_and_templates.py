@@ -1,0 +1,124 @@
+"""Slots fail safely and templates override one another (issue points 2 and 5, F36)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from webtest import TestApp
+
+from flasky.cli import main
+from flasky.settings import ConfigurationFaults
+from flasky.templating import get_environment
+
+pytestmark = pytest.mark.usefixtures("samples")
+
+ALL = "main accounts board poster echo"
+
+
+@pytest.fixture
+def app_settings() -> dict[str, Any]:
+    """The samples, on a database that has their tables."""
+    return {"flasky.plugins": ALL}
+
+
+def test_what_a_function_returns_is_escaped(testapp: TestApp) -> None:
+    assert "&lt;board&#39;s footer&gt;" in testapp.get("/").text
+
+
+@pytest.mark.parametrize("how", ["python", "sql"])
+def test_f36_a_failing_contribution_is_logged_with_its_plugin_and_the_page_stands(
+    testapp: TestApp, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    """After a failed statement, too, the rest of the page can read: PostgreSQL would refuse it."""
+    with caplog.at_level(logging.ERROR):
+        page = testapp.get(f"/board?fail={how}")
+    assert "The board, with posters" in page.text
+    assert "footer&gt;" not in page.text
+    [record] = [record for record in caplog.records if record.name == "flasky.slots"]
+    assert "the plug-in board 1.2 failed in the slot 'footer' (flasky_board.views.footer)" in record.getMessage()
+    assert record.exc_info
+
+
+def test_f36_a_failing_view_is_an_error_for_that_view_alone(testapp: TestApp) -> None:
+    testapp.get("/board/broken", status=500)
+    assert testapp.get("/board").status_int == 200
+
+
+def test_a_later_plugin_overrides_a_template_and_extends_it(testapp: TestApp) -> None:
+    page = testapp.get("/board")
+    assert "<h1>The board, with posters</h1>" in page.text
+    assert "navbar" in page.text
+
+
+def test_the_site_overrides_every_plugin_by_a_folder_beside_its_ini(
+    make_app: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Three deep: the site extends the poster's, which extends the board's; and base.jinja2 itself."""
+    folder = tmp_path / "own"
+    (folder / "board").mkdir(parents=True)
+    (folder / "board" / "index.jinja2").write_text(
+        '{% extends "board/index.jinja2" %}{% block heading %}Ours: {{ super() }}{% endblock %}'
+    )
+    (folder / "base.jinja2").write_text('{% extends "base.jinja2" %}{% block title %}Club{% endblock %}')
+    app = make_app(flasky__plugins=ALL, flasky__templates=str(folder))
+    assert "<title>Club</title>" in TestApp(app, extra_environ={"HTTP_HOST": "localhost"}).get("/").text
+    text = get_environment(app.registry).get_template("board/index.jinja2")
+    assert "".join(text.blocks["heading"](text.new_context({"notices": []}))) != ""
+    assert text.filename == str(folder / "board" / "index.jinja2")
+    (folder / "board" / "none.jinja2").write_text('{% extends "board/none.jinja2" %}')
+    with pytest.raises(ConfigurationFaults, match=r"none\.jinja2, line 1: no enabled plug-in has the template"):
+        make_app(flasky__plugins=ALL, flasky__templates=str(folder))
+
+
+def test_a_misspelt_slot_keeps_the_site_from_starting(make_app: Callable[..., Any], monkeypatch: Any) -> None:
+    import flasky_echo  # noqa: PLC0415 - installed by the fixture
+
+    monkeypatch.setattr(flasky_echo, "includeme", lambda config: config.add_slot("foter", "flasky_echo.views.home"))
+    with pytest.raises(ConfigurationFaults, match="no page shows a slot 'foter'. Did you mean 'footer'"):
+        make_app(flasky__plugins=ALL)
+
+
+def test_the_commands_say_who_fills_what_and_who_wins(ini_file: Callable[..., Path]) -> None:
+    """Each as a table and as JSON."""
+    ini = str(ini_file(flasky__plugins=ALL))
+
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(main, ["--ini", ini, *arguments])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    [home] = [row for row in json.loads(run("slots", "--json")) if row["slot"] == "home"]
+    assert "plug-in main: main/index.jinja2" in home["shown_by"]
+    assert [(item["plugin"], item["with"]) for item in home["filled_by"]] == [
+        ("poster", "poster/latest.jinja2"),
+        ("echo", "flasky_echo.views.home"),
+    ]
+    assert "poster" in run("slots")
+    rows = json.loads(run("templates", "board/index.jinja2", "--json"))
+    assert [(row["owner"], row["place"]) for row in rows] == [("poster", "wins"), ("board", "behind 1")]
+    assert "behind 1" in run("templates")
+    about = json.loads(run("plugin", "show", "board", "--json"))
+    assert about["complete"] is True
+    found = {(item["kind"], item["name"]) for item in about["contributions"]}
+    assert {
+        ("command", "board"),
+        ("mail", "mail/board_notice"),
+        ("navigation", "board.index"),
+        ("permission", "board.pin"),
+        ("route", "board.index"),
+        ("setting", "board.shown"),
+        ("shell name", "Notice"),
+        ("static", "board"),
+        ("table", "board_notices"),
+        ("template", "board/index.jinja2"),
+        ("view", "board.index pin"),
+    } <= found
+    assert ("slot", "board/latest.jinja2 in home") in found
+    assert any(kind == "subscriber" for kind, _ in found)
+    assert all(item["plugin"] == "board" for item in about["contributions"])

@@ -1,0 +1,8 @@
+"""`flasky board`."""
+
+import click
+
+
+@click.group()
+def board():
+    """Look after the board."""
