@@ -1,7 +1,7 @@
 """What each role may do: what the plug-ins propose, as far as the administrators did not decide otherwise.
 
 Only decisions are stored. So nothing has to be written when a plug-in is switched on, and what was revoked stays
-revoked through restarts, upgrades and switching off (docs/decisions/0040-permissions-of-roles.md).
+revoked through restarts, upgrades and switching off (docs/decisions/0050-permissions-of-roles.md).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A page that only reads must not write, and must not wait for the lock of somebody who does. So a request only notes
 in memory that its session was used, once in five minutes, and a thread stores what was noted a few seconds later,
-for all members in one transaction (docs/decisions/0041-last-seen.md). What a killed process had noted is lost:
+for all members in one transaction (docs/decisions/0051-last-seen.md). What a killed process had noted is lost:
 some minutes of "last seen".
 """
 

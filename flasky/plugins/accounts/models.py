@@ -43,7 +43,7 @@ class RolePermission(Base):
     """What the administrators decided about one permission of one role, where it differs from the declaration.
 
     A permission without a row is held by the roles that its plug-in names
-    (docs/decisions/0040-permissions-of-roles.md).
+    (docs/decisions/0050-permissions-of-roles.md).
     """
 
     __tablename__ = "role_permissions"
