@@ -133,7 +133,6 @@ def includeme(config: Configurator) -> None:
     from flasky.languages import _  # noqa: PLC0415 - brings Pyramid, which reading the declaration must not cost
 
     config.add_directive("add_personal_data", "flasky.plugins.accounts.leaving.add_personal_data")
-    config.add_directive("add_profile_section", "flasky.plugins.accounts.profile_sections.add_profile_section")
     config.add_shell_name("Role", "flasky.plugins.accounts.models.Role")
     config.add_shell_name("User", "flasky.plugins.accounts.models.User")
     config.declare_permission("accounts.signed_in", _("Confirm the address, change it, sign out"))

@@ -6,7 +6,6 @@ from typing import Any
 
 from markupsafe import Markup
 from pyramid.httpexceptions import HTTPNotFound
-from pyramid.renderers import render
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -17,7 +16,6 @@ from flasky.plugins.accounts import people, profile, roles
 from flasky.plugins.accounts.errors import Fault, Faults
 from flasky.plugins.accounts.forms import PictureForm, ProfileForm
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.profile_sections import sections
 from flasky.plugins.accounts.views.answers import UNPROCESSABLE, blank, go, refuse, show
 from flasky.plugins.accounts.work import work_of
 
@@ -38,16 +36,11 @@ def show_profile(request: Request) -> dict[str, Any]:
     if user is None:
         raise HTTPNotFound(_("There is no member of this name."))
     identity = request.identity
-    parts = [
-        Markup(render(part.template, {**part.values(request, user), "member": user}, request=request))  # noqa: S704 - a template's output, escaped where it was made
-        for part in sections(request.registry)
-    ]
     return {
         "member": user,
         "about": Markup(user.about_html),  # noqa: S704 - sanitised when it was stored (XSS-01)
         "own": identity is not None and identity.user_id == user.id,
         "may_manage": identity is not None and "accounts.manage_people" in identity.permissions,
-        "parts": parts,
     }
 
 
