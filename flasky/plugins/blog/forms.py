@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from wtforms import HiddenField, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Regexp
 
 from flasky.forms import RequestForm, length
@@ -59,5 +60,9 @@ class MailForm(RequestForm):
 
     mail = RadioField(
         _("Notices by mail"),
-        choices=[("never", _("Never")), ("at_once", _("At once")), ("daily", _("Once a day, all in one"))],
+        choices=[
+            SelectChoice("never", _("Never")),
+            SelectChoice("at_once", _("At once")),
+            SelectChoice("daily", _("Once a day, all in one")),
+        ],
     )

@@ -1,0 +1,101 @@
+"""Markdown: safe whatever is written (XSS-01), in linear time whatever its shape (XSS-03, P27)."""
+
+from __future__ import annotations
+
+import re
+import time
+from html.parser import HTMLParser
+
+import pytest
+from blog_vectors import SHAPES, vectors
+
+from flasky.plugins.blog import limits, markdown
+
+ALLOWED = {"href": {"a"}, "title": {"a"}, "rel": {"a"}, "start": {"ol"}, "class": {"code"}}
+#: What a browser takes for the scheme of an address: it drops blanks and control characters before and within it.
+SCHEME = re.compile(r"[\x00-\x20]*[a-zA-Z](?:[a-zA-Z0-9+.\x00-\x20-])*:")
+GOOD = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
+
+
+class Reader(HTMLParser):
+    """Notes what a browser could run or load; another parser than the one under test."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.faults: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"script", "img", "iframe", "svg", "style", "form", "input", "object", "embed", "math", "link"}:
+            self.faults.append(f"<{tag}>")
+        for name, value in attrs:
+            if tag not in ALLOWED.get(name, ()):
+                self.faults.append(f"{tag} {name}={value}")
+            if name == "href" and SCHEME.match(value or "") and not GOOD.match(value or ""):
+                self.faults.append(f"href={value}")
+
+
+def faults(html: str) -> list[str]:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    return reader.faults
+
+
+def test_there_are_at_least_300_vectors() -> None:
+    assert len(set(vectors())) >= 300
+
+
+def test_xss_01_no_vector_makes_anything_that_runs_or_loads() -> None:
+    bad = {}
+    for vector in vectors():
+        rendered = markdown.render(vector)
+        if problems := faults(rendered.html) + faults(rendered.summary):
+            bad[vector] = problems
+    assert not bad
+
+
+def test_the_test_can_see_what_is_bad() -> None:
+    assert faults('<p><a href="javascript:x">y</a><img src=x onerror=y></p>')
+
+
+def test_links_of_members_are_marked_as_such() -> None:
+    assert 'rel="nofollow ugc noopener"' in markdown.render("[a](https://example.com)").html
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_xss_03_p27_every_shape_is_linear(name: str) -> None:
+    """CPU time, as the machine may be busy: a hundred times the text takes at most about a hundred times as long."""
+    shape = SHAPES[name]
+    markdown.render(shape(1000))
+    seconds = {}
+    for size in (10_000, 100_000):
+        source = shape(size)
+        begin = time.process_time()
+        markdown.render(source)
+        seconds[size] = time.process_time() - begin
+    assert seconds[100_000] < 25 * max(seconds[10_000], 0.02), seconds
+    begin = time.process_time()
+    markdown.render(shape(limits.LONGEST_BODY))
+    assert time.process_time() - begin < 3
+
+
+def test_xss_03_deep_nesting_never_raises() -> None:
+    for nested in ("\n".join("  " * level + "- a" for level in range(300)), "> " * 5000 + "a", "*" * 9999 + "a"):
+        assert markdown.render(nested).html
+
+
+def test_headings_come_below_those_of_the_page() -> None:
+    assert "<h3>A</h3>" in markdown.render("# A").html
+
+
+def test_a_long_text_has_a_summary_that_is_whole_html() -> None:
+    rendered = markdown.render("\n\n".join(f"**Paragraph {number}** " + "word " * 30 for number in range(20)))
+    assert rendered.is_long
+    assert rendered.summary.count("<p>") == rendered.summary.count("</p>") < 10
+    long = markdown.render("w" * 5000)
+    assert long.is_long
+    assert len(long.summary) < 1000
+
+
+def test_mentions_are_found_outside_of_code() -> None:
+    assert markdown.mentions("@anna and @胡同, not me@example.com, `@code`.\n\n    @block") == ["anna", "胡同"]

@@ -1,0 +1,134 @@
+"""Text that tries to become code in a browser, made from parts; and shapes that made Markdown parsers slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+_SCHEMES = (
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\tscript:alert(1)",
+    "java\nscript:alert(1)",
+    "\x01javascript:alert(1)",
+    "javascript&colon;alert(1)",
+    "javascript&#58;alert(1)",
+    "&#106;avascript:alert(1)",
+    "&#x6A;avascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "data:text/html;base64,PHNjcmlwdD4=",
+    "vbscript:msgbox(1)",
+    "file:///etc/passwd",
+    "blob:https://x/1",
+    "javascript%3Aalert(1)",
+    "//evil.example/x",
+    "\\\\evil.example\\x",
+    "javascript\u2028:alert(1)",
+    " javascript:alert(1)",
+    "view-source:javascript:alert(1)",
+)
+_LINKS = (
+    "[a]({})",
+    "[a](<{}>)",
+    "[a]({} 'title')",
+    "![a]({})",
+    "![a](<{}>)",
+    "<{}>",
+    "[a][r]\n\n[r]: {}",
+    "[r]\n\n[r]: <{}>",
+    "[![a]({})]({})",
+    "<a href='{}'>a</a>",
+    '[a]({}"onmouseover=alert(1)//)',
+)
+_HTML = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    "<svg><script>alert(1)</script>",
+    "<iframe src=javascript:alert(1)>",
+    "<body onload=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<math><mi//xlink:href='data:x,1'>",
+    "<form action=javascript:alert(1)><input type=submit>",
+    "<style>@import 'x'</style>",
+    "<link rel=stylesheet href=x>",
+    "<object data=javascript:alert(1)>",
+    "<embed src=javascript:alert(1)>",
+    "<base href=//evil>",
+    "<meta http-equiv=refresh content=0>",
+    "<input onfocus=alert(1) autofocus>",
+    "<a onclick=alert(1)>a</a>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<!--><img src=x onerror=alert(1)>-->",
+    "<template><script>alert(1)</script></template>",
+    "</p><script>alert(1)</script>",
+    "<mglyph><style><img src=x onerror=alert(1)>",
+    "<p style=position:fixed>",
+    "<p class=navbar id=content>",
+    "{{ 7*7 }}",
+    "${7*7}",
+)
+_PLACES = (
+    "{}",
+    "> {}",
+    "- {}",
+    "# {}",
+    "**{}**",
+    "`{}`",
+    "```\n{}\n```",
+    "|a|\n|-|\n|{}|",
+    "[{}](https://example.com)",
+)
+_FENCES = ('```"><script>alert(1)</script>\nx\n```', "```x onclick=alert(1)\nx\n```", "~~~navbar fixed\nx\n~~~")
+
+
+def vectors() -> Iterator[str]:
+    """Each kind of link with each scheme, and each piece of HTML in each place of Markdown."""
+    for link in _LINKS:
+        for scheme in _SCHEMES:
+            yield link.replace("{}", scheme)
+    for place in _PLACES:
+        for piece in _HTML:
+            yield place.replace("{}", piece)
+    yield from _FENCES
+
+
+def _repeated(piece: str) -> Callable[[int], str]:
+    return lambda size: (piece * (size // len(piece) + 1))[:size]
+
+
+#: Shapes by name: each a function from a number of characters to a text of that length.
+SHAPES: dict[str, Callable[[int], str]] = {
+    name: _repeated(piece)
+    for name, piece in {
+        "brackets": "[",
+        "image brackets": "![",
+        "tags": "<a ",
+        "open links": "[a](",
+        "empty links": "[](",
+        "closing": "](",
+        "backticks": "`",
+        "stars": "*",
+        "underscores": "_",
+        "strong": "**a",
+        "alternating": "*_",
+        "quotes": "> ",
+        "bullets": "* a\n",
+        "numbers": "1. ",
+        "dashes": "- ",
+        "paragraphs": "a\n\n",
+        "tables": "|a|b|\n|-|-|\n",
+        "pipes": "|",
+        "tildes": "~~a",
+        "entities": "&amp",
+        "backslashes": "\\",
+        "less than": "<",
+        "comments": "<!--",
+        "fences": "```\n",
+        "references": "[a]: b\n",
+        "headings": "# ",
+        "words": "word ",
+        "letters": "a",
+        "中文": "胡同",
+        "backtick runs": "`a``b```c",
+    }.items()
+}
