@@ -5,7 +5,8 @@ traced to its page. In production nothing is added: a text that differs with eve
 prepared statements of the PostgreSQL driver.
 
 A view states its budget in its decorator (``statements=2``); the default is `DEFAULT_BUDGET`. A page that sends
-more raises `StatementBudgetExceeded`, which lists what was sent.
+more raises `StatementBudgetExceeded`, which lists what was sent. What it costs to know who is signed in is not
+counted: it depends on the visitor, not on the page.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from sqlalchemy import Connection, Engine, event
 from flasky.database.session import get_database
 
 DEFAULT_BUDGET = 10
+
+#: In the request's environ: how many statements it took to know who sends the request.
+IDENTITY_STATEMENTS = "flasky.identity_statements"
 
 _TRANSACTION_WORDS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
 
@@ -73,10 +77,10 @@ def keep_budget(view: View, info: Any) -> View:
     budget = DEFAULT_BUDGET if info.options.get("statements") is None else info.options["statements"]
 
     def counted(context: Any, request: Request) -> Any:
-        before = len(request.statements)
+        before, known = len(request.statements), request.environ.get(IDENTITY_STATEMENTS, 0)
         response = view(context, request)
         sent = request.statements[before:]
-        if len(sent) > budget:
+        if len(sent) - (request.environ.get(IDENTITY_STATEMENTS, 0) - known) > budget:
             listing = "\n".join(f"  {number}. {statement}" for number, statement in enumerate(sent, 1))
             raise StatementBudgetExceeded(
                 f"{request.method} {request.path_info} sent {len(sent)} statements, its budget is {budget}. "

@@ -13,6 +13,8 @@ from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.security import Allowed, Denied
 
+from flasky.database.statements import IDENTITY_STATEMENTS
+
 #: What a view needs that names nothing: no role is ever granted it.
 NOBODY = "flasky.nobody"
 
@@ -85,7 +87,11 @@ def set_identity(config: Configurator, provider: IdentityProvider | str) -> None
 
 def _identity(request: Request) -> Identity | None:
     provider = request.registry.get(_REGISTRY_KEY)
+    sent: list[str] = getattr(request, "statements", [])
+    before = len(sent)
     identity: Identity | None = provider(request) if provider else None
+    # Any page may meet a visitor who is signed in; what finding that out costs is not in the page's budget.
+    request.environ[IDENTITY_STATEMENTS] = len(sent) - before
     return identity
 
 

@@ -55,6 +55,19 @@ def test_a_page_within_its_budget_is_left_alone(testapp: TestApp, statements: Ca
     assert len(statements()) == 1
 
 
+def test_who_is_signed_in_is_not_in_the_page_s_budget(
+    testapp: TestApp, registry: Any, statements: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page without statements of its own, met by somebody whom a statement makes known."""
+
+    def ask(request: Any) -> None:
+        request.read.execute(text("SELECT 1"))
+
+    monkeypatch.setitem(registry, "flasky.identity", ask)
+    testapp.get("/shelf/who", status=200)
+    assert len(statements()) == 1
+
+
 def test_outside_of_a_request_nothing_is_labelled(app: Any, sent: list[str]) -> None:
     with get_database(app.registry).read_engine.connect() as connection:
         connection.execute(text("SELECT 1"))

@@ -161,6 +161,14 @@ def over_budget(request: Request) -> str:
 over_budget.budget = 2
 
 
+def who(request: Request) -> str:
+    """Send nothing but what it takes to know the visitor."""
+    return str(request.identity)
+
+
+who.budget = 0
+
+
 def count_up(request: Request) -> str:
     """Read, think, write: what loses updates unless somebody takes care (P1)."""
     shelf = request.db.get(Shelf, 1)
@@ -197,6 +205,7 @@ PAGES = (
     joined,
     dynamic,
     over_budget,
+    who,
     count_up,
     checked_out,
 )
