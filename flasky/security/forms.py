@@ -23,7 +23,8 @@ MAX_PARTS = 100
 _URLENCODED = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _PARAMETER = re.compile(r'\s*;\s*([A-Za-z0-9_-]+)=(?:"([^"\\]*)"|([^\s;",]+))')
-_BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]")
+#: RFC 2046, and a dollar sign, with which the boundaries of WebTest end: tests of plug-ins upload with it.
+_BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?$-]")
 _NAME = re.compile(r';\s*name=(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
 _FILE_NAME = re.compile(r";\s*filename\*?=", re.IGNORECASE)
 _UTF8 = frozenset({"utf-8", "utf8"})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from wtforms import BooleanField, FileField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
-from wtforms.validators import EqualTo, InputRequired, Optional
+from wtforms import BooleanField, Field, FileField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.validators import EqualTo, InputRequired, Optional, ValidationError
 
 from flasky.forms import RequestForm, length
 from flasky.languages import _
@@ -33,6 +33,16 @@ def blame(form: RequestForm, reasons: Mapping[str, Any]) -> None:
 def _needed() -> InputRequired:
     # The message is ours, as WTForms' own has no Chinese of the site's wording. Blanks count: a password may be one.
     return InputRequired(_("Fill in this field."))
+
+
+class _FileNeeded:
+    """A validator. WTForms' own asks an uploaded file whether it is true, which it refuses to answer."""
+
+    field_flags: ClassVar[Mapping[str, bool]] = {"required": True}
+
+    def __call__(self, _form: RequestForm, field: Field) -> None:
+        if not hasattr(field.data, "file"):
+            raise ValidationError(_("Choose a picture."))
 
 
 def _address() -> StringField:
@@ -154,7 +164,7 @@ class PictureForm(RequestForm):
 
     avatar = FileField(
         _("Picture"),
-        [_needed()],
+        [_FileNeeded()],
         description=_("PNG, JPEG, WebP or GIF, at most 1 MiB."),
         render_kw={"accept": "image/png,image/jpeg,image/webp,image/gif"},
     )

@@ -150,11 +150,8 @@ def _take_texts(request: Request, user: User) -> Response:
 def _take_picture(request: Request, user: User) -> Response:
     form = PictureForm(request)
     if form.validate():
-        upload = getattr(form.avatar.data, "file", None)
         try:
-            if upload is None:
-                raise Fault("avatar", _("Choose a picture."))
-            profile.set_avatar(work_of(request), user, upload)
+            profile.set_avatar(work_of(request), user, form.avatar.data.file)
         except Fault as fault:
             refuse(request, form, fault)
         else:

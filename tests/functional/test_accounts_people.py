@@ -1,0 +1,293 @@
+"""Profiles, people, roles, leaving, and the first administrator."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image
+from pyramid.registry import Registry
+from sqlalchemy import Select, select
+from webtest import TestApp, Upload
+
+from flasky.plugins.accounts import ownership, registration
+from flasky.plugins.accounts.models import Role, RolePermission, User
+from flasky.plugins.accounts.work import open_work
+from flasky.testing.mailbox import Mailbox
+
+PASSWORD = "correct horse battery staple"
+
+Client = Callable[..., TestApp]
+Stored = Callable[[Any], list[Any]]
+
+
+@pytest.fixture
+def app_settings() -> dict[str, Any]:
+    return {"accounts.argon2_memory_kib": "64", "accounts.argon2_time_cost": "1"}
+
+
+@pytest.fixture
+def stored(registry: Registry) -> Stored:
+    """A function that runs a statement in a transaction of its own and returns the first column of its rows."""
+
+    def run(statement: Any) -> list[Any]:
+        with open_work(registry) as work:
+            result = work.db.execute(statement)
+            return [row[0] for row in result] if isinstance(statement, Select) else []
+
+    return run
+
+
+@pytest.fixture
+def client(app: Any, registry: Registry) -> Client:
+    """A function that makes a browser of its own in which a new member of that name and role is signed in."""
+
+    def make(username: str, role: str = "User") -> TestApp:
+        made = TestApp(app, extra_environ={"HTTP_HOST": "localhost", "REMOTE_ADDR": "192.0.2.1"})
+        with open_work(registry) as work:
+            registration.create(
+                work, username=username, email=None, password=PASSWORD, role=role
+            ).confirmed_at = work.now()
+        form = made.get("/auth/login").forms[0]
+        form["login"], form["password"] = username, PASSWORD
+        assert form.submit().status_int == 303
+        return made
+
+    return make
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "red").save(buffer, kind)
+    return buffer.getvalue()
+
+
+def bomb() -> bytes:
+    """A small file that says to be 50 megapixels large."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 8000, 6300, 8, 2, 0, 0, 0)
+    return picture()[:8] + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + picture()[33:]
+
+
+def upload(browser: TestApp, username: str, name: str, content: bytes) -> Any:
+    form = browser.get(f"/user/{username}/edit").forms[1]
+    form["avatar"] = Upload(name, content)
+    return form.submit(expect_errors=True)
+
+
+def test_a_profile_for_everybody(client: Client, testapp: TestApp, statements: Callable[[], list[str]]) -> None:
+    """XSS-01, XSS-02: what a member says of themselves, sanitised; nothing of it that only they know (ACL-05)."""
+    name = "<b>胡同</b>/x & 'y'"
+    browser = client(name)
+    path = "/user/%3Cb%3E%E8%83%A1%E5%90%8C%3C/b%3E/x%20&%20'y'"
+    form = browser.get(f"{path}/edit").forms[0]
+    form["name"], form["location"] = "<i>Hu</i>", "北京"
+    form["about"] = "**bold** <script>alert(1)</script> [x](javascript:alert(1))"
+    form["timezone"], form["language"] = "Asia/Shanghai", "zh"
+    form.submit().follow()
+    page = testapp.get(path)
+    assert len(statements()) == 1
+    assert page.html.h1.get_text() == "<i>Hu</i>"
+    about = page.html.select_one(".about")
+    assert about.strong.get_text() == "bold"
+    assert not about.select("script, [href^=javascript]")
+    assert "<b>胡同" not in page.text
+    assert "个人" in browser.get(path).text or "编辑" in browser.get(path).text
+    assert testapp.get("/user/nobody", status=404)
+    assert client("berta").get(f"{path}/edit", status=404)
+
+
+def test_a_refused_profile_comes_back_as_it_was_typed(client: Client) -> None:
+    """INP-07"""
+    browser = client("anna")
+    form = browser.get("/user/anna/edit").forms[0]
+    form["name"], form["about"] = "x" * 65, "y" * 2001
+    page = form.submit(expect_errors=True)
+    assert page.status_int == 422
+    assert page.forms[0]["name"].value == "x" * 65
+    assert page.html.select_one("#name[autofocus]")
+    assert page.html.select_one("#about-fault")
+    form["name"], form["about"] = "x" * 64, "y" * 2000
+    assert form.submit().status_int == 303
+
+
+def test_xss_04_pictures(client: Client, testapp: TestApp) -> None:
+    """Drawn from the name or encoded again; never what was uploaded, never active, small."""
+    browser = client("anna")
+    drawn = testapp.get("/avatar/1/0")
+    assert drawn.content_type == "image/svg+xml"
+    polyglot = b"GIF89a/*<script>alert(1)</script>*/=1;"
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    for name, content in (
+        ("a.svg", svg),
+        ("a.png", svg),
+        ("a.gif", polyglot),
+        ("bomb.png", bomb()),
+        ("empty.png", b""),
+        ("large.png", b"x" * (1024 * 1024 + 1)),
+        ("cut.png", picture()[:40]),
+    ):
+        page = upload(browser, "anna", name, content)
+        assert page.status_int == 422, name
+        assert page.html.select_one("#avatar-fault").get_text(strip=True), name
+    marked = picture("PNG") + b"<script>alert(1)</script>"
+    assert upload(browser, "anna", "wrong.jpg", marked).status_int == 303
+    address = browser.get("/user/anna").html.select_one(".profile img")["src"]
+    answer = testapp.get(address)
+    assert answer.content_type == "image/webp"
+    assert b"script" not in answer.body
+    assert Image.open(io.BytesIO(answer.body)).size == (256, 256)
+    for shown in (drawn, answer):
+        assert "sandbox" in shown.headers.getall("Content-Security-Policy")[0]
+        assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    browser.get("/user/anna/edit").forms[2].submit("action")
+    assert testapp.get("/avatar/1/0").content_type == "image/svg+xml"
+    assert testapp.get("/avatar/999/0", status=404)
+
+
+def test_the_members_in_pages(client: Client, registry: Registry, statements: Callable[[], list[str]]) -> None:
+    """Every page is two statements, and continues where the one before ended."""
+    with open_work(registry) as work:
+        role = registration.find_role(work, "User")
+        work.db.add_all(
+            User(username=f"member {number:03}", role=role, confirmed_at=work.now()) for number in range(120)
+        )
+    browser = client("anna")
+    seen, path = [], "/people"
+    while path:
+        page = browser.get(path)
+        assert len(statements()) == 2
+        seen += [link.get_text() for link in page.html.select(".people a")]
+        following = page.html.select_one("a[rel=next]")
+        path = following["href"] if following else ""
+    assert seen == ["anna", *(f"member {number:03}" for number in range(120))]
+    assert browser.get("/people", {"after": "\U0010ffff" * 999}).status_int == 200
+
+
+def test_the_language_in_the_footer_is_kept_for_members(client: Client, stored: Stored) -> None:
+    browser = client("anna")
+    page = browser.get("/")
+    page.forms[0].submit("language")
+    assert stored(select(User.language)) == ["zh"]
+    assert "我的账号" in browser.get("/").text
+
+
+def test_everything_of_a_member_as_a_zip_and_their_end(client: Client, stored: Stored, registry: Registry) -> None:
+    """Export, deletion with days of grace, and the change of mind."""
+    browser = client("anna")
+    answer = browser.get("/auth/export").forms[0].submit()
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        account = json.loads(archive.read("accounts/account.json"))
+        assert "accounts/sessions.json" in archive.namelist()
+    assert account["username"] == "anna"
+    assert "password_hash" not in account
+    form = browser.get("/auth/delete").forms[0]
+    form["password"] = "wrong password"
+    assert form.submit(expect_errors=True).html.select_one("#password-fault")
+    form["password"] = PASSWORD
+    assert "will be deleted" in form.submit().follow().text
+    assert stored(select(User.deletion_due_at))[0]
+    login = browser.get("/auth/login").forms[0]
+    login["login"], login["password"] = "anna", PASSWORD
+    login.submit()
+    assert browser.get("/people").location.endswith("/auth/delete")
+    browser.get("/auth/delete").forms[0].submit("action")
+    assert browser.get("/people").status_int == 200
+
+
+def test_acl_03_roles_and_people(client: Client, stored: Stored, registry: Registry) -> None:
+    """Moderators cannot touch administrators, only administrators give roles, the last one stays."""
+    administrator, moderator, berta = client("root1", "Administrator"), client("mod1", "Moderator"), client("berta")
+    ids = dict(zip(stored(select(User.username)), stored(select(User.id)), strict=True))
+
+    def act(browser: TestApp, target: str, status: int = 303, **fields: str) -> Any:
+        token = browser.get("/auth/logout").forms[0]["csrf_token"].value
+        path = f"/people/{ids[target]}"
+        return browser.post(path, {"csrf_token": token, **fields}, status=status, expect_errors=True)
+
+    act(berta, "mod1", 403, action="disable")
+    act(moderator, "berta", 422, action="role", role="Moderator")
+    for action in ("disable", "end_sessions"):
+        assert "administrator" in act(moderator, "root1", 422, action=action).text
+    act(moderator, "berta", action="end_sessions")
+    assert berta.get("/people").status_int == 303
+    assert "last administrator" in act(administrator, "root1", 422, action="role", role="User").text
+    assert "last administrator" in act(administrator, "root1", 422, action="disable").text
+    act(administrator, "berta", action="role", role="Administrator")
+    act(administrator, "berta", 422, action="role", role="No such role")
+    act(administrator, "mod1", action="disable")
+    assert moderator.get("/people").status_int == 303
+    act(administrator, "mod1", action="enable")
+    # Demoted: effective with the next request (SES-06).
+    act(administrator, "root1", action="role", role="User")
+    assert administrator.get("/roles", status=403)
+    assert stored(select(User.username).join(Role).where(Role.name == "Administrator")) == ["berta"]
+
+
+def test_the_table_of_permissions(client: Client, stored: Stored) -> None:
+    administrator, anna = client("root1", "Administrator"), client("anna")
+    page = administrator.get("/roles")
+    assert [cell.get_text().split()[0] for cell in page.html.select("thead a")] == [
+        "User",
+        "Moderator",
+        "Administrator",
+    ]
+    role = administrator.get(page.html.select_one("thead a")["href"])
+    assert anna.get("/people").status_int == 200
+    form = role.forms[0]
+    for box in form.fields["permission"]:
+        if box._value == "accounts.see_people":
+            box.checked = False
+    form.submit().follow()
+    assert stored(select(RolePermission.permission)) == ["accounts.see_people"]
+    assert anna.get("/people", status=403)
+
+    form = administrator.get("/roles").forms[0]
+    form["name"] = "User"
+    assert form.submit(expect_errors=True).html.select_one("#name-fault")
+    form["name"], form["like"] = "Editors", "Moderator"
+    made = form.submit().follow()
+    assert made.html.select_one("[value='accounts.manage_people'][checked]")
+    made.forms[0].submit("action")
+    assert "Editors" not in stored(select(Role.name))
+    fixed = administrator.get("/roles").html.select("thead a")[2]["href"]
+    assert administrator.get(fixed).forms[0].submit().status_int == 303
+
+
+def test_pwd_05_the_first_administrator(client: Client, testapp: TestApp, registry: Registry, stored: Stored) -> None:
+    """The claim link works once, by a button, and leads to the list of first steps."""
+    browser = client("anna")
+    with open_work(registry) as work:
+        path = (ownership.claim_link(work) or "").removeprefix("http://localhost")
+    assert "Join" in testapp.get(path).html.main.get_text()
+    page = browser.get(path)
+    assert stored(select(Role.name).join(User)) == ["User"]
+    before = browser.cookies["session"]
+    steps = page.forms[0].submit().follow()
+    assert browser.cookies["session"] != before
+    assert stored(select(Role.name).join(User)) == ["Administrator"]
+    assert len(steps.html.select(".steps .done")) == 2
+    assert client("berta").get(path, status=404)
+
+
+def test_invitations(client: Client, testapp: TestApp, mailbox: Mailbox, stored: Stored) -> None:
+    """The invited join with their address confirmed."""
+    moderator = client("mod1", "Moderator")
+    form = moderator.get("/people/invite").forms[0]
+    form["email"] = "no address"
+    assert form.submit(expect_errors=True).html.select_one("#email-fault")
+    form["email"] = "new@example.com"
+    form.submit().follow()
+    path = mailbox.to("new@example.com")[0].get_body(("plain",)).get_content().split("http://localhost")[2].split()[0]
+    form = testapp.get(path).forms[0]
+    assert form["email"].value == "new@example.com"
+    form["username"] = "newcomer"
+    form["password"] = form["password_confirm"] = PASSWORD
+    form.submit()
+    assert stored(select(User.confirmed_at).where(User.username == "newcomer"))[0]
+    assert testapp.get(path, status=404)
