@@ -37,6 +37,7 @@ _KINDS = {
     "flasky.slots": "slot contribution",
     "flasky.slots.replaced": "replacement in a slot",
     "flasky.mail": "mail",
+    "flasky.health_checks": "health check",
     "flasky.static_files": "name of static files",
     "request extensions": "request attribute",
     "route": "route",

@@ -26,6 +26,7 @@ ROOMS = (
     "flasky.errors",
     "flasky.templating",
     "flasky.mail",
+    "flasky.health",
 )
 
 #: Settings of the libraries below that no site should have to know (P7, P8, P30).

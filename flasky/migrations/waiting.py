@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from alembic import command
 from flasky.database import get_database
 from flasky.errors.fixed import JSON, prefers_json, problem_json
+from flasky.health import ROUTES as HEALTH_ROUTES
 from flasky.languages import _
 from flasky.migrations.explanations import why_unavailable
 from flasky.migrations.locations import config_of
@@ -63,7 +64,7 @@ def require_schema(event: ContextFound) -> None:
 
 def _needs_no_schema(request: Request) -> bool:
     route = getattr(request, "matched_route", None)
-    return request.path_info.startswith(_ASSETS) or (route is not None and route.name == ROUTE)
+    return request.path_info.startswith(_ASSETS) or (route is not None and route.name in {ROUTE, *HEALTH_ROUTES})
 
 
 @exception_view_config(SchemaMismatch)
