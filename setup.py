@@ -4,7 +4,27 @@ Exact versions are in requirements.txt, written from this file by `make lock`. W
 dependency is for, and what leaving it would take: docs/decisions/dependencies.md.
 """
 
+import shutil
+from pathlib import Path
+
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithMigrations(build_py):
+    """Puts alembic/ into the built package, too: a site that has Flasky from a wheel migrates with it.
+
+    docs/decisions/0033-migrations-in-the-wheel.md says why it is not a package of its own.
+    """
+
+    def run(self) -> None:
+        """Build, then copy; an editable installation uses the folder where it is."""
+        super().run()
+        if not self.editable_mode:
+            target = Path(self.build_lib, "flasky", "_alembic")
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree("alembic", target, ignore=shutil.ignore_patterns("__pycache__"))
+
 
 requires = [
     "alembic>=1.20",
@@ -66,12 +86,20 @@ testing = [
     *postgresql,
 ]
 
+# The same page in what a site could be built with instead, for `make bench`.
+benchmarks = [
+    "django>=5.2",
+    "fastapi>=0.120",
+    "flask>=3.1",
+    "uvicorn>=0.38",
+]
+
 lint = [
     "djlint>=1.36",
     "mypy>=2",
     "pre-commit>=4",
     "ruff>=0.15",
-    # Writes the lock files: one that holds on every supported Python (docs/decisions/0002-one-lock.md).
+    # Writes the lock files: one that holds on every supported Python (docs/decisions/0002-lock-files.md).
     "uv>=0.11",
 ]
 
@@ -94,12 +122,14 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["flasky", "flasky.*"]),
     include_package_data=True,
+    cmdclass={"build_py": BuildWithMigrations},
     zip_safe=False,
     install_requires=requires,
     extras_require={
         "postgresql": postgresql,
         "redis": ["limits[redis]>=5.6"],
         "testing": testing,
+        "benchmarks": benchmarks,
         "lint": lint,
     },
     entry_points={

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -181,3 +182,20 @@ def _owned(fault: Fault) -> Fault:
     if fault.plugin or not key or section not in available():
         return fault
     return Fault(fault.where, fault.problem, fault.remedy, section)
+
+
+@plugin.command()
+@click.argument("name")
+@click.option(
+    "--path", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where; here if not said."
+)
+def new(name: str, path: Path) -> None:
+    """Make a distribution with a plug-in called NAME: a page, a table, a mail, a setting, a permission, tests.
+
+    Its own `pytest`, `ruff check`, `ruff format --check` and `mypy` pass at once.
+    """
+    from flasky.scaffolding import make_plugin
+
+    folder = make_plugin(name, path)
+    click.echo(f"Made {folder}. What comes next:")
+    click.echo(f"  pip install -e {folder}\n  flasky plugin enable {name}")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flasky.migrations.scripts import scripts_folder
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _TEMPLATE = """\
@@ -52,7 +54,7 @@ format = %(asctime)s %(levelname)-5.5s [%(name)s] %(message)s
 def write_ini(path: Path, settings: Mapping[str, Any], port: int = 6543) -> Path:
     """Write an INI file with `settings` in its [app:main] to `path`, and return it. A % is doubled."""
     lines = "\n".join(f"{name} = {_text(value)}" for name, value in settings.items())
-    path.write_text(_TEMPLATE.format(settings=lines, port=port, scripts=REPOSITORY / "alembic"), encoding="utf-8")
+    path.write_text(_TEMPLATE.format(settings=lines, port=port, scripts=scripts_folder()), encoding="utf-8")
     return path
 
 
