@@ -93,8 +93,9 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
     registry: Registry = env["registry"]
     database = get_database(registry)
     session = ShellSession(database)
-    # What is called with the request (`request.send_mail`) joins the same session.
+    # What is called with the request (`request.send_mail`) joins the same session, and may change something.
     env["request"].db = session
+    env["request"].method = "POST"
     for engine in (database.engine, database.read_engine):
         _explain_errors(engine, get_site(registry))
     env.update(names(registry, session))

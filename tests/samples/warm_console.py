@@ -1,0 +1,90 @@
+"""Console scripts without the second that their imports take: a warm process that forks for each command.
+
+It reads a line of JSON for each command (arguments, folder, environment, files for input and output) and answers with
+the exit status. What was imported before is the libraries and Flasky's kernel, never a plug-in: those are read anew by
+each command. Every command is a process of its own and ends like one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+_WARM = (
+    "alembic.config",
+    "babel.dates",
+    "click",
+    "flasky.migrations.environment",
+    "flasky.migrations.state",
+    "flasky.site",
+    "plaster_pastedeploy",
+    "psycopg",
+    "pyramid.scripts.pserve",
+    "pyramid.scripts.pshell",
+    "pyramid_jinja2",
+    "pyramid_mailer",
+    "pyramid_retry",
+    "pyramid_tm",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "waitress",
+    "wtforms",
+)
+
+
+def _run(job: dict) -> None:
+    source = os.open(job["input"], os.O_RDONLY)
+    output = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(source, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.chdir(job["folder"])
+    os.environ.clear()
+    os.environ.update(job["environ"])
+    # A package that was installed since the warm process began.
+    importlib.invalidate_caches()
+    name = job["arguments"][0]
+    status = 0
+    try:
+        [script] = entry_points(group="console_scripts", name=name)
+        command = script.load()
+        # In place: the functions of Pyramid's scripts hold this list as the default of an argument.
+        sys.argv[:] = [str(Path(sys.executable).with_name(name)), *job["arguments"][1:]]
+        ended = command()
+        status = ended if isinstance(ended, int) else 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+    except BaseException as error:  # noqa: BLE001 - what the interpreter itself would do
+        sys.excepthook(type(error), error, error.__traceback__)
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status & 0xFF)
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    for module in _WARM:
+        importlib.import_module(module)
+    loaded = [name for name in sys.modules if name.startswith("flasky.plugins.")]
+    if loaded:
+        raise RuntimeError(f"a command would not see changes of {', '.join(loaded)}")
+    # Not sys.stdin, which would keep in its buffer what belongs to the commands.
+    with os.fdopen(os.dup(0), encoding="utf-8") as jobs:
+        for line in jobs:
+            child = os.fork()
+            if child == 0:
+                _run(json.loads(line))
+            _, status = os.waitpid(child, 0)
+            sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
