@@ -199,14 +199,21 @@ def _fault_of_models(site: Site, name: str, package: str, error: Exception) -> F
     taken = _TAKEN_TABLE.search(str(error))
     if taken is None:
         return fault_of_error(error, f"the models of the plug-in {name!r} cannot be imported", name, package)
-    from flasky.database.base import Base  # noqa: PLC0415 - only needed here, and SQLAlchemy is large
-    from flasky.database.ownership import owner_of  # noqa: PLC0415 - see above
-
     table = taken["name"]
-    other = owner_of(site, Base.metadata.tables[table]) or "another plug-in"
     where = _line_in(home(package), error) or name
-    problem = f"the table {table!r} is claimed by {other} and by {name}"
+    problem = f"the table {table!r} is claimed by {_maker_of(site, table)} and by {name}"
     return Fault(where, problem, f"Take one of the two out of flasky.plugins, or rename the table in {name}", name)
+
+
+def _maker_of(site: Site, table: str) -> str:
+    """Whose model made `table`. The mappers cannot be asked any more: one of them is half made."""
+    from flasky.database.base import Base  # noqa: PLC0415 - only needed here, and SQLAlchemy is large
+
+    modules = [model.__module__ for model in Base.__subclasses__() if getattr(model, "__tablename__", "") == table]
+    for item in site.plugins:
+        if item.plugin.models and modules and f"{modules[0]}.".startswith(f"{item.plugin.models}."):
+            return item.name
+    return KERNEL
 
 
 def _completed(site: Site) -> Site:
