@@ -26,7 +26,7 @@ class _Once(RequestForm):
 class PostForm(_Once):
     """Writing and editing a post. `version` is that of the post which the form was filled from."""
 
-    title = StringField(_("Title"), [length(limits.LONGEST_TITLE)], render_kw={"autocomplete": "off"})
+    title = StringField(_("Title"), [length(limits.LONGEST_TITLE)], default="", render_kw={"autocomplete": "off"})
     body = TextAreaField(
         _("Text"),
         [InputRequired(), length(limits.LONGEST_BODY)],
@@ -37,6 +37,7 @@ class PostForm(_Once):
         _("Tags"),
         [length(limits.LONGEST_TAGS)],
         description=_("Up to five, with blanks between them."),
+        default="",
         render_kw={"autocomplete": "off"},
     )
     version = HiddenField(validators=[Regexp(r"[0-9]{0,9}\Z")])

@@ -53,7 +53,8 @@ def render(source: str) -> Rendered:
     tokens = _parser().parse(source)
     html = _html(tokens)
     beginning = list(_beginning(tokens))
-    if len(beginning) == len(tokens):
+    # The same tokens: a paragraph that had to be cut is made of new ones.
+    if not tokens or (len(beginning) == len(tokens) and beginning[-1] is tokens[-1]):
         return Rendered(html, html, is_long=False)
     return Rendered(html, _html(beginning), is_long=True)
 

@@ -45,14 +45,14 @@ def find(request: Request) -> Mapping[str, Any]:
     return {"asked": asked, "found": found, "more": more, "look": Look(request), "most": limits.LONGEST_QUERY}
 
 
-@view_config(route_name="blog.feed", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=1)
+@view_config(route_name="blog.feed", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
 def feed(request: Request) -> Response:
     """The newest posts."""
     rows = reading.everyone(request.read, Way.FIRST, None, _ENTRIES).rows
     return _feed(request, SITE_NAME, request.route_url("main.index"), rows)
 
 
-@view_config(route_name="blog.feed_of_tag", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
+@view_config(route_name="blog.feed_of_tag", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
 def feed_of_tag(request: Request) -> Response:
     """The newest posts with a tag."""
     name = canonical(request.matchdict["name"])
@@ -63,7 +63,7 @@ def feed_of_tag(request: Request) -> Response:
     return _feed(request, f"{SITE_NAME}: {name}", request.route_url("blog.tag", name=name), rows)
 
 
-@view_config(route_name="blog.feed_of_author", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
+@view_config(route_name="blog.feed_of_author", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
 def feed_of_author(request: Request) -> Response:
     """The newest posts of a member."""
     person = reading.member(request.read, parse_id(request.matchdict["id"]))

@@ -23,6 +23,8 @@ from flasky.templating import get_environment
 
 _COOKIE = "posts"
 _FOLLOWED = "followed"
+#: How many posts a profile shows.
+_ON_PROFILE = 5
 
 
 def home(request: Request) -> Mapping[str, Any] | Response:
@@ -100,12 +102,24 @@ def posts_of(request: Request) -> Mapping[str, Any] | Response:
     person = reading.member(request.read, parse_id(request.matchdict["id"]))
     if person is None:
         raise NotThere
-    values = {
-        "person": person,
-        "standing": standing(request.accounts, person.id),
-        "can_follow": may(request, "blog.follow") and request.identity.user_id != person.id,
-    }
+    values = {"person": person, **_standing(request, person.id)}
     return _list(request, lambda *where: reading.of_author(request.read, person.id, *where), values)
+
+
+def on_profile(request: Request, member: Any) -> Markup:
+    """What the blog adds to a member's profile: how they stand, and their newest posts. Two statements."""
+    listing = reading.of_author(request.read, member.id, Way.FIRST, None, _ON_PROFILE)
+    values = {"person": member, "older": listing.older, "posts": _rendered(request, Listing(listing.rows, None, None))}
+    rendered = get_environment(request.registry).get_template("blog/on_profile.jinja2")
+    text = rendered.render(request=request, **values, **_standing(request, member.id))
+    return Markup(text)  # noqa: S704 - a template's output, escaped where it was made
+
+
+def _standing(request: Request, user_id: int) -> dict[str, Any]:
+    return {
+        "standing": standing(request.accounts, user_id),
+        "can_follow": may(request, "blog.follow") and request.identity.user_id != user_id,
+    }
 
 
 @view_config(

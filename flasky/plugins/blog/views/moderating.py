@@ -21,7 +21,13 @@ from flasky.plugins.blog.views.common import see_other, show_fault
 _TEMPLATE = "blog/reason.jinja2"
 
 
-@view_config(route_name="blog.moderate", renderer="blog/moderate.jinja2", permission="blog.moderate", statements=4)
+@view_config(
+    route_name="blog.moderate",
+    request_method="GET",
+    renderer="blog/moderate.jinja2",
+    permission="blog.moderate",
+    statements=4,
+)
 def queue(request: Request) -> Mapping[str, Any]:
     """What members reported, oldest first."""
     after = number_parameter(request, "after", default=0)

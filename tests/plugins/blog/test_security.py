@@ -1,0 +1,410 @@
+"""ACL-01, ACL-02, ACL-04, ACL-05, CON-03, CON-04, INJ-01 to INJ-06 and INP-06/07 for the blog, on both databases."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import func, inspect, select, text
+from sqlalchemy.orm import Session
+
+from flasky.database import Base
+from flasky.plugins.accounts.leaving import erase
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import comments, following, limits, posts, reading, search
+from flasky.plugins.blog.models import BlogMember, Comment, Follow, Post, Submission
+from flasky.plugins.blog.posts import Writing
+from flasky.plugins.blog.routes import ROUTES
+
+NOBODY, ANNA, BOB, MONA = "nobody", "anna", "bob", "mona"
+
+#: Who gets which status for which method on each route: 200 for a page, 303 for a change, 403, 404.
+#: The post and the comment are Anna's; Bob is another member, Mona a moderator.
+MATRIX: dict[tuple[str, str], dict[str, int]] = {
+    ("blog.post", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.write", "GET"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.write", "POST"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.edit", "GET"): {NOBODY: 403, ANNA: 200, BOB: 403, MONA: 403},
+    ("blog.edit", "POST"): {NOBODY: 403, ANNA: 200, BOB: 403, MONA: 403},
+    ("blog.delete", "GET"): {NOBODY: 403, ANNA: 200, BOB: 403, MONA: 403},
+    ("blog.delete", "POST"): {NOBODY: 403, BOB: 403, MONA: 403, ANNA: 303},
+    ("blog.comment", "POST"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.report_post", "GET"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.report_post", "POST"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.hide_post", "GET"): {NOBODY: 403, ANNA: 403, BOB: 403, MONA: 200},
+    ("blog.hide_post", "POST"): {NOBODY: 403, ANNA: 403, BOB: 403, MONA: 200},
+    ("blog.edit_comment", "GET"): {NOBODY: 403, ANNA: 200, BOB: 403, MONA: 403},
+    ("blog.edit_comment", "POST"): {NOBODY: 403, ANNA: 200, BOB: 403, MONA: 403},
+    ("blog.delete_comment", "GET"): {NOBODY: 403, ANNA: 200, BOB: 403, MONA: 403},
+    ("blog.delete_comment", "POST"): {NOBODY: 403, BOB: 403, MONA: 403, ANNA: 303},
+    ("blog.report_comment", "GET"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.report_comment", "POST"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.hide_comment", "GET"): {NOBODY: 403, ANNA: 403, BOB: 403, MONA: 200},
+    ("blog.hide_comment", "POST"): {NOBODY: 403, ANNA: 403, BOB: 403, MONA: 200},
+    ("blog.drafts", "GET"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.show", "POST"): {NOBODY: 403, ANNA: 303, BOB: 303, MONA: 303},
+    ("blog.tag", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.search", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.notices", "GET"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.notices", "POST"): {NOBODY: 403, ANNA: 303, BOB: 303, MONA: 303},
+    ("blog.unsubscribe", "GET"): {NOBODY: 404, ANNA: 404, BOB: 404, MONA: 404},
+    ("blog.unsubscribe", "POST"): {NOBODY: 404, ANNA: 404, BOB: 404, MONA: 404},
+    ("blog.moderate", "GET"): {NOBODY: 403, ANNA: 403, BOB: 403, MONA: 200},
+    ("blog.follow", "POST"): {NOBODY: 403, ANNA: 303, BOB: 303, MONA: 303},
+    ("blog.unfollow", "POST"): {NOBODY: 403, ANNA: 303, BOB: 303, MONA: 303},
+    ("blog.followers", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.following", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.posts_of", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.feed", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.feed_of_tag", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.feed_of_author", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.sitemap", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.sitemap_part", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.robots", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+}
+
+
+def path_of(route: str, ids: dict[str, int]) -> str:
+    """The path of a route with Anna, her post and her comment in it."""
+    pattern = dict(ROUTES)[route]
+    number = ids["comment"] if "/comment/" in pattern else ids["post"] if "/post/" in pattern else ids[ANNA]
+    return (
+        pattern.replace("{id:[0-9]{1,9}}", str(number))
+        .replace("{part:[0-9]{1,9}}", "0")
+        .replace("{name}", "walk")
+        .replace("{token}", "x")
+        .replace("{whose:everyone|followed}", "everyone")
+    )
+
+
+def token_of(browser: Any) -> str:
+    """A CSRF token of this browser, from any page with a form."""
+    page = browser.get("/notices/stop/x", expect_errors=True)
+    found = browser.get("/auth/login", expect_errors=True)
+    for answer in (page, found, browser.get("/")):
+        if answer.content_type != "text/html":
+            continue
+        for form in answer.forms.values():
+            if "csrf_token" in form.fields:
+                return str(form["csrf_token"].value)
+    raise AssertionError("no page has a form")
+
+
+def status_of(answer: Any) -> int:
+    """The status; 403 also where somebody who is not signed in is sent to sign in first."""
+    return 403 if "/auth/login" in answer.headers.get("Location", "") else int(answer.status_int)
+
+
+@pytest.fixture
+def ids(member: Any, write: Any, comment: Any) -> dict[str, int]:
+    made = {ANNA: member(ANNA), BOB: member(BOB), MONA: member(MONA, role="Moderator")}
+    made["post"] = write(made[ANNA], "Hello", title="A title", tags="walk")
+    made["comment"] = comment(made[ANNA], made["post"])
+    return made
+
+
+def dump(db: Session) -> dict[str, list[Any]]:
+    """Every row of the blog's tables and of users."""
+    names = ("posts", "comments", "follows", "tags", "post_tags", "reports", "notices", "users")
+    tables = [Base.metadata.tables[name] for name in names]
+    rows = {table.name: sorted(map(repr, db.execute(select(table)))) for table in tables}
+    db.rollback()
+    return rows
+
+
+def test_acl_01_the_matrix_names_every_route_and_method(registry: Any) -> None:
+    views = registry.introspector.get_category("views") or []
+    found = {
+        (view["introspectable"]["route_name"], method)
+        for view in views
+        if str(view["introspectable"]["route_name"]).startswith("blog.")
+        for method in _methods(view["introspectable"]["request_methods"])
+    }
+    assert found == set(MATRIX)
+
+
+def _methods(given: Any) -> set[str]:
+    return {given} if isinstance(given, str) else set(given or ()) - {"HEAD"}
+
+
+@pytest.mark.parametrize(("route", "method"), MATRIX, ids=[f"{method} {route}" for route, method in MATRIX])
+def test_acl_01_acl_02_who_may_what(route: str, method: str, ids: Any, client: Any, db: Session) -> None:
+    before = dump(db)
+    for who, expected in MATRIX[route, method].items():
+        browser = client(ids.get(who))
+        path = path_of(route, ids)
+        if method == "GET":
+            answer = browser.get(path, expect_errors=True)
+        else:
+            answer = browser.post(path, {"csrf_token": token_of(browser)}, expect_errors=True)
+        assert status_of(answer) == expected, who
+        if expected in {403, 404}:
+            assert dump(db) == before, who
+
+
+def test_acl_02_a_draft_and_a_hidden_post_are_not_there_for_others(
+    ids: Any, client: Any, write: Any, db: Session
+) -> None:
+    draft = write(ids[ANNA], "secret draft", draft=True)
+    for who in (BOB, MONA):
+        browser = client(ids[who])
+        token = token_of(browser)
+        for path in (f"/post/{draft}", f"/post/{draft}/edit", f"/post/{draft}/delete", f"/post/{draft}/report"):
+            assert browser.get(path, expect_errors=True).status_int in {403, 404}
+        before = dump(db)
+        for path in (f"/post/{draft}/comment", f"/post/{draft}/edit", f"/post/{draft}/delete"):
+            values = {"csrf_token": token, "body": "x", "version": "1"}
+            assert browser.post(path, values, expect_errors=True).status_int in {403, 404}
+        assert dump(db) == before
+
+
+def test_acl_04_protected_fields_are_ignored(ids: Any, client: Any, db: Session) -> None:
+    browser = client(ids[BOB])
+    protected = {
+        "id": "999", "author_id": str(ids[ANNA]), "created_at": "2000-01-01", "published_at": "2000-01-01",
+        "listed_at": "2000-01-01", "hidden_at": "2000-01-01", "comment_count": "99", "html": "<b>x</b>", "role_id": "3",
+    }  # fmt: skip
+    browser.post("/write", {"csrf_token": token_of(browser), "body": "by bob", **protected}, status=303)
+    post = db.scalars(select(Post).where(Post.body == "by bob")).one()
+    assert (post.author_id, post.comment_count, post.version, post.hidden_at) == (ids[BOB], 0, 1, None)
+    assert post.html == "<p>by bob</p>\n"
+    assert post.created_at.year > 2000
+
+
+def test_acl_05_pages_and_feeds_hold_nothing_private(ids: Any, client: Any) -> None:
+    browser = client()
+    for (route, method), who in MATRIX.items():
+        if method == "GET" and who[NOBODY] == 200:
+            answer = browser.get(path_of(route, ids))
+            assert "@example.com" not in answer.text, route
+
+
+def at_once(count: int, task: Callable[[int], Any]) -> list[Any]:
+    """Run `task(number)` in threads that begin together: what each returned or raised."""
+    barrier, results = threading.Barrier(count), [None] * count
+
+    def run(number: int) -> None:
+        barrier.wait()
+        try:
+            results[number] = task(number)
+        except Exception as error:  # noqa: BLE001 - it is the result
+            results[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_con_03_ten_parallel_submits_make_one_post(ids: Any, work_as: Any, db: Session) -> None:
+    def submit(_number: int) -> int:
+        with work_as(ids[ANNA]) as work:
+            return posts.create(work, Writing("the same"), key="k" * 22).id
+
+    results = at_once(10, submit)
+    assert len(set(results)) == 1, results
+    assert db.scalar(select(func.count()).select_from(Post).where(Post.body == "the same")) == 1
+    assert db.scalar(select(func.count()).select_from(Submission)) == 1
+
+
+def test_con_04_counters_are_exact_after_parallel_changes(ids: Any, work_as: Any, member: Any, db: Session) -> None:
+    people = [member(f"follower{number}") for number in range(20)]
+
+    def act(number: int) -> None:
+        with work_as(people[number]) as work:
+            comments.add(work, posts.find(work, ids["post"]), f"comment {number}")
+        for _twice in range(2):
+            with work_as(people[number]) as work:
+                following.follow(work, work.db.get(User, ids[ANNA]))
+        if number % 2:
+            with work_as(people[number]) as work:
+                following.unfollow(work, work.db.get(User, ids[ANNA]))
+
+    assert at_once(20, act) == [None] * 20
+    post = db.get(Post, ids["post"])
+    assert post.comment_count == db.scalar(select(func.count()).select_from(Comment)) == 21
+    assert db.get(BlogMember, ids[ANNA]).follower_count == db.scalar(select(func.count()).select_from(Follow)) == 10
+
+
+def test_con_04_deleting_members_and_posts_leaves_no_orphans(
+    ids: Any, work_as: Any, comment: Any, registry: Any, db: Session
+) -> None:
+    comment(ids[BOB], ids["post"], "by bob @anna")
+    for follower, followed in ((BOB, ANNA), (ANNA, BOB)):
+        with work_as(ids[follower]) as work:
+            following.follow(work, work.db.get(User, ids[followed]))
+    with open_work(registry) as work:
+        erase(work, work.db.get(User, ids[BOB]))
+    assert db.scalars(select(Comment.author_id).order_by(Comment.id)).all() == [ids[ANNA], None]
+    assert (db.get(BlogMember, ids[ANNA]).follower_count, db.get(BlogMember, ids[ANNA]).following_count) == (0, 0)
+    db.rollback()
+    with work_as(ids[ANNA]) as work:
+        posts.remove(work, posts.find(work, ids["post"]))
+    assert db.scalar(select(func.count()).select_from(Comment)) == 0
+    if db.get_bind().dialect.name == "sqlite":
+        assert db.execute(text("PRAGMA foreign_key_check")).all() == []
+
+
+_HOSTILE = [
+    "'",
+    "''",
+    "\\",
+    "%",
+    "_",
+    "%%",
+    "*",
+    '"',
+    '""',
+    "AND",
+    "OR",
+    "NOT x",
+    "NEAR(a b)",
+    "a* OR b",
+    "words:x",
+    "^x",
+    "-x",
+    "(",
+    ")",
+    "a AND",
+    "'; DROP TABLE posts; --",
+    "1' OR '1'='1",
+    "x' UNION SELECT 1--",
+    "pg_sleep(3)",
+    "';SELECT pg_sleep(3)--",
+    "a & b",
+    "a | b",
+    "!a",
+    "a <-> b",
+    "a:*",
+    ":*",
+    "{a}",
+    "[a]",
+    "${7*7}",
+    "{{7*7}}",
+    "%(x)s",
+    "{0.__class__}",
+    "<script>",
+    "\u202e",
+    "\ud7ff",
+    "🙂",
+    "a\tb",
+    "a\u000bb",
+    "NULL",
+    "rank",
+    "rowid",
+    "post_words_fts",
+    "a" * 100,
+    "胡" * 100,
+]
+
+
+def test_inj_01_no_text_is_a_query_language(ids: Any, client: Any, db: Session) -> None:
+    before, browser, begin = dump(db), client(), time.monotonic()
+    for asked in _HOSTILE:
+        page = browser.get("/search", {"q": asked})
+        assert page.status_int == 200, asked
+        for name in ("older", "newer"):
+            assert browser.get("/", {name: asked}, expect_errors=True).status_int == 400
+        assert browser.get("/search", {"q": "a", "before": asked}, expect_errors=True).status_int == 400
+        with browser.app.registry["flasky.database"].read_engine.connect() as connection:
+            assert reading.tag_id(connection, asked) is None
+            search.find(connection, asked)
+    assert dump(db) == before
+    assert time.monotonic() - begin < 60
+
+
+def test_inj_01_wildcards_find_nothing_by_themselves(ids: Any, client: Any) -> None:
+    for asked in ("%", "_", "*", "H%o", "H_llo"):
+        assert "A title" not in client().get("/search", {"q": asked}), asked
+
+
+def test_inj_02_line_breaks_enter_no_header(ids: Any, client: Any) -> None:
+    for path in ("/tag/X%0d%0aSet-Cookie:a", "/tag/%0aX", "/?older=1-1%0d%0aX:1", "/search?q=a%0d%0ab"):
+        answer = client().get(path, expect_errors=True)
+        assert answer.status_int < 500
+        assert all("\n" not in value and "\r" not in value for value in answer.headers.values())
+        assert "X" not in answer.headers
+
+
+@pytest.mark.parametrize("marker", ["{{7*7}}", "${7*7}", "%(x)s", "{0.__class__}", "<%= 7*7 %>", "#{7*7}", "%s%s%n"])
+def test_inj_03_xss_02_markers_stay_text_in_every_field(marker: str, ids: Any, client: Any, write: Any) -> None:
+    hostile = f"{marker}<b onclick=x>&\"'"
+    post = write(ids[ANNA], hostile, title=hostile)
+    for path in ("/", f"/post/{post}", f"/people/{ids[ANNA]}/posts", f"/search?q={marker[:2]}", "/feed"):
+        answer = client().get(path)
+        assert "<b onclick" not in answer.text
+    page = client().get(f"/post/{post}").text
+    assert marker.replace("<", "&lt;").replace(">", "&gt;") in page
+
+
+def test_inj_04_no_path_of_the_blog_reads_a_file(client: Any, ids: Any) -> None:
+    for part in ("../../setup.py", "%2e%2e%2fsetup.py", "..%5c..%5cetc%5cpasswd", "/etc/passwd", "....//x"):
+        for beginning in ("/tag/", "/feed/tag/", "/notices/stop/", "/static/blog/"):
+            answer = client().get(beginning + part, expect_errors=True)
+            assert answer.status_int in {303, 400, 404}
+            assert "find_packages" not in answer.text
+
+
+def test_inj_05_writing_links_fetches_nothing(ids: Any, write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[Any] = []
+    monkeypatch.setattr(socket, "create_connection", lambda *given, **_options: connected.append(given))
+    write(ids[ANNA], "![a](http://127.0.0.1:9/x.png) <http://127.0.0.1:9/> [b](http://169.254.169.254/latest)")
+    assert connected == []
+
+
+def test_inj_06_feeds_stay_xml_whatever_is_written(ids: Any, client: Any, write: Any) -> None:
+    write(ids[ANNA], "vertical\u000btab \u0001 \ufffe ]]> <b> & end", title="t\u000b\u0008<&]]>")
+    for path in ("/feed", f"/feed/people/{ids[ANNA]}", "/feed/tag/walk", "/sitemap.xml", "/sitemap-0.xml"):
+        answer = client().get(path)
+        assert ET.fromstring(answer.body).tag.endswith(("feed", "sitemapindex", "urlset"))  # noqa: S314 - our own
+
+
+def test_feeds_have_what_atom_asks_for(ids: Any, client: Any) -> None:
+    atom = "{http://www.w3.org/2005/Atom}"
+    feed = ET.fromstring(client().get("/feed").body)  # noqa: S314 - our own
+    for name in ("id", "title", "updated"):
+        assert feed.findtext(atom + name)
+    entry = feed.find(f"{atom}entry")
+    for name in ("id", "title", "updated", "published", "content"):
+        assert entry.findtext(atom + name)
+    assert entry.findtext(f"{atom}author/{atom}name") == ANNA
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "2147483648", "9" * 20, "9" * 5000, "１２", "1_0", "²", "1e3", "+1", " 1", "NaN"]
+)
+def test_inp_06_absurd_numbers_are_answered(value: str, client: Any, ids: Any) -> None:
+    browser, value = client(ids[MONA]), quote(value)
+    for path in ("/post/{}", "/comment/{}/edit", "/people/{}/posts", "/feed/people/{}", "/sitemap-{}.xml"):
+        answer = browser.get(path.format(value), expect_errors=True)
+        assert answer.status_int in {200, 404}, path
+    for path in (f"/post/{ids['post']}?after=", "/notices?before=", "/search?q=a&before=", "/moderate?after="):
+        assert browser.get(path, {"x": "1"}, expect_errors=True).status_int == 400
+        assert browser.get(path + value, expect_errors=True).status_int in {200, 400}, path
+
+
+def test_inp_07_each_limit_is_one_number(ids: Any, client: Any, registry: Any) -> None:
+    columns = {column["name"]: column["type"] for column in _columns(registry, "posts")}
+    assert columns["body"].length == limits.LONGEST_BODY
+    assert columns["title"].length == limits.LONGEST_TITLE
+    browser = client(ids[BOB])
+    token = token_of(browser)
+    for length, status in ((limits.LONGEST_BODY, 303), (limits.LONGEST_BODY + 1, 200)):
+        browser.post("/write", {"csrf_token": token, "body": "胡" * length}, status=status)
+    for length, status in ((limits.LONGEST_TITLE, 303), (limits.LONGEST_TITLE + 1, 200)):
+        browser.post("/write", {"csrf_token": token, "body": "x", "title": "胡" * length}, status=status)
+    for length, status in ((limits.LONGEST_COMMENT, 303), (limits.LONGEST_COMMENT + 1, 200)):
+        browser.post(f"/post/{ids['post']}/comment", {"csrf_token": token, "body": "x" * length}, status=status)
+
+
+def _columns(registry: Any, table: str) -> Any:
+    return inspect(registry["flasky.database"].read_engine).get_columns(table)
