@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +16,9 @@ from flasky.cli.table import show_table
 from flasky.ini import CannotStart
 from flasky.loader import LoadedPlugin, available, load, resolve_plugins
 from flasky.settings import ConfigurationFaults, Fault, parse_list
+
+if TYPE_CHECKING:
+    from flasky.removal import Plan
 
 
 @click.group()
@@ -199,3 +203,117 @@ def new(name: str, path: Path) -> None:
     folder = make_plugin(name, path)
     click.echo(f"Made {folder}. What comes next:")
     click.echo(f"  pip install -e {folder}\n  flasky plugin enable {name}")
+
+
+@plugin.command()
+@click.argument("name")
+@pass_context
+def enable(context: Context, name: str) -> None:
+    """Add the plug-in NAME to the list in the INI file, after a trial on a copy of the database."""
+    from flasky.ini_list import with_plugin
+
+    if name in _listed(context):
+        raise CannotStart(f"The plug-in {name!r} is enabled already.")
+    _change(context, name, with_plugin)
+    item, _ = _read(name)
+    click.echo(f"The plug-in {name!r} is enabled from the next start of the site on.")
+    if item is not None and item.plugin.migrations:
+        click.echo(f"Make its tables first: alembic -c {context.path} upgrade heads")
+
+
+@plugin.command()
+@click.argument("name")
+@pass_context
+def disable(context: Context, name: str) -> None:
+    """Take the plug-in NAME out of the list in the INI file, after a trial; its data stays."""
+    from flasky.ini_list import without_plugin
+
+    if name not in _listed(context):
+        raise CannotStart(f"The plug-in {name!r} is not enabled.")
+    _change(context, name, without_plugin)
+    click.echo(f"The plug-in {name!r} is disabled from the next start of the site on. Its data stays.")
+
+
+def _listed(context: Context) -> tuple[str, ...]:
+    return parse_list(context.ini.settings.get("flasky.plugins", ""))
+
+
+def _change(context: Context, name: str, change: Callable[[str, str], str]) -> None:
+    """Change the list of plug-ins in the INI file if a site with the changed one works. Raises CannotStart."""
+    from flasky.ini_list import replace_file
+    from flasky.trial import try_out
+
+    file = context.ini.path
+    with file.open(encoding="utf-8", newline="") as source:
+        text = source.read()
+    changed = change(text, name)
+    try_out(file, changed, name)
+    replace_file(file, changed)
+
+
+@plugin.command()
+@click.argument("name", required=False)
+@click.option("--yes", is_flag=True, help="Do it; without, only the plan is shown.")
+@click.option("--dump", "dump_file", type=click.Path(dir_okay=False, path_type=Path), help="Where the rows are kept.")
+@click.option(
+    "--restore", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Put the rows of a dump back."
+)
+@click.option("--json", "as_json", is_flag=True, help="The plan for programs.")
+@pass_context
+def remove(
+    context: Context, name: str | None, yes: bool, dump_file: Path | None, restore: Path | None, as_json: bool
+) -> None:
+    """Take the tables of the disabled plug-in NAME away, after writing their rows to a file.
+
+    It need not be installed any more. `--restore DUMP` puts the rows back once the plug-in is enabled and migrated.
+    """
+    from flasky import removal
+
+    if restore is not None:
+        with removal.connected(context.site) as connection:
+            for table, count in removal.restore(connection, restore).items():
+                click.echo(f"{table}: {count} rows put back")
+        return
+    if name is None:
+        raise click.UsageError("Name the plug-in, or a dump with --restore.")
+    if name in _listed(context):
+        raise CannotStart(f"The plug-in {name!r} is enabled. First: flasky --ini {context.path} plugin disable {name}")
+    with removal.connected(context.site) as connection:
+        planned = removal.plan(connection, name)
+        _show_plan(planned, as_json)
+        if not (planned.tables or planned.revisions):
+            return
+        if not yes:
+            click.echo("Nothing was changed. Add --yes to do it.", err=True)
+            return
+        file = dump_file or _dump_file(context, name)
+        removal.dump(connection, planned, file)
+        try:
+            removal.remove(connection, planned)
+        except CannotStart:
+            file.unlink()
+            raise
+    click.echo(f"Removed. The rows are in {file}; `flasky plugin remove --restore {file}` puts them back.", err=True)
+
+
+def _dump_file(context: Context, name: str) -> Path:
+    from datetime import UTC, datetime
+
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return context.ini.path.parent / f"{name}.{moment}.dump.json"
+
+
+def _show_plan(planned: Plan, as_json: bool) -> None:
+    item, _ = _read(planned.plugin)
+    if as_json:
+        click.echo(json.dumps(planned.as_json(), indent=2, ensure_ascii=False))
+        return
+    if not (planned.tables or planned.revisions):
+        click.echo(f"Nothing in the database belongs to a plug-in called {planned.plugin!r}.")
+        return
+    heads = ("Table", "Rows", "Refers to", "Referred to by")
+    rows = [(one.name, one.rows, ", ".join(one.refers_to), ", ".join(one.referred_to_by)) for one in planned.tables]
+    show_table(heads, rows)
+    click.echo(f"Rows of Alembic's table: {', '.join(planned.revisions) or 'none'}")
+    if item is not None:
+        click.echo(f"Its files stay until: pip uninstall {item.distribution}")

@@ -47,7 +47,7 @@ def test_f36_a_failing_contribution_is_logged_with_its_plugin_and_the_page_stand
 
 
 def test_f36_a_failing_view_is_an_error_for_that_view_alone(testapp: TestApp) -> None:
-    testapp.get("/board/broken", status=500)
+    testapp.get("/board/broken/now", status=500)
     assert testapp.get("/board").status_int == 200
 
 

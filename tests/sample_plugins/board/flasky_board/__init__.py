@@ -29,5 +29,5 @@ def includeme(config):
     config.add_slot("footer", "flasky_board.views.footer")
     config.add_subscriber("flasky_board.views.note", "pyramid.events.NewRequest")
     config.add_route("board.index", "/board")
-    config.add_route("board.broken", "/board/broken")
+    config.add_route("board.broken", "/board/broken/{how}")
     config.scan("flasky_board.views")

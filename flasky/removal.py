@@ -1,0 +1,229 @@
+"""Removing a plug-in's data: a plan, a dump, then exactly its tables and its rows in Alembic's; and putting it back.
+
+Whose a table is, the database itself knows (`flasky.migrations.records`), so this works while the plug-in is disabled
+and even when it is no longer installed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, MetaData, Table, column, delete, func, insert, inspect, select, table, text
+
+from flasky.database.engine import make_migration_engine
+from flasky.ini import CannotStart
+from flasky.migrations.locations import SHIPPED
+from flasky.migrations.records import OWNERS_TABLE, VERSION_TABLE, owners_of_revisions, owners_of_tables
+from flasky.site import Site
+
+_FORMAT = 1
+_WRITERS: dict[type, tuple[str, Any]] = {
+    bytes: ("bytes", lambda value: base64.b64encode(value).decode()),
+    memoryview: ("bytes", lambda value: base64.b64encode(bytes(value)).decode()),
+    datetime: ("datetime", datetime.isoformat),
+    date: ("date", date.isoformat),
+    time: ("time", time.isoformat),
+    timedelta: ("seconds", timedelta.total_seconds),
+    Decimal: ("decimal", str),
+    UUID: ("uuid", str),
+}
+_READERS: dict[str, Any] = {
+    "bytes": base64.b64decode,
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "seconds": lambda value: timedelta(seconds=value),
+    "decimal": Decimal,
+    "uuid": UUID,
+    "json": lambda value: value,
+}
+
+
+@dataclass(frozen=True)
+class PlannedTable:
+    """A table that goes: its rows, what it refers to, and who else refers to it (`table.column`)."""
+
+    name: str
+    rows: int
+    refers_to: tuple[str, ...]
+    referred_to_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What removing a plug-in takes away."""
+
+    plugin: str
+    tables: tuple[PlannedTable, ...]
+    revisions: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """Tables of others that refer to one of these, as `table.column → table`."""
+        own = {item.name for item in self.tables}
+        return tuple(
+            f"{origin} → {item.name}"
+            for item in self.tables
+            for origin in item.referred_to_by
+            if origin.partition(".")[0] not in own
+        )
+
+
+@contextmanager
+def connected(site: Site) -> Iterator[Connection]:
+    """A connection in a transaction of its own, which is committed at the end unless something was raised."""
+    engine = make_migration_engine(site.settings["sqlalchemy.url"])
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def plan(connection: Connection, plugin: str) -> Plan:
+    """What belongs to `plugin` in the database."""
+    if plugin == SHIPPED:
+        raise CannotStart("These are the tables of Flasky itself; they are not a plug-in's.")
+    names = sorted(name for name, owner in owners_of_tables(connection).items() if owner == plugin)
+    revisions = sorted(name for name, owner in owners_of_revisions(connection).items() if owner == plugin)
+    inspector = inspect(connection)
+    origins: dict[str, list[str]] = {}
+    targets: dict[str, list[str]] = {}
+    for name in inspector.get_table_names():
+        for key in inspector.get_foreign_keys(name):
+            columns = ", ".join(key["constrained_columns"])
+            origins.setdefault(key["referred_table"], []).append(f"{name}.{columns}")
+            targets.setdefault(name, []).append(f"{columns} → {key['referred_table']}")
+    planned = [
+        PlannedTable(
+            name,
+            connection.execute(select(func.count()).select_from(table(name))).scalar_one(),
+            tuple(targets.get(name, ())),
+            tuple(origins.get(name, ())),
+        )
+        for name in names
+    ]
+    return Plan(plugin, tuple(planned), tuple(revisions))
+
+
+def dump(connection: Connection, planned: Plan, file: Path) -> None:
+    """Write every row of the tables into a new file; it is whole when this returns. Raises CannotStart."""
+    tables = _reflected(connection, [item.name for item in planned.tables])
+    content = {
+        "format": _FORMAT,
+        "plugin": planned.plugin,
+        "revisions": planned.revisions,
+        "made_at": datetime.now(UTC).isoformat(),
+        "tables": [
+            {
+                "name": one.name,
+                "rows": [
+                    {key: _written(value) for key, value in row._mapping.items()}  # noqa: SLF001 - its public name
+                    for row in connection.execute(select(one))
+                ],
+            }
+            for one in tables
+        ],
+    }
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            # It holds what the tables held: as private as they were.
+            file.chmod(0o600)
+            json.dump(content, target, ensure_ascii=False, indent=1)
+    except FileExistsError as error:
+        raise CannotStart(f"{file} is there already. Name another file with --dump. Nothing was removed.") from error
+
+
+def remove(connection: Connection, planned: Plan) -> None:
+    """Drop the tables, and forget the plug-in in the tables of the migrations. Raises CannotStart for foreign keys."""
+    if not planned.revisions:
+        raise CannotStart(
+            f"The tables of {planned.plugin!r} are made by the migrations of Flasky itself, and stay: without them "
+            "`alembic upgrade heads` would not know what there is. Nothing was removed."
+        )
+    if planned.foreign:
+        raise CannotStart(
+            f"Other tables refer to those of {planned.plugin!r}: {'; '.join(planned.foreign)}. "
+            "Remove the plug-in they belong to first. Nothing was removed."
+        )
+    for one in reversed(_reflected(connection, [item.name for item in planned.tables])):
+        one.drop(connection)
+    version = table(VERSION_TABLE, column("version_num"))
+    connection.execute(delete(version).where(version.c.version_num.in_(planned.revisions)))
+    owners = table(OWNERS_TABLE, column("owner"))
+    connection.execute(delete(owners).where(owners.c.owner == planned.plugin))
+
+
+def restore(connection: Connection, file: Path) -> dict[str, int]:
+    """Put the rows of a dump back into the empty tables; returns how many by table. Raises CannotStart."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        plugin, revisions, dumped = content["plugin"], content["revisions"], content["tables"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CannotStart(f"{file} is not a dump of a plug-in: {type(error).__name__}: {error}") from error
+    now = plan(connection, plugin)
+    if list(now.revisions) != list(revisions):
+        raise CannotStart(
+            f"The dump was made at {', '.join(revisions) or 'no revision'} of {plugin!r}, the database is at "
+            f"{', '.join(now.revisions) or 'none'}. Enable the plug-in and migrate it to that revision first."
+        )
+    if full := [item.name for item in now.tables if item.rows]:
+        raise CannotStart(f"There are rows in {', '.join(full)} already. Rows are only put back into empty tables.")
+    rows = {item["name"]: item["rows"] for item in dumped}
+    if strange := sorted(set(rows) - {item.name for item in now.tables}):
+        raise CannotStart(f"The plug-in {plugin!r} has no table {', '.join(strange)}.")
+    for one in _reflected(connection, list(rows)):
+        read = [{key: _read(value) for key, value in row.items()} for row in rows[one.name]]
+        if read:
+            connection.execute(insert(one), read)
+            _count_on(connection, one)
+    return {name: len(found) for name, found in rows.items()}
+
+
+def _count_on(connection: Connection, one: Table) -> None:
+    """Let PostgreSQL's counters go on behind the rows that were put back."""
+    if connection.dialect.name != "postgresql":
+        return
+    for key in one.primary_key.columns:
+        found = connection.execute(
+            text("SELECT pg_get_serial_sequence(:table, :column)"), {"table": f'"{one.name}"', "column": key.name}
+        ).scalar()
+        if found:
+            highest = select(func.max(key)).scalar_subquery()
+            connection.execute(select(func.setval(found, highest)))
+
+
+def _reflected(connection: Connection, names: list[str]) -> list[Table]:
+    """The tables as the database has them, parents before children."""
+    metadata = MetaData()
+    metadata.reflect(connection, only=names, resolve_fks=True)
+    return [one for one in metadata.sorted_tables if one.name in names]
+
+
+def _written(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    for kind, (name, write) in _WRITERS.items():
+        if isinstance(value, kind):
+            return {name: write(value)}
+    return {"json": value}
+
+
+def _read(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    [(name, written)] = value.items()
+    return _READERS[name](written)

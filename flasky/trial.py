@@ -1,0 +1,182 @@
+"""Trying a changed list of plug-ins on a copy of the database, before the INI file is touched.
+
+`try_out` runs this module as a program: what a new plug-in does when it is imported, started or migrated happens in
+that process and to that copy.
+"""
+
+# ruff: noqa: PLC0415 - the parent imports this module only to start the child; the child needs all of it.
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from flasky.ini import CannotStart, read_ini
+from flasky.settings import KERNEL_SETTINGS
+
+_SECONDS = 300
+_ERROR = 500
+
+
+def try_out(ini: Path, text: str, plugin: str) -> None:
+    """Start a site with the INI file's `text` on a copy of the database, and visit `/` and the pages of `plugin`.
+
+    Raises CannotStart, which names the point that failed. Neither `ini` nor its database is changed.
+    """
+    with tempfile.TemporaryDirectory(prefix="flasky-trial-") as folder:
+        # Beside the original, as %(here)s is the folder of the file.
+        handle, name = tempfile.mkstemp(prefix=f".{ini.stem}.trial-", suffix=".ini", dir=ini.parent)
+        trial = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            with _copied_database(ini, Path(folder)) as environ:
+                _run(trial, plugin, environ, ini)
+        finally:
+            trial.unlink(missing_ok=True)
+
+
+def _run(trial: Path, plugin: str, environ: dict[str, str], ini: Path) -> None:
+    command = [sys.executable, "-m", "flasky.trial", str(trial), plugin]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+            env={**os.environ, **environ, "PYTHONWARNINGS": "ignore"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CannotStart(f"The trial did not end within {_SECONDS} seconds. Nothing was changed.") from error
+    said = done.stdout.strip().splitlines()
+    try:
+        point, problem = json.loads(said[-1])
+    except (IndexError, ValueError):
+        point, problem = "trial", f"its process ended with status {done.returncode}: {done.stderr[-2000:]}"
+    if point:
+        problem = problem.replace(trial.name, ini.name)
+        raise CannotStart(f"The trial failed when it {point}: {problem}\nNothing was changed.")
+
+
+@contextmanager
+def _copied_database(ini: Path, folder: Path) -> Iterator[dict[str, str]]:
+    """A copy of the site's database; yields the environment variable by which a process uses it."""
+    from sqlalchemy import make_url
+
+    from flasky.database.engine import sqlite_file
+    from flasky.settings import resolve
+
+    read = read_ini(ini)
+    settings, _ = resolve(KERNEL_SETTINGS, read.settings, os.environ, str(ini))
+    url = make_url(settings["sqlalchemy.url"]) if "sqlalchemy.url" in settings else None
+    if url is None:
+        yield {}  # The trial will say that there is no database.
+        return
+    [setting] = [item for item in KERNEL_SETTINGS if item.name == "sqlalchemy.url"]
+    variable = setting.variable(settings["flasky.environment"]) or ""
+    file = sqlite_file(url)
+    if file is None:
+        with _postgresql_copy(url) as copy:
+            yield {variable: copy}
+        return
+    target = folder / "trial.sqlite"
+    if file.exists():
+        # SQLite's own way: a plain copy would lack what is still in the journal.
+        original = f"file:{quote(str(file))}?mode=ro"
+        with closing(sqlite3.connect(original, uri=True)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+    yield {variable: f"sqlite:///{target}"}
+
+
+@contextmanager
+def _postgresql_copy(url: Any) -> Iterator[str]:
+    """A copy that the server makes; it can only do so while nobody else is connected to the original."""
+    import secrets
+
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import DBAPIError
+
+    name = f"{url.database}_trial_{secrets.token_hex(4)}"
+    driver = url.set(drivername="postgresql+psycopg")
+    admin = create_engine(driver.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    try:
+        with admin.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"'))
+    except DBAPIError as error:
+        admin.dispose()
+        raise CannotStart(
+            f"The database could not be copied for a trial: {error.orig}. Stop the site and try again; the role of "
+            "sqlalchemy.url must be allowed to create databases. Nothing was changed."
+        ) from error
+    try:
+        yield driver.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        admin.dispose()
+
+
+def main(arguments: list[str]) -> None:
+    """The child: print, as JSON, at which point what went wrong; two empty texts when all is well."""
+    ini, plugin = Path(arguments[0]), arguments[1]
+    point = "read the plug-ins and settings"
+    try:
+        from alembic.config import Config
+
+        import flasky
+        from alembic import command
+        from flasky.site import load_site
+
+        read = read_ini(ini)
+        load_site(read.global_config, read.settings)
+        point = "started the site"
+        app = flasky.main(read.global_config, **read.settings)
+        point = "migrated the copy of the database"
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            command.upgrade(Config(str(ini), stdout=nowhere), "heads")
+        for path in _paths(app.registry, plugin):
+            point = f"asked for {path}"
+            status = _status(app, path)
+            if status >= _ERROR:
+                raise CannotStart(f"the answer was {status}")
+        point, problem = "", ""
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is what the trial is for
+        problem = str(error) if isinstance(error, CannotStart) else f"{type(error).__name__}: {error}"
+    sys.stdout.write(json.dumps([point, problem]) + "\n")
+
+
+def _paths(registry: Any, plugin: str) -> list[str]:
+    """`/`, and every page of the plug-in that can be asked for without knowing more."""
+    from flasky.cli.routes import route_views
+
+    own = [
+        view.pattern
+        for view in route_views(registry)
+        if view.plugin == plugin and "{" not in view.pattern and (not view.methods or "GET" in view.methods)
+    ]
+    return list(dict.fromkeys(["/", *own]))
+
+
+def _status(app: Any, path: str) -> int:
+    from pyramid.request import Request
+
+    base = app.registry.settings["flasky.base_url"]
+    request = Request.blank(
+        path, base_url=base, environ={"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": urlsplit(base).netloc}
+    )
+    status: int = request.call_application(app)[0].split(" ")[0]
+    return int(status)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

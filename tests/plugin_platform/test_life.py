@@ -1,0 +1,226 @@
+"""The life of two plug-ins on both databases: enable, migrate, fill, disable, enable, remove, restore (DESIGN 3)."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.config import Config
+from click.testing import CliRunner, Result
+from sqlalchemy import NullPool, create_engine, inspect, text
+from webtest import TestApp
+
+import flasky
+from alembic import command
+from flasky.cli import main
+from flasky.database import get_database
+from flasky.ini import CannotStart, read_ini
+from flasky.ini_list import with_plugin, without_plugin
+from flasky.testing.ini import write_ini
+from flasky.testing.plugin import TEST_SETTINGS
+from flasky.testing.schema import migrate
+
+
+class Life:
+    """A site by its INI file and its database, and the commands of its owner."""
+
+    def __init__(self, ini: Path, url: str) -> None:
+        self.ini, self.url = ini, url
+
+    def run(self, *arguments: str, status: int = 0) -> Result:
+        """Run `flasky plugin …`."""
+        done = CliRunner().invoke(main, ["--ini", str(self.ini), "plugin", *arguments])
+        assert done.exit_code == status, (done.output, done.exc_info)
+        return done
+
+    def migrate(self) -> None:
+        """Run `alembic upgrade heads`."""
+        with redirect_stderr(io.StringIO()):
+            command.upgrade(Config(str(self.ini), stdout=io.StringIO()), "heads")
+
+    def sql(self, *statements: str) -> list[Any]:
+        """Send statements, and return the rows of the last."""
+        engine = create_engine(self.url, poolclass=NullPool)
+        rows: list[Any] = []
+        with engine.begin() as connection:
+            for statement in statements:
+                result = connection.execute(text(statement))
+                rows = [tuple(row) for row in result] if result.returns_rows else []
+        engine.dispose()
+        return rows
+
+    def tables(self) -> set[str]:
+        """The tables of the database."""
+        engine = create_engine(self.url, poolclass=NullPool)
+        names = set(inspect(engine).get_table_names())
+        engine.dispose()
+        return names
+
+    def get(self, path: str, status: int = 200) -> str:
+        """Start the site of the INI file and ask for a page."""
+        read = read_ini(self.ini)
+        app = flasky.main(read.global_config, **read.settings)
+        try:
+            page = TestApp(app, extra_environ={"HTTP_HOST": "localhost"}).get(path, status=status)
+            return str(page.text)
+        finally:
+            get_database(app.registry).dispose()
+
+
+@pytest.fixture
+def life(database_server: Any, tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> Life:
+    """A site with what ships, migrated, where the samples are installed but not enabled."""
+    monkeypatch.setenv("PYTHONPATH", str(samples))
+    monkeypatch.delenv("FLASKY_INI", raising=False)
+    settings = {**TEST_SETTINGS, "flasky.plugins": "main accounts"}
+    database = database_server.create(lambda url: migrate({**settings, "sqlalchemy.url": url}))
+    ini = write_ini(tmp_path / "site.ini", {**settings, "sqlalchemy.url": database.url})
+    ini.write_text(ini.read_text().replace("flasky.plugins", "# Ours, and theirs.\nflasky.plugins"))
+    return Life(ini, database.url)
+
+
+def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -> None:
+    """Every step by the owner's own commands; both plug-ins have a table, and one refers to the other's."""
+    before = life.ini.read_bytes()
+    refused = life.run("enable", "poster", status=1).output
+    assert "The trial failed when it read the plug-ins and settings" in refused
+    assert "the plug-in 'poster' requires 'board'. Add board to the list" in refused
+    assert life.ini.read_bytes() == before
+    assert "alembic -c" in life.run("enable", "board").output
+    assert life.ini.read_bytes() == before.replace(b"main accounts", b"main accounts board")
+    assert "board_notices" not in life.tables()  # The trial migrated a copy.
+    life.ini.write_text(with_plugin(life.ini.read_text(), "poster"))
+    life.migrate()
+    life.sql("INSERT INTO board_notices VALUES (7, '胡同''s')", "INSERT INTO posters VALUES (3, 7)")
+    assert "胡同" in life.get("/board")
+
+    enabled = life.ini.read_bytes()
+    assert "the plug-in 'poster' requires 'board'" in life.run("disable", "board", status=1).output
+    assert "First: flasky" in life.run("remove", "poster", "--yes", status=1).output
+    assert life.ini.read_bytes() == enabled
+    life.run("disable", "poster")
+    life.ini.write_text(without_plugin(life.ini.read_text(), "board"))
+    assert life.ini.read_bytes() == before
+    life.migrate()
+    life.get("/")
+    life.get("/board", status=404)
+    assert life.sql("SELECT * FROM posters") == [(3, 7)]
+
+    assert "posters.notice_id → board_notices" in life.run("remove", "board", "--yes", status=1).output
+    planned = json.loads(life.run("remove", "poster", "--json").stdout)
+    assert planned["revisions"] == ["a_poster0001"]
+    [table] = planned["tables"]
+    assert (table["name"], table["rows"], table["refers_to"]) == ("posters", 1, ["notice_id → board_notices"])
+    assert "posters" in life.tables()
+    kept = {name: tmp_path / f"{name}.json" for name in ("poster", "board")}
+    life.run("remove", "poster", "--yes", "--dump", str(kept["poster"]))
+    life.run("remove", "board", "--yes", "--dump", str(kept["board"]))
+    assert not {"posters", "board_notices"} & life.tables()
+    assert life.sql("SELECT version_num FROM alembic_version WHERE version_num LIKE '%poster%'") == []
+    assert life.sql("SELECT name FROM alembic_owners WHERE owner IN ('poster', 'board')") == []
+    life.migrate()
+    assert "Nothing in the database belongs" in life.run("remove", "poster").output
+
+    life.ini.write_bytes(enabled)
+    assert "Enable the plug-in and migrate it" in life.run("remove", "--restore", str(kept["board"]), status=1).output
+    life.migrate()
+    assert "board_notices: 1 rows put back" in life.run("remove", "--restore", str(kept["board"])).output
+    life.run("remove", "--restore", str(kept["poster"]))
+    assert life.sql("SELECT * FROM posters") == [(3, 7)]
+    assert "only put back into empty tables" in life.run("remove", "--restore", str(kept["poster"]), status=1).output
+    # The next row gets a number of its own, on PostgreSQL too.
+    life.sql("INSERT INTO board_notices (text) VALUES ('next')")
+    assert life.sql("SELECT id FROM board_notices ORDER BY id") == [(7,), (8,)]
+
+
+@pytest.mark.parametrize(
+    ("point", "module", "migration"),
+    [
+        ("started the site: Flasky cannot start", "1 / 0", ""),
+        ("migrated the copy of the database: ", "pass", "raise RuntimeError('in the migration')"),
+        ("asked for /ill: the answer was 500", "config.add_route('ill.a', '/ill')", ""),
+    ],
+)
+def test_a_failing_trial_names_the_point_and_changes_nothing(
+    samples: Path,
+    ini_file: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+    module: str,
+    migration: str,
+) -> None:
+    """INI file and database stay byte for byte."""
+    package = tmp_path / "packages" / "ill_trial"
+    (package / "migrations").mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from flasky.plugin import Plugin\nfrom pyramid.security import NO_PERMISSION_REQUIRED\n"
+        "plugin = Plugin(name='trial', migrations='ill_trial:migrations')\n"
+        f"def includeme(config):\n    {module}\n"
+        "    if config.introspector is None or 'add_route' in " + repr(module) + ":\n"
+        "        config.add_view(fail, route_name='ill.a', permission=NO_PERMISSION_REQUIRED)\n"
+        "def fail(request):\n    raise ZeroDivisionError\n"
+    )
+    (package / "migrations" / "0001.py").write_text(
+        "revision = 'trial1'\ndown_revision = None\nbranch_labels = ('trial',)\ndepends_on = None\n"
+        f"def upgrade():\n    {migration or 'pass'}\ndef downgrade():\n    pass\n"
+    )
+    info = tmp_path / "packages" / "ill_trial-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ill-trial\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[flasky.plugins]\ntrial = ill_trial:plugin\n")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.syspath_prepend(package.parent)
+    ini = ini_file(flasky__plugins="main accounts")
+    database = tmp_path / "data.sqlite"
+    migrate({**TEST_SETTINGS, "sqlalchemy.url": f"sqlite:///{database}"})
+    before = {file: file.read_bytes() for file in (ini, database)}
+    names = {file.name for file in tmp_path.iterdir()}
+    done = CliRunner().invoke(main, ["--ini", str(ini), "plugin", "enable", "trial"])
+    assert done.exit_code == 1
+    assert f"The trial failed when it {point}" in done.output
+    assert "Nothing was changed." in done.output
+    assert {file: file.read_bytes() for file in before} == before
+    assert {file.name for file in tmp_path.iterdir()} - names <= {"data.sqlite-wal", "data.sqlite-shm"}
+
+
+@pytest.mark.parametrize(
+    ("text_before", "text_after"),
+    [
+        ("[app:main]\nflasky.plugins = main blog\n[x]\n", "[app:main]\nflasky.plugins = main blog polls\n[x]\n"),
+        ("[app:main]\nflasky.plugins = main, blog\n", "[app:main]\nflasky.plugins = main, blog polls\n"),
+        (
+            "[app:main]\r\nflasky.plugins =\r\n    main\r\n    # ours\r\n    blog\r\n\r\n# end\r\n",
+            "[app:main]\r\nflasky.plugins =\r\n    main\r\n    # ours\r\n    blog\r\n    polls\r\n\r\n# end\r\n",
+        ),
+        (
+            "[other]\nflasky.plugins = x\n[app:main]\nflasky.plugins =\n",
+            "[other]\nflasky.plugins = x\n[app:main]\nflasky.plugins = polls\n",
+        ),
+    ],
+)
+def test_only_the_list_in_the_ini_file_changes(text_before: str, text_after: str) -> None:
+    """Comments, line ends and layout stay; taken out again, the file is what it was but for a blank."""
+    assert with_plugin(text_before, "polls") == text_after
+    assert without_plugin(text_after, "polls").replace(" \n", "\n") == text_before
+    assert without_plugin(text_after, "poll") == text_after
+
+
+def test_an_ini_file_without_a_list_is_not_guessed_at() -> None:
+    with pytest.raises(CannotStart, match=r"has no line `flasky\.plugins"):
+        with_plugin("[app:main]\nuse = egg:flasky\n", "polls")
+
+
+def test_the_tables_of_what_ships_are_not_removed(life: Life) -> None:
+    """They are made by Flasky's own migrations: `upgrade heads` would not make them again."""
+    assert "not a plug-in's" in life.run("remove", "flasky", "--yes", status=1).output
+    life.ini.write_text(without_plugin(life.ini.read_text(), "accounts"))
+    before = life.tables()
+    assert "made by the migrations of Flasky itself" in life.run("remove", "accounts", "--yes", status=1).output
+    assert life.tables() == before
+    assert not list(life.ini.parent.glob("*.dump.json"))
