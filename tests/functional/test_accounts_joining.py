@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pyramid.registry import Registry
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
+from flasky.mail.deliverer import Deliverer
+from flasky.mail.transport import make_mailer
 from flasky.plugins.accounts.models import User
 from flasky.testing.mailbox import Mailbox, html_of, text_of
+from flasky.testing.smtp import SMTPServer
 
 PASSWORD = "correct horse battery staple"
 
@@ -133,3 +138,15 @@ def test_tok_03_strange_links_are_one_page(testapp: TestApp) -> None:
         for secret in ("x", "0" * 43, "%00", "a" * 3000, "%F0%9F%92%A9", "a.b"):
             page = testapp.get(f"/auth/{route}/{secret}", status=[400, 404])
             assert page.status_int == 400 or "not valid" in page.text, (route, secret)
+
+
+def test_parity_7_against_a_real_smtp_server(testapp: TestApp, registry: Registry, smtp_server: SMTPServer) -> None:
+    """What arrives names the new member as they are called, in the subject, the text and the HTML."""
+    join(testapp, "<b>胡同</b>", "hutong@example.com")
+    mailer = make_mailer(ChainMap({"mail.port": smtp_server.port}, registry.settings))
+    assert Deliverer(registry, mailer).run_once().sent == 2
+    [mail] = [message for message in smtp_server.wait_for(2) if "owner@" in str(message["To"])]
+    assert str(mail["Subject"]).endswith("New member <b>胡同</b>")
+    assert "<b>胡同</b> has joined." in text_of(mail)
+    assert "&lt;b&gt;胡同&lt;/b&gt; has joined." in html_of(mail)
+    assert "hutong@example.com" in text_of(mail)

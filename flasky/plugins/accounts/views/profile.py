@@ -116,18 +116,19 @@ def _form(request: Request, user: User) -> ProfileForm:
         "timezone": user.timezone or "",
     }
     form.process(data=stored)
-    _offer_choices(form)
+    _offer_choices(request, form)
     return form
 
 
-def _offer_choices(form: ProfileForm) -> None:
-    form.language.choices = [("", _("The browser's")), *LANGUAGES.items()]
-    form.timezone.choices = [("", _("The browser's")), *((name, name) for name in sorted(profile.timezones()))]
+def _offer_choices(request: Request, form: ProfileForm) -> None:
+    unset = ("", request.localizer.translate(_("The browser's")))
+    form.language.choices = [unset, *LANGUAGES.items()]
+    form.timezone.choices = [unset, *((name, name) for name in sorted(profile.timezones()))]
 
 
 def _take_texts(request: Request, user: User) -> Response:
     form = ProfileForm(request)
-    _offer_choices(form)
+    _offer_choices(request, form)
     if form.validate():
         try:
             profile.update(

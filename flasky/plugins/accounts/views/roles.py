@@ -99,7 +99,8 @@ def _role(request: Request) -> Role:
 def _page(request: Request, form: RoleForm, status: int = 200) -> Response:
     work = work_of(request)
     counts = roles.all_roles(work)
-    form.like.choices = [("", _("No role")), *((role.name, role.name) for role, _count in counts)]
+    none = request.localizer.translate(_("No role"))
+    form.like.choices = [("", none), *((role.name, role.name) for role, _count in counts)]
     values: dict[str, Any] = {"form": form, "table": roles.table(work), "counts": {r.name: n for r, n in counts}}
     return show(request, "roles", values, status)
 
