@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyramid.paster import get_app
 from pyramid.registry import Registry
 from sqlalchemy.orm import Session
 from webtest import TestApp
@@ -96,8 +97,6 @@ def live_file(make_app: Callable[..., Application], tmp_path: Path) -> tuple[App
 def test_f08_an_old_schema_is_not_ready(ini_file: Callable[..., Path], tmp_path: Path) -> None:
     """With an INI file there are migrations to compare with; this file is empty."""
     (tmp_path / "data.sqlite").touch()
-    from pyramid.paster import get_app  # noqa: PLC0415 - it reads INI files, which only this test has
-
     app = get_app(str(ini_file(flasky__environment="development")))
     answer = client(app).get("/health/ready", status=503)
     assert answer.json["checks"]["migrations"] == "failed"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
 from flasky.startup import CannotStart
@@ -51,6 +51,7 @@ def make_engine(url: str | URL, **options: Any) -> Engine:
     engine = _create(make_url(url), **options)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
+        event.listen(engine, "handle_error", _give_up_read_only)
     return engine
 
 
@@ -108,6 +109,12 @@ def _create(url: URL, *, server_options: str = "", create_file: bool = False, **
     if file is not None:
         _bind_to_file(engine, file.absolute(), create=create_file)
     return engine
+
+
+def _give_up_read_only(context: ExceptionContext) -> None:
+    """A file without leave to write is opened to be read, and stays so open when the leave is given: close it (F23)."""
+    if getattr(context.original_exception, "sqlite_errorname", "").startswith("SQLITE_READONLY"):
+        context.is_disconnect = True
 
 
 def _missing_driver(url: URL, error: ModuleNotFoundError) -> str:

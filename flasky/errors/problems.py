@@ -14,18 +14,22 @@ from typing import Any
 from pyramid.exceptions import BadCSRFToken, URLDecodeError
 from pyramid.httpexceptions import HTTPException, HTTPForbidden
 from pyramid.request import Request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from translationstring import TranslationString
 
 from flasky.errors.databases import database_status
 from flasky.errors.exceptions import Refused
 from flasky.errors.failures import text_of
 from flasky.languages import _
+from flasky.migrations.explanations import why_unavailable
 from flasky.site import get_site
 
 #: What a client is asked to wait before it tries again while the database cannot be used.
 RETRY_AFTER_SECONDS = 10
 
 _LONGEST_SEEN = 200
+_UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 #: Headers that describe the body of the answer which an exception would have been by itself.
 _BODY_HEADERS = frozenset({"content-type", "content-length"})
 #: Refusals that somebody may have to understand later. 404 and 405 are daily bread.
@@ -77,8 +81,8 @@ def explain(error: Exception, request: Request) -> Problem:
     return Problem(
         status,
         *texts(status),
-        headers=(("Retry-After", str(RETRY_AFTER_SECONDS)),) if status == HTTPStatus.SERVICE_UNAVAILABLE else (),
-        reason=text_of(error),
+        headers=(("Retry-After", str(RETRY_AFTER_SECONDS)),) if status == _UNAVAILABLE else (),
+        reason=_reason_of_database(error, request) or text_of(error),
         level=logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING,
         with_traceback=status != HTTPStatus.BAD_REQUEST or not isinstance(error, URLDecodeError),
     )
@@ -134,6 +138,13 @@ def _reason(error: HTTPException, request: Request) -> str:
         message = getattr(error.result, "msg", error.result)
         return f"{message}; decided by permission= on the view (`flasky routes PATH` shows it)"
     return text_of(error) if error.detail else ""
+
+
+def _reason_of_database(error: Exception, request: Request) -> str:
+    """The error's text and what it means for this site's database; empty for other errors (F23, F25)."""
+    if not isinstance(error, DBAPIError | PoolTimeout) or database_status(error, request.method) != _UNAVAILABLE:
+        return ""
+    return f"{text_of(error)}; {why_unavailable(error, get_site(request.registry))}"
 
 
 def _decided_by(setting: str, request: Request) -> str:

@@ -119,11 +119,19 @@ class Deliverer:
                 complaint = ""
             except SQLAlchemyError as error:
                 # The same trouble every few seconds is one line in the log.
-                if complaint != (complaint := str(getattr(error, "orig", error))):
+                text = str(getattr(error, "orig", error))
+                if complaint != (complaint := text) and not self._waits_for_migrations():
                     logger.error("Mails cannot be delivered, the database answers: %s", complaint)
             except Exception:
                 logger.exception("The delivery of mails met an error and goes on in %d s", POLL_SECONDS)
             (stop if self._troubles else wake).wait(pause)
+
+    def _waits_for_migrations(self) -> bool:
+        """Whether this is development before the first `alembic upgrade`, of which every page tells already."""
+        from flasky.migrations.state import schema_state  # noqa: PLC0415 - Alembic is only imported when it matters
+
+        site = get_site(self._registry)
+        return site.environment == "development" and schema_state(site).can_be_upgraded
 
     def run_once(self, stop: threading.Event | None = None) -> Tally:
         """Try every mail that is due, once; ends early when the server cannot be reached or `stop` is set."""

@@ -27,34 +27,48 @@ setup = flasky.shell.setup
 script_location = {scripts}
 path_separator = space
 
+# As the INI files that ship: what happens can be found with `flasky log ID`.
 [loggers]
-keys = root
+keys = root, waitress_queue
 
 [handlers]
-keys = console
+keys = console, file
 
 [formatters]
-keys = generic
+keys = readable, json
 
 [logger_root]
 level = INFO
-handlers = console
+handlers = console, file
+
+[logger_waitress_queue]
+level = ERROR
+handlers =
+qualname = waitress.queue
 
 [handler_console]
-class = StreamHandler
-args = (sys.stderr,)
-level = NOTSET
-formatter = generic
+class = flasky.logs.Console
+args = ()
+formatter = readable
 
-[formatter_generic]
-format = %(asctime)s %(levelname)-5.5s [%(name)s] %(message)s
+[handler_file]
+class = flasky.logs.LogFile
+args = ("%(here)s/logs/{name}.log",)
+formatter = json
+
+[formatter_readable]
+class = flasky.logs.ReadableFormatter
+
+[formatter_json]
+class = flasky.logs.JSONFormatter
 """
 
 
 def write_ini(path: Path, settings: Mapping[str, Any], port: int = 6543) -> Path:
     """Write an INI file with `settings` in its [app:main] to `path`, and return it. A % is doubled."""
     lines = "\n".join(f"{name} = {_text(value)}" for name, value in settings.items())
-    path.write_text(_TEMPLATE.format(settings=lines, port=port, scripts=scripts_folder()), encoding="utf-8")
+    text = _TEMPLATE.format(settings=lines, port=port, scripts=scripts_folder(), name=path.stem)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

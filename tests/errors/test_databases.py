@@ -1,4 +1,4 @@
-"""What errors of the database come to, on real databases (ERR-02, P8, F21, F24-F26, F29, F30)."""
+"""What errors of the database come to, on real databases (ERR-02, P8, F21, F23-F26, F29, F30)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import make_url
+from unprivileged import permissions_count
 from webtest import TestApp
 
 from flasky.database import get_database
@@ -148,6 +149,28 @@ class TestSQLiteFiles:
         file.unlink()
         site.get("/failing/read", status=503)
         assert not file.exists()
+
+    @pytest.mark.parametrize("what", ["file", "folder"])
+    def test_it_may_only_be_read_f23(
+        self, site: TestApp, file: Path, caplog: pytest.LogCaptureFixture, what: str
+    ) -> None:
+        """Writing is 503 and the log says why; reading works or is 503; with the permissions back all is well."""
+        with sqlite3.connect(file) as other:
+            other.execute("PRAGMA journal_mode=WAL")
+            other.execute("CREATE TABLE t (id)")
+        other.close()
+        closed = file if what == "file" else file.parent
+        mode = closed.stat().st_mode
+        closed.chmod(0o444 if what == "file" else 0o555)
+        try:
+            with permissions_count():
+                response = site.post("/failing/store", status=503)
+                assert int(response.headers["Retry-After"]) > 0
+                assert site.get("/failing/read", expect_errors=True).status_int in {200, 503}
+        finally:
+            closed.chmod(mode)
+        assert f"{file} or its folder may not be written to by this user" in caplog.text
+        assert site.post("/failing/store").text == "stored"
 
     @staticmethod
     def _shorten_the_wait(site: TestApp) -> None:

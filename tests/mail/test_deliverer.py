@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from pyramid.paster import get_app
 from pyramid.registry import Registry
 from sqlalchemy import Engine, event, select, update
 from sqlalchemy.orm import Session
@@ -346,6 +347,25 @@ def test_a_database_that_is_away_is_one_line_in_the_log(make_app, tmp_path, capl
         wake.set()
         thread.join(10)
     assert caplog.text.count("Mails cannot be delivered, the database answers") == 1
+
+
+def test_before_the_first_migration_development_waits_quietly(ini_file, caplog, monkeypatch) -> None:
+    """Every page tells of the migration; as soon as it was applied, mails are delivered."""
+    monkeypatch.setattr("flasky.mail.deliverer.POLL_SECONDS", 0.02)
+    app = get_app(str(ini_file(flasky__environment="development")))
+    deliverer = Deliverer(app.registry)
+    stop, wake = threading.Event(), threading.Event()
+    looks = _counted(monkeypatch, deliverer)
+    thread = threading.Thread(target=deliverer.run, args=(stop, wake))
+    thread.start()
+    try:
+        wait_until(lambda: looks[0] > 5, "some tries")
+    finally:
+        stop.set()
+        wake.set()
+        thread.join(10)
+    get_database(app.registry).dispose()
+    assert [record.getMessage() for record in caplog.records if record.name == "flasky.mail.deliverer"] == []
 
 
 def test_an_error_nobody_foresaw_does_not_end_the_thread(registry, caplog, monkeypatch) -> None:

@@ -82,6 +82,12 @@ def write(request: Request) -> Response:
     return Response(str(request.db.execute(text("SELECT 1")).scalar()))
 
 
+def store(request: Request) -> Response:
+    """Write a row."""
+    request.db.execute(text("INSERT INTO t VALUES (1)"))
+    return Response("stored")
+
+
 def number(request: Request) -> Response:
     """Ask for a number that no column can hold."""
     value = int(request.params["value"])
@@ -209,6 +215,7 @@ _VIEWS = (
     commit,
     read,
     write,
+    store,
     number,
     surrogate,
     missing_table,
