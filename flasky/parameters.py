@@ -12,6 +12,7 @@ from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
 
 from flasky.errors.exceptions import RefusedInput
+from flasky.languages import _
 
 #: What an id looks like; less than 2**31, the largest number of an Integer column.
 ID = "[0-9]{1,9}"
@@ -47,7 +48,10 @@ def number_parameter(request: Request, name: str, *, default: int, least: int = 
         return default
     number = parse_number(text)
     if number is None or not least <= number <= most:
-        raise RefusedInput(seen=f"{name}={ascii(text[:40])[1:-1]}", expected=f"a whole number from {least} to {most}")
+        raise RefusedInput(
+            seen=f"{name}={ascii(text[:40])[1:-1]}",
+            expected=_("a whole number from ${least} to ${most}", mapping={"least": least, "most": most}),
+        )
     return number
 
 

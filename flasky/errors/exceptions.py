@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from pyramid.httpexceptions import HTTPBadRequest, HTTPForbidden
+from translationstring import TranslationString
+
+
+def in_english(text: object) -> str:
+    """A text with its values filled in, those that are marked for translation too, as the log wants it."""
+    if not isinstance(text, TranslationString):
+        return str(text)
+    values = {name: in_english(value) for name, value in (text.mapping or {}).items()}
+    return str(TranslationString(text, mapping=values).interpolate())
 
 
 class Refused:
     """What a refusal says. The visitor is told `seen` and `expected`; the log and developers also `setting`."""
 
     def __init__(self, *, seen: str, expected: str, setting: str = "") -> None:
+        """`seen` and `expected` are best marked for translation, with what the client sent in their mapping."""
         self.seen = seen
         self.expected = expected
         self.setting = setting
         # The exception of Pyramid's that stands beside this class takes the text as its detail.
-        super().__init__(f"saw {seen}; expected {expected}")  # type: ignore[call-arg]
+        super().__init__(f"saw {in_english(seen)}; expected {in_english(expected)}")  # type: ignore[call-arg]
 
 
 class RefusedOrigin(Refused, HTTPForbidden):  # type: ignore[misc] # Pyramid has no types

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from translationstring import TranslationString
 
 from flasky.errors.databases import database_status
-from flasky.errors.exceptions import Refused
+from flasky.errors.exceptions import Refused, in_english
 from flasky.errors.failures import text_of
 from flasky.languages import _
 from flasky.migrations.explanations import why_unavailable
@@ -126,13 +126,18 @@ def _detail(error: HTTPException) -> TranslationString | None:
     if isinstance(error, BadCSRFToken):
         return _EXPIRED_FORM
     if isinstance(error, Refused):
-        return _(_REFUSED, mapping={"seen": error.seen[:_LONGEST_SEEN], "expected": error.expected})
+        return _(_REFUSED, mapping={"seen": _bounded(error.seen), "expected": error.expected})
     return error.detail if isinstance(error.detail, TranslationString) else None
+
+
+def _bounded(text: str) -> str:
+    """A text that is marked for translation is our own, with what the client sent cut short already."""
+    return text if isinstance(text, TranslationString) else text[:_LONGEST_SEEN]
 
 
 def _reason(error: HTTPException, request: Request) -> str:
     if isinstance(error, Refused):
-        seen = f"saw {error.seen[:_LONGEST_SEEN]}; expected {error.expected}"
+        seen = f"saw {in_english(error.seen)[:_LONGEST_SEEN]}; expected {in_english(error.expected)}"
         return f"{seen}{_decided_by(error.setting, request)}"
     if isinstance(error, HTTPForbidden) and error.result is not None:
         message = getattr(error.result, "msg", error.result)

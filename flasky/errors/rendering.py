@@ -8,6 +8,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from translationstring import TranslationString
 
+from flasky.errors.exceptions import in_english
 from flasky.errors.fixed import COMMON_HEADERS, HTML, JSON, fixed_html, prefers_json, problem_json
 from flasky.errors.problems import Problem
 from flasky.errors.report import Report
@@ -34,7 +35,7 @@ def answer(problem: Problem, request: Request, report: Report | None = None) -> 
 
 def plain_answer(problem: Problem, request: Request) -> Response:
     """The same without templates and translations, for when one of them failed."""
-    title, detail = str(problem.title), _interpolated(problem.detail)
+    title, detail = str(problem.title), in_english(problem.detail)
     if prefers_json(request.environ):
         return _response(problem, JSON, problem_json(problem.status, title, detail, request.id))
     return _response(problem, HTML, fixed_html(problem.status, title, [detail], request.id))
@@ -49,9 +50,8 @@ def _response(problem: Problem, content_type: str, body: bytes) -> Response:
 
 
 def _translated(request: Request, text: str) -> str:
-    translated: str = request.localizer.translate(text)
+    if not isinstance(text, TranslationString):
+        return text
+    values = {name: _translated(request, value) for name, value in (text.mapping or {}).items()}
+    translated: str = request.localizer.translate(TranslationString(text, mapping=values))
     return translated
-
-
-def _interpolated(text: str) -> str:
-    return str(text.interpolate()) if isinstance(text, TranslationString) else text

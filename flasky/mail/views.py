@@ -20,16 +20,22 @@ from pyramid.view import view_config
 from sqlalchemy import select
 from sqlalchemy.orm import load_only
 
-from flasky.languages import LANGUAGES
+from flasky.languages import LANGUAGES, _
 from flasky.mail.declarations import DeclaredMail, UndeclaredMail, declared_mail, declared_mails
-from flasky.mail.models import OutgoingMail
+from flasky.mail.models import OutgoingMail, Status
 from flasky.mail.rendering import RenderedMail, render_sample
+from flasky.parameters import id_pattern, parse_id
 
 _LISTED = 100
 #: Beside the site's own policy, which the outermost layer adds: both hold.
 _LOCKED_UP = "sandbox"
-#: Ids beyond this are not even asked for: PostgreSQL's integer ends here.
-_LARGEST_ID = 2**31 - 1
+_STATUSES = {
+    Status.QUEUED: _("queued"),
+    Status.SENDING: _("being sent"),
+    Status.SENT: _("sent"),
+    Status.FAILED: _("given up"),
+    Status.PARKED: _("cannot be sent as it is"),
+}
 
 
 def includeme(config: Configurator) -> None:
@@ -38,8 +44,8 @@ def includeme(config: Configurator) -> None:
     config.add_route("mail_viewer.preview", "/_mail/preview")
     config.add_route("mail_viewer.sample", "/_mail/preview/{language}/{template:.+}")
     config.add_route("mail_viewer.sample_html", "/_mail/preview-html/{language}/{template:.+}")
-    config.add_route("mail_viewer.show", r"/_mail/{id:\d{1,10}}")
-    config.add_route("mail_viewer.html", r"/_mail/{id:\d{1,10}}/html")
+    config.add_route("mail_viewer.show", f"/_mail/{id_pattern()}")
+    config.add_route("mail_viewer.html", f"/_mail/{id_pattern()}/html")
     config.scan("flasky.mail.views")
 
 
@@ -60,7 +66,7 @@ def list_mails(request: Request) -> dict[str, Any]:
         OutgoingMail.last_error,
     )
     newest = select(OutgoingMail).options(load_only(*columns)).order_by(OutgoingMail.id.desc()).limit(_LISTED)
-    return {"mails": request.db.scalars(newest).all(), "limit": _LISTED}
+    return {"mails": request.db.scalars(newest).all(), "limit": _LISTED, "statuses": _statuses(request)}
 
 
 @view_config(
@@ -74,7 +80,12 @@ def show(request: Request) -> dict[str, Any]:
     """One mail: where it stands, its headers, its text, and a link to its HTML."""
     mail = _find(request)
     message = _parse(mail)
-    return {"mail": mail, "headers": list(message.items()), "text": _part(message, "plain")}
+    return {
+        "mail": mail,
+        "headers": list(message.items()),
+        "text": _part(message, "plain"),
+        "statuses": _statuses(request),
+    }
 
 
 @view_config(route_name="mail_viewer.html", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=1)
@@ -126,9 +137,13 @@ def sample_html(request: Request) -> Response:
     return _locked_up(rendered.html)
 
 
+def _statuses(request: Request) -> dict[Status, str]:
+    """Each status in words."""
+    return {status: request.localizer.translate(text) for status, text in _STATUSES.items()}
+
+
 def _find(request: Request) -> OutgoingMail:
-    number = int(request.matchdict["id"])
-    mail: OutgoingMail | None = request.db.get(OutgoingMail, number) if number <= _LARGEST_ID else None
+    mail: OutgoingMail | None = request.db.get(OutgoingMail, parse_id(request.matchdict["id"]))
     if mail is None:
         raise HTTPNotFound
     return mail

@@ -17,10 +17,12 @@ from pyramid.interfaces import ICSRFStoragePolicy
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.viewderivers import INGRESS
+from translationstring import TranslationString
 from zope.interface import implementer
 
 from flasky.cookies import cookie_name, set_cookie
 from flasky.errors.exceptions import Refused
+from flasky.languages import _
 from flasky.security.headers import mark_personal
 from flasky.security.keys import Signer
 from flasky.security.origin import check_origin
@@ -94,20 +96,23 @@ def check_token(request: Request) -> None:
         return
     raise RefusedToken(
         seen=_what_was_seen(given, bool(policy.value(request))),
-        expected=f"the token of this site's page, once, as the form field {FIELD} or the header {HEADER}, "
-        "and the cookie that came with the page",
+        expected=_(
+            "the token of this site's page, once, as the form field ${field} or the header ${header}, "
+            "and the cookie that came with the page",
+            mapping={"field": FIELD, "header": HEADER},
+        ),
         setting="flasky.secret_key, which signs the token; the view's option require_csrf",
     )
 
 
-def _what_was_seen(given: list[str], has_cookie: bool) -> str:
+def _what_was_seen(given: list[str], has_cookie: bool) -> TranslationString:
     if not given:
-        return "no token"
+        return _("no token")
     if len(given) > 1:
-        return f"{len(given)} tokens"
+        return _("${number} tokens", mapping={"number": len(given)})
     if not given[0]:
-        return "an empty token"
-    return "a token of another session, or an old one" if has_cookie else "a token without its cookie"
+        return _("an empty token")
+    return _("a token of another session, or an old one") if has_cookie else _("a token without its cookie")
 
 
 def csrf_view(view: Any, info: Any) -> Any:

@@ -44,9 +44,11 @@ def decode(data: bytes, place: str) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RefusedInput(seen=f"bytes in {place} that are not UTF-8", expected="UTF-8") from error
+        raise RefusedInput(
+            seen=_("bytes in ${place} that are not UTF-8", mapping={"place": place}), expected="UTF-8"
+        ) from error
     if "\0" in text:
-        raise RefusedInput(seen=f"a NUL character in {place}", expected="text")
+        raise RefusedInput(seen=_("a NUL character in ${place}", mapping={"place": place}), expected=_("text"))
     return text
 
 
@@ -58,13 +60,13 @@ def too_large(length: int, limit: int) -> HTTPRequestEntityTooLarge:
 
 def parse_media_type(value: str) -> MediaType:
     """Read a Content-Type header. Raises RefusedInput when its parameters are broken or given twice."""
-    name, semicolon, _ = value.partition(";")
+    name, semicolon, _rest = value.partition(";")
     parameters: dict[str, str] = {}
     position = len(name)
     while semicolon and position < len(value.rstrip("; \t")):
         match = _PARAMETER.match(value, position)
         if match is None or match[1].lower() in parameters:
-            raise RefusedInput(seen="a Content-Type with broken parameters", expected="type/subtype; name=value")
+            raise RefusedInput(seen=_("a Content-Type with broken parameters"), expected="type/subtype; name=value")
         parameters[match[1].lower()] = match[3] if match[2] is None else match[2]
         position = match.end()
     return MediaType(name.strip().lower(), parameters)
@@ -105,7 +107,7 @@ def _body(request: Request, limit: int) -> bytes:
         body: bytes = request.body
     except OSError as error:
         raise RefusedInput(
-            seen="a body that ends too early", expected="as many bytes as Content-Length says"
+            seen=_("a body that ends too early"), expected=_("as many bytes as Content-Length says")
         ) from error
     if len(body) > limit:
         raise too_large(len(body), limit)
@@ -115,14 +117,17 @@ def _body(request: Request, limit: int) -> bytes:
 def _check_fields(body: bytes) -> None:
     count = body.count(b"&") + 1
     if count > MAX_FIELDS:
-        raise RefusedInput(seen=f"{count} fields in the form", expected=f"at most {MAX_FIELDS}")
-    decode(unquote_to_bytes(body) if b"%" in body else body, "the form")
+        raise RefusedInput(
+            seen=_("${number} fields in the form", mapping={"number": count}),
+            expected=_("at most ${number}", mapping={"number": MAX_FIELDS}),
+        )
+    decode(unquote_to_bytes(body) if b"%" in body else body, _("the form"))
 
 
 def _boundary(media_type: MediaType) -> bytes:
     boundary = media_type.parameters.get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary):
-        raise RefusedInput(seen="a multipart form without a boundary", expected="multipart/form-data; boundary=…")
+        raise RefusedInput(seen=_("a multipart form without a boundary"), expected="multipart/form-data; boundary=…")
     return boundary.encode()
 
 
@@ -130,11 +135,14 @@ def _check_parts(body: bytes, boundary: bytes, files: frozenset[str]) -> None:
     delimiter = b"--" + boundary
     count = body.count(delimiter)
     if count > MAX_PARTS + 1:
-        raise RefusedInput(seen=f"{count - 1} parts in the form", expected=f"at most {MAX_PARTS}")
+        raise RefusedInput(
+            seen=_("${number} parts in the form", mapping={"number": count - 1}),
+            expected=_("at most ${number}", mapping={"number": MAX_PARTS}),
+        )
     segments = (b"\r\n" + body).split(b"\r\n" + delimiter)
     # WebOb also takes a boundary after a bare line feed: two readings of one form.
     if segments[0] or not segments[-1].startswith(b"--") or len(segments) != count + 1:
-        raise RefusedInput(seen="a multipart form with broken boundaries", expected="parts between boundaries")
+        raise RefusedInput(seen=_("a multipart form with broken boundaries"), expected=_("parts between boundaries"))
     for segment in segments[1:-1]:
         _check_part(segment, files)
 
@@ -142,25 +150,25 @@ def _check_parts(body: bytes, boundary: bytes, files: frozenset[str]) -> None:
 def _check_part(segment: bytes, files: frozenset[str]) -> None:
     head, blank, content = segment.partition(b"\r\n\r\n")
     if not blank or not head.startswith(b"\r\n"):
-        raise RefusedInput(seen="a part of the form without headers", expected="Content-Disposition: form-data")
-    headers = _part_headers(decode(head[2:], "the headers of a part of the form"))
+        raise RefusedInput(seen=_("a part of the form without headers"), expected="Content-Disposition: form-data")
+    headers = _part_headers(decode(head[2:], _("the headers of a part of the form")))
     disposition = headers.get("content-disposition", "")
     match = _NAME.search(disposition)
     if not disposition.lower().startswith("form-data") or match is None:
-        raise RefusedInput(seen="a part of the form without a name", expected="form-data; name=…")
+        raise RefusedInput(seen=_("a part of the form without a name"), expected="form-data; name=…")
     encoding = headers.get("content-transfer-encoding", "").lower()
     media_type = parse_media_type(headers.get("content-type", ""))
     if encoding not in _PLAIN_ENCODINGS or media_type.name.startswith(("multipart/", "message/")):
-        raise RefusedInput(seen="an encoded or nested part of the form", expected="the field's plain content")
+        raise RefusedInput(seen=_("an encoded or nested part of the form"), expected=_("the field's plain content"))
     if media_type.parameters.get("charset", "utf-8").lower() not in _UTF8:
         raise HTTPUnsupportedMediaType(_("This charset is not understood; use utf-8."))
     name = match[1] if match[2] is None else match[2]
     if not _FILE_NAME.search(disposition):
-        decode(content, f"the field {name[:40]!a}")
+        decode(content, _("the field ${name}", mapping={"name": ascii(name[:40])}))
     elif name not in files:
         raise RefusedInput(
-            seen=f"a file in the field {name[:40]!a}",
-            expected="text",
+            seen=_("a file in the field ${name}", mapping={"name": ascii(name[:40])}),
+            expected=_("text"),
             setting=f"the view's option files=({name[:40]!a},)",
         )
 
@@ -171,7 +179,9 @@ def _part_headers(head: str) -> dict[str, str]:
         name, colon, value = line.partition(":")
         key = name.strip().lower()
         if not colon or key in headers or any(ord(character) < 32 for character in line.replace("\t", "")):
-            raise RefusedInput(seen="a part of the form with broken headers", expected="each header once, on a line")
+            raise RefusedInput(
+                seen=_("a part of the form with broken headers"), expected=_("each header once, on a line")
+            )
         headers[key] = value.strip()
     return headers
 
@@ -180,6 +190,8 @@ def _parse(request: Request) -> None:
     """Let WebOb parse the form here, where its complaints are still a refusal."""
     try:
         values = request.POST
-        _ = len(values)
+        len(values)
     except (ValueError, TypeError, LookupError, OSError) as error:
-        raise RefusedInput(seen="a form that cannot be read", expected="the form as a browser sends it") from error
+        raise RefusedInput(
+            seen=_("a form that cannot be read"), expected=_("the form as a browser sends it")
+        ) from error

@@ -42,7 +42,7 @@ def read_json(request: Request) -> dict[str, Any]:
 
 def parse_json(data: bytes) -> Any:
     """The value that `data` spells. Raises RefusedInput with a sentence that says what is wrong."""
-    text = decode(data, "the body")
+    text = decode(data, _("the body"))
     try:
         value = json.loads(
             text,
@@ -52,8 +52,9 @@ def parse_json(data: bytes) -> Any:
             object_pairs_hook=_object,
         )
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise RefusedInput(seen=f"broken JSON at {place} ({error.msg})", expected="JSON") from error
+        place = {"line": error.lineno, "column": error.colno, "problem": error.msg}
+        seen = _("broken JSON at line ${line}, column ${column} (${problem})", mapping=place)
+        raise RefusedInput(seen=seen, expected="JSON") from error
     except RecursionError as error:
         raise _too_deep() from error
     _check_values(value)
@@ -61,19 +62,22 @@ def parse_json(data: bytes) -> Any:
 
 
 def _refuse_constant(word: str) -> NoReturn:
-    raise RefusedInput(seen=f"the number {word}", expected="a finite number or null")
+    raise RefusedInput(seen=_("the number ${number}", mapping={"number": word}), expected=_("a finite number or null"))
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise RefusedInput(seen="a number that is too large", expected="a finite number")
+        raise RefusedInput(seen=_("a number that is too large"), expected=_("a finite number"))
     return number
 
 
 def _short(text: str) -> int:
     if len(text) > MAX_DIGITS + text.startswith("-"):
-        raise RefusedInput(seen=f"a number with {len(text)} digits", expected=f"at most {MAX_DIGITS}")
+        raise RefusedInput(
+            seen=_("a number with ${number} digits", mapping={"number": len(text)}),
+            expected=_("at most ${number}", mapping={"number": MAX_DIGITS}),
+        )
     return int(text)
 
 
@@ -81,7 +85,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
         if name in result:
-            raise RefusedInput(seen=f"the key {name[:40]!a} twice in one object", expected="each key once")
+            raise RefusedInput(
+                seen=_("the key ${name} twice in one object", mapping={"name": ascii(name[:40])}),
+                expected=_("each key once"),
+            )
         result[name] = value
     return result
 
@@ -111,10 +118,13 @@ def _inside(item: Any) -> Iterator[Any]:
 
 def _check_text(text: str) -> None:
     if "\0" in text:
-        raise RefusedInput(seen="a NUL character in a text", expected="text")
+        raise RefusedInput(seen=_("a NUL character in a text"), expected=_("text"))
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise RefusedInput(seen="half a surrogate pair in a text", expected="text that is valid Unicode")
+        raise RefusedInput(seen=_("half a surrogate pair in a text"), expected=_("text that is valid Unicode"))
 
 
 def _too_deep() -> RefusedInput:
-    return RefusedInput(seen="JSON that is nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+    return RefusedInput(
+        seen=_("JSON that is nested too deeply"),
+        expected=_("at most ${number} levels", mapping={"number": MAX_DEPTH}),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyramid.request import Request
 
 from flasky.errors.exceptions import RefusedOrigin
+from flasky.languages import _
 from flasky.site import get_site
 
 _OWN = frozenset({"same-origin", "none"})
@@ -21,7 +22,7 @@ def check_origin(request: Request) -> None:
     if site is not None and site not in _OWN:
         raise RefusedOrigin(
             seen=f"Sec-Fetch-Site: {ascii(site[:40])[1:-1]}",
-            expected="same-origin: a page of this site sends the form",
+            expected=_("same-origin: a page of this site sends the form"),
             setting="flasky.base_url",
         )
     origin = request.headers.get("Origin")

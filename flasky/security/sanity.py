@@ -24,6 +24,7 @@ from pyramid.static import static_view
 from pyramid.tweens import EXCVIEW
 
 from flasky.errors.exceptions import RefusedInput
+from flasky.languages import _
 from flasky.security import conditional, forms
 from flasky.security.cookie_header import clean_cookies
 from flasky.security.methods import methods_of_view, views_of_routes
@@ -81,27 +82,30 @@ def check_request_line_and_headers(handler: Handler, _registry: Registry) -> Han
 
 def _check_text(name: str, value: str) -> None:
     if name == "PATH_INFO":
-        place = "the path"
+        place = _("the path")
     elif name == "QUERY_STRING":
-        place = "the query"
+        place = _("the query")
     elif name.startswith("HTTP_"):
-        place = "the header " + name.removeprefix("HTTP_").replace("_", "-").title()
+        place = _("the header ${name}", mapping={"name": name.removeprefix("HTTP_").replace("_", "-").title()})
     elif name in {"CONTENT_TYPE", "SCRIPT_NAME", "REQUEST_METHOD"}:
         place = name.replace("_", "-").title()
     else:
         return
     decode(value.encode("latin-1", "replace"), place)
     if any(ord(character) < 32 or ord(character) == 127 for character in value.replace("\t", "")):
-        raise RefusedInput(seen=f"a control character in {place}", expected="text")
+        raise RefusedInput(seen=_("a control character in ${place}", mapping={"place": place}), expected=_("text"))
     if name == "PATH_INFO" and "\t" in value:
-        raise RefusedInput(seen="a control character in the path", expected="text")
+        raise RefusedInput(seen=_("a control character in ${place}", mapping={"place": place}), expected=_("text"))
 
 
 def _check_query(query: str) -> None:
     if query.count("&") >= MAX_FIELDS:
-        raise RefusedInput(seen=f"{query.count('&') + 1} parameters in the query", expected=f"at most {MAX_FIELDS}")
+        raise RefusedInput(
+            seen=_("${number} parameters in the query", mapping={"number": query.count("&") + 1}),
+            expected=_("at most ${number}", mapping={"number": MAX_FIELDS}),
+        )
     if "%" in query:
-        decode(unquote_to_bytes(query.encode("latin-1", "replace")), "the query")
+        decode(unquote_to_bytes(query.encode("latin-1", "replace")), _("the query"))
 
 
 def decode(data: bytes, place: str) -> str:
@@ -127,7 +131,9 @@ def check_body(event: BeforeTraversal) -> None:
 
 def _check_length(length: str, limit: int) -> None:
     if length and not (length.isascii() and length.isdigit() and len(length) <= 18):
-        raise RefusedInput(seen="a Content-Length that is not a number", expected="the number of bytes of the body")
+        raise RefusedInput(
+            seen=_("a Content-Length that is not a number"), expected=_("the number of bytes of the body")
+        )
     if length and int(length) > limit:
         raise forms.too_large(int(length), limit)
 
@@ -143,9 +149,9 @@ def refuse_repetition(view: Any, info: Any) -> Any:
 
     def checked(context: Any, request: Request) -> Any:
         if "&" in request.environ.get("QUERY_STRING", ""):
-            _refuse_twice(request.GET, repeated, "the query")
+            _refuse_twice(request.GET, repeated, _("the query"))
         if len(request.POST) > 1:
-            _refuse_twice(request.POST, repeated, "the form")
+            _refuse_twice(request.POST, repeated, _("the form"))
         return view(context, request)
 
     return checked
@@ -159,8 +165,8 @@ def _refuse_twice(values: Any, repeated: frozenset[str], place: str) -> None:
     for name in values:
         if name in seen and name not in repeated:
             raise RefusedInput(
-                seen=f"{name[:40]!a} more than once in {place}",
-                expected="each name once",
+                seen=_("${name} more than once in ${place}", mapping={"name": ascii(name[:40]), "place": place}),
+                expected=_("each name once"),
                 setting=f"the view's option repeated=({name[:40]!a},)",
             )
         seen.add(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import re
@@ -159,3 +160,19 @@ class TestBrokenTemplates:
         assert "Boom" in caplog.text
         assert "ZeroDivisionError" in caplog.text
         assert record.exc_info
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_refusal_speaks_the_visitors_language_whole(bare_testapp: TestApp, accept: str) -> None:
+    """What was seen and what was expected are sentences of their own; the log stays English."""
+    chinese = {"Accept-Language": "zh", "Accept": accept}
+    answer = bare_testapp.get("/?next=1&next=2", headers=chinese, status=400)
+    assert "查询中的 'next' 出现了不止一次" in html.unescape(answer.text)
+    assert "each name once" not in answer.text
+    english = bare_testapp.get("/?next=1&next=2", headers={"Accept": accept}, status=400)
+    assert "'next' more than once in the query" in html.unescape(english.text)
+
+
+def test_the_log_says_a_refusal_in_english(bare_testapp: TestApp, caplog: pytest.LogCaptureFixture) -> None:
+    bare_testapp.get("/?next=1&next=2", headers={"Accept-Language": "zh"}, status=400)
+    assert "saw 'next' more than once in the query; expected each name once" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from webtest import TestApp
@@ -112,3 +113,13 @@ def test_outside_of_development_there_is_no_viewer(make_app, environment: str, p
         flasky__base_url="https://localhost",
     )
     TestApp(app, extra_environ={"HTTP_HOST": "localhost", "wsgi.url_scheme": "https"}).get(path, status=404)
+
+
+def test_the_status_is_said_in_the_visitors_language(testapp: TestApp, number: int) -> None:
+    for address in ("/_mail", f"/_mail/{number}"):
+        assert "等待发送" in testapp.get(address, headers={"Accept-Language": "zh"}).html.text
+
+
+@pytest.mark.parametrize("number", ["0", "٣", "１２", "9999999999", "-1"])
+def test_p25_what_is_no_number_is_no_mail(testapp: TestApp, number: str) -> None:
+    testapp.get(f"/_mail/{quote(number)}", status=404)
