@@ -27,7 +27,7 @@ def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
         post_id=post.id,
         author_id=author.user_id,
         body=body,
-        html=markdown.render(body).html,
+        html=render(body),
         pipeline=markdown.PIPELINE,
         created_at=work.now(),
     )
@@ -51,7 +51,7 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
     check_text("body", body, limits.LONGEST_COMMENT)
     if comment.version != version:
         raise Stale(comment)
-    comment.body, comment.html = body, markdown.render(body).html
+    comment.body, comment.html = body, render(body)
     comment.pipeline, comment.edited_at = markdown.PIPELINE, work.now()
     work.db.flush()
 
@@ -82,6 +82,11 @@ def find(work: Work, comment_id: int, *, lock: bool = False) -> Comment:
     if comment is None or not may_see(work.identity, comment.post) or not _is_shown(work, comment):
         raise NotThere
     return comment
+
+
+def render(body: str) -> str:
+    """The HTML of a comment's Markdown, for its place below the heading of the comments."""
+    return markdown.render(body, above=2).html
 
 
 def count(work: Work, post_id: int, difference: int) -> bool:

@@ -15,7 +15,6 @@ from html import unescape
 
 import nh3
 from markdown_it import MarkdownIt
-from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 #: Raise it with every change that makes other HTML of the same source.
@@ -28,8 +27,8 @@ _LONGEST_PARAGRAPH = 800
 _MOST_NESTED = 20
 
 _TAGS = {
-    "a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "strong",
-    "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
+    "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
 _SCHEMES = {"http", "https", "mailto"}
@@ -48,15 +47,22 @@ class Rendered:
     is_long: bool
 
 
-def render(source: str) -> Rendered:
-    """Render Markdown. Takes any text; the HTML is safe in the body of a page."""
+def render(source: str, *, above: int = 1) -> Rendered:
+    """Render Markdown. Takes any text; the HTML is safe in the body of a page.
+
+    `above` is the level of the page's heading above the text: the text's own begin one below it, and those of the
+    summary, which stands below the title in a list, one lower still.
+    """
     tokens = _parser().parse(source)
+    has_headings = _lower_headings(tokens, above)
     html = _html(tokens)
     beginning = list(_beginning(tokens))
     # The same tokens: a paragraph that had to be cut is made of new ones.
-    if not tokens or (len(beginning) == len(tokens) and beginning[-1] is tokens[-1]):
+    is_long = bool(tokens) and (len(beginning) != len(tokens) or beginning[-1] is not tokens[-1])
+    if not is_long and not has_headings:
         return Rendered(html, html, is_long=False)
-    return Rendered(html, _html(beginning), is_long=True)
+    _lower_headings(beginning, 1)
+    return Rendered(html, _html(beginning), is_long)
 
 
 def text_of(html: str) -> str:
@@ -125,12 +131,12 @@ def _parser() -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     # A picture of another site would tell that site who reads the page, and the site's policy forbids it (HDR-01).
     parser.disable("image")
-    parser.core.ruler.push("lower_headings", _lower_headings)
     return parser
 
 
-def _lower_headings(state: StateCore) -> None:
-    """Headings of a post come below the page's own two levels."""
-    for token in state.tokens:
-        if token.type in {"heading_open", "heading_close"}:
-            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+def _lower_headings(tokens: list[Token], by: int) -> bool:
+    """Put headings so many levels lower, never below the sixth; returns whether there are any."""
+    headings = [token for token in tokens if token.type in {"heading_open", "heading_close"}]
+    for token in headings:
+        token.tag = f"h{min(int(token.tag[1]) + by, 6)}"
+    return bool(headings)

@@ -15,13 +15,14 @@ from enum import Enum
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pyramid.request import Request
 from pyramid.traversal import quote_path_segment
 from sqlalchemy import Boolean, Connection, Select, bindparam, select, tuple_, type_coerce
 from sqlalchemy.types import NullType
 
 from flasky.database import UTCDateTime
+from flasky.languages import DOMAIN
 from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, ListVersion, Post, PostTag, Tag
 from flasky.times import show_local_time, zone_of
@@ -219,38 +220,80 @@ def moment_of(raw: str | datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-class Look:
-    """What a template needs to show rows of a list quickly: `post(id)`, `profile(username)`, `tag(name)`, `time(raw)`.
+class ShownPost(NamedTuple):
+    """A row of a list, in the pieces that the template puts together."""
 
-    The addresses are put together from beginnings that are made once for each place where the site is mounted.
+    id: int
+    path: Markup
+    title: str
+    username: str | None
+    author: Markup
+    time: Markup
+    summary: Markup
+    is_long: bool
+    comments: Markup
+    tags: Markup
+
+
+class Look:
+    """How posts, members, tags and times look in the visitor's language.
+
+    Addresses are put together from beginnings that are made once for each place where the site is mounted. What
+    comes again and again (an author, a tag, a number of comments, a moment) is made once and remembered.
     """
 
     def __init__(self, request: Request) -> None:
-        beginnings: dict[str, tuple[str, ...]] = request.registry.setdefault(_BEGINNINGS, {})
+        beginnings: dict[str, _Beginnings] = request.registry.setdefault(_BEGINNINGS, {})
         known = beginnings.get(request.script_name)
         if known is None:
-            known = beginnings[request.script_name] = tuple[str, ...](
-                request.route_path(name, **{part: "0"})[:-1]
-                for name, part in (("blog.post", "id"), ("accounts.profile", "username"), ("blog.tag", "name"))
+            known = beginnings[request.script_name] = _Beginnings(
+                request.route_path("blog.post", id="0")[:-1],
+                request.route_path("accounts.profile", username="0")[:-1],
+                request.route_path("blog.tag", name="0")[:-1],
             )
-        self._post, self._profile, self._tag = known
-        self._language, self._zone = request.locale_name, zone_of(request)
+        self._to = known
+        self._localizer, self._language, self._zone = request.localizer, request.locale_name, zone_of(request)
 
-    def post(self, post_id: int) -> str:
+    def post(self, post_id: int) -> Markup:
         """The path of a post."""
-        return f"{self._post}{post_id}"
+        return Markup(f"{self._to.post}{post_id}")  # noqa: S704 - a path of ours and a number
 
     def profile(self, username: str) -> str:
         """The path of a member's page."""
-        return self._profile + _quoted(username)
+        return self._to.profile + _quoted(username)
 
     def tag(self, name: str) -> str:
         """The path of a tag's page."""
-        return self._tag + _quoted(name)
+        return self._to.tag + _quoted(name)
 
     def time(self, raw: str | datetime) -> Markup:
         """The element that shows when something was written."""
         return _time(raw, self._language, self._zone)
+
+    def rows(self, listing: Listing) -> list[ShownPost]:
+        """The posts of a list, ready to be shown."""
+        to, language, zone, localizer = self._to, self._language, self._zone, self._localizer
+        return [
+            ShownPost(
+                post_id,
+                Markup(f"{to.post}{post_id}"),  # noqa: S704 - a path of ours and a number
+                title,
+                username,
+                _author(username, to.profile) if username else Markup(),
+                _time(listed_at, language, zone),
+                Markup(summary),  # noqa: S704 - made and cleaned by `markdown`
+                is_long,
+                _comments_text(comment_count, localizer),
+                _tags(tag_names, to.tag) if tag_names else Markup(),
+            )
+            for post_id, title, summary, is_long, listed_at, comment_count, tag_names, username in listing.rows
+        ]
+
+
+class _Beginnings(NamedTuple):
+    post: str
+    profile: str
+    tag: str
 
 
 _BEGINNINGS = "blog.beginnings"
@@ -261,6 +304,25 @@ def _quoted(name: str) -> str:
     # As Pyramid's route_path does it; a name may hold a slash.
     quoted: str = quote_path_segment(name, safe="/~!$&'()*+,;=:@")
     return quoted
+
+
+@lru_cache(maxsize=4096)
+def _author(username: str, beginning: str) -> Markup:
+    return Markup('<a href="{}" class="post-author">{}</a>').format(beginning + _quoted(username), username)
+
+
+@lru_cache(maxsize=4096)
+def _tags(names: str, beginning: str) -> Markup:
+    link = Markup('<a href="{}" class="post-tag" rel="tag">#{}</a>')
+    return Markup(" ").join(link.format(beginning + _quoted(name), name) for name in names.split())
+
+
+@lru_cache(maxsize=1024)
+def _comments_text(number: int, localizer: Any) -> Markup:
+    # By the name that `make messages` looks for.
+    ngettext = localizer.pluralize
+    text = ngettext("%(count)s comment", "%(count)s comments", number, domain=DOMAIN)
+    return escape(text % {"count": number})
 
 
 @lru_cache(maxsize=4096)

@@ -44,7 +44,7 @@ def _through(registry: Registry, model: Any) -> int:
 
 def _rebuild(work: Work, rows: Sequence[Any]) -> None:
     for item, username in rows:
-        rendered = markdown.render(item.body)
+        rendered = markdown.render(item.body, above=1 if isinstance(item, Post) else 2)
         values: dict[str, object] = {"html": rendered.html, "pipeline": markdown.PIPELINE}
         if isinstance(item, Post):
             values.update(summary=rendered.summary, is_long=rendered.is_long)

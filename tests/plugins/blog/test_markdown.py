@@ -85,7 +85,10 @@ def test_xss_03_deep_nesting_never_raises() -> None:
 
 
 def test_headings_come_below_those_of_the_page() -> None:
-    assert "<h3>A</h3>" in markdown.render("# A").html
+    rendered = markdown.render("# A")
+    assert "<h2>A</h2>" in rendered.html
+    assert "<h3>A</h3>" in rendered.summary
+    assert "<h3>A</h3>" in markdown.render("# A", above=2).html
 
 
 def test_a_long_text_has_a_summary_that_is_whole_html() -> None:

@@ -12,7 +12,7 @@ from pyramid.view import view_config
 from flasky.languages import _
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.errors import Fault
-from flasky.plugins.blog import comments, markdown, posts
+from flasky.plugins.blog import comments, posts
 from flasky.plugins.blog.errors import NotAllowed, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
@@ -37,7 +37,7 @@ def add(request: Request) -> Mapping[str, Any] | Response:
     form.renew()
     if form.validate():
         if request.POST.get("do") == "preview":
-            return _page(form, post, preview=markdown.render(form.body.data).html)
+            return _page(form, post, preview=comments.render(form.body.data))
         try:
             comment = comments.add(request.accounts, post, form.body.data, key=form.key.data)
         except Fault as fault:
@@ -66,7 +66,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if not form.validate():
         return page
     if request.POST.get("do") == "preview":
-        return {**page, "preview": markdown.render(form.body.data).html}
+        return {**page, "preview": comments.render(form.body.data)}
     try:
         comments.edit(request.accounts, comment, form.body.data, version=int(form.version.data or 0))
     except Fault as fault:

@@ -149,5 +149,8 @@ def _page(request: Request, way: Way, listing: Listing) -> Response | None:
 
 def _rendered(request: Request, listing: Listing) -> Markup:
     template = get_environment(request.registry).get_template("blog/posts.jinja2")
-    rendered = template.render(request=request, listing=listing, look=Look(request), path=request.path)
+    rows = Look(request).rows(listing)
+    rendered = template.render(
+        request=request, rows=rows, newer=listing.newer, older=listing.older, path_of_list=request.path
+    )
     return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made
