@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,43 @@ def flasky_site(folder: Path) -> WSGIApplication:
     return flasky.main({}, **site_settings(folder))
 
 
+def flasky_blog(folder: Path) -> WSGIApplication:
+    """Flasky in the environment production with all that ships, on the blog that `benchmarks.blog` filled."""
+    return _blog(folder, keep_lists="false")
+
+
+def flasky_blog_kept(folder: Path) -> WSGIApplication:
+    """The same, keeping lists and comparing them with the database at each visit, as it does unless told otherwise."""
+    return _blog(folder, keep_lists="true")
+
+
+def _blog(folder: Path, *, keep_lists: str) -> WSGIApplication:
+    import flasky
+
+    return flasky.main({}, **blog_settings(folder), **{"blog.keep_lists": keep_lists})
+
+
+def blog_settings(folder: Path) -> dict[str, str]:
+    """The settings of a production site with the blog; its database is `blog.sqlite` in `folder`, or as
+    FLASKY_BENCHMARK_DATABASE says."""
+    url = os.environ.get("FLASKY_BENCHMARK_DATABASE") or f"sqlite:///{folder}/blog.sqlite"
+    return {**site_settings(folder), "flasky.plugins": "main accounts blog", "sqlalchemy.url": url}
+
+
+def flask_peer(folder: Path) -> WSGIApplication:
+    """The page in Flask."""
+    from benchmarks.peers.flask_app import make
+
+    return make(folder)
+
+
+def django_peer(folder: Path) -> WSGIApplication:
+    """The page in Django."""
+    from benchmarks.peers.django_app import make
+
+    return make(folder)
+
+
 def site_settings(folder: Path) -> dict[str, str]:
     """The settings of a production site in `folder`."""
     return {
@@ -71,4 +109,8 @@ APPLICATIONS: dict[str, Callable[[Path], WSGIApplication]] = {
     "bare Pyramid": bare_pyramid,
     "bare Pyramid, same libraries": bare_pyramid_with_libraries,
     "Flasky": flasky_site,
+    "Flasky blog": flasky_blog,
+    "Flasky blog, lists kept": flasky_blog_kept,
+    "Flask": flask_peer,
+    "Django": django_peer,
 }

@@ -70,8 +70,20 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("a server of the benchmark did not start")
 
 
+def serve_fastapi(folder: Path, port: int) -> None:
+    """Serve the ASGI peer on uvicorn, as its own documentation does."""
+    import uvicorn
+
+    from benchmarks.peers.fastapi_app import make
+
+    uvicorn.run(make(folder), host="127.0.0.1", port=port, log_level="error", access_log=False)
+
+
 def main(name: str, folder: str, port: str) -> None:
     """Serve one application until killed."""
+    if name == "FastAPI":
+        serve_fastapi(Path(folder), int(port))
+        return
     import waitress
 
     application = APPLICATIONS[name](Path(folder))

@@ -1,0 +1,233 @@
+"""The blog's home page: beside a bare Pyramid view and other frameworks, deep in the list, and with many rows.
+
+    python -m benchmarks blog                            100 members, 2,000 posts
+    FLASKY_BENCHMARK_POSTS=1000000 FLASKY_BENCHMARK_USERS=100000 python -m benchmarks blog
+
+The peers are Flask and Django on the same server (waitress, four threads) and FastAPI on uvicorn, each on the same
+SQLite file. They take part where there are at most 100,000 posts: two of them count all posts for each page.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.applications import APPLICATIONS, blog_settings
+from benchmarks.driving import Load, drive
+from benchmarks.pages import caller
+from benchmarks.serving import serving
+from benchmarks.tables import ratio, reached, show
+
+USERS = int(os.environ.get("FLASKY_BENCHMARK_USERS", "100"))
+POSTS = int(os.environ.get("FLASKY_BENCHMARK_POSTS", "2000"))
+ROUNDS = 3
+SECONDS = 3
+CALL_ROUNDS = 20
+CALLS = 20
+DEPTHS = (1, 100, 5000)
+FOLLOWED = (10, 100, 1000, 10_000)
+PEERS = ("Flask", "Django", "FastAPI")
+MOST_FOR_PEERS = 100_000
+
+
+def run() -> None:
+    """Make the data, measure, print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fill(folder, USERS, POSTS)
+        in_process(folder)
+        served(folder)
+        reading(folder)
+
+
+def fill(folder: Path, users: int, posts: int) -> None:
+    """Make the database with the site's own commands."""
+    ini = folder / "site.ini"
+    here = Path(__file__).resolve().parent.parent
+    lines = [f"{key} = {value}" for key, value in blog_settings(folder).items()]
+    ini.write_text(
+        "[app:main]\nuse = egg:flasky\n" + "\n".join(lines) + "\n"
+        f"[alembic]\nscript_location = {here}/alembic\npath_separator = space\n"
+        "[loggers]\nkeys = root\n[handlers]\nkeys = console\n[formatters]\nkeys = plain\n"
+        "[logger_root]\nlevel = ERROR\nhandlers = console\n"
+        "[handler_console]\nclass = StreamHandler\nargs = (sys.stderr,)\nformatter = plain\n"
+        "[formatter_plain]\nformat = %(message)s\n",
+        encoding="utf-8",
+    )
+    tools = Path(sys.executable).parent
+    begin = time.perf_counter()
+    subprocess.run([tools / "alembic", "-c", ini, "upgrade", "heads"], check=True)  # noqa: S603 - our own command
+    subprocess.run(  # noqa: S603 - our own command
+        [tools / "flasky", "--ini", ini, "blog", "seed", "--users", str(users), "--posts", str(posts)], check=True
+    )
+    print(f"Made in {time.perf_counter() - begin:.0f} s.")
+
+
+def in_process(folder: Path) -> None:
+    """CPU of the page without a server."""
+    names = ["bare Pyramid", "Flasky blog", "Flasky blog, lists kept"]
+    if POSTS <= MOST_FOR_PEERS:
+        names += ["Flask", "Django"]
+    calls = {name: caller(APPLICATIONS[name](folder)) for name in names}
+    calls["304"] = not_modified(APPLICATIONS["Flasky blog, lists kept"](folder))
+    times = timed(calls)
+    show(
+        f"Home page with {POSTS:,} posts, without a server ({CALL_ROUNDS} rounds of {CALLS} requests)",
+        ("application", "CPU ms", "x bare Pyramid", "Flask / it"),
+        [
+            (
+                name,
+                f"{median(spent):.3f}",
+                ratio(spent, times["bare Pyramid"]),
+                ratio(times["Flask"], spent) if "Flask" in times else "",
+            )
+            for name, spent in times.items()
+        ],
+        [
+            reached("nothing kept, CPU times a bare view's", ratio(times["Flasky blog"], times["bare Pyramid"]), 10),
+            reached(
+                "list kept and compared, CPU times a bare view's",
+                ratio(times["Flasky blog, lists kept"], times["bare Pyramid"]),
+                5,
+            ),
+            reached("304, CPU times a bare view's", ratio(times["304"], times["bare Pyramid"]), 4),
+        ],
+    )
+
+
+def timed(calls: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
+    """CPU milliseconds a call, in rounds that alternate."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        for _ in range(5):
+            call()
+    for _round in range(CALL_ROUNDS):
+        for name, call in calls.items():
+            begin = time.process_time()
+            for _ in range(CALLS):
+                call()
+            times[name].append((time.process_time() - begin) / CALLS * 1000)
+    return times
+
+
+def not_modified(application: Any) -> Callable[[], None]:
+    """A caller that has the page already."""
+    headers: dict[str, str] = {}
+
+    def note(environ: Any, start_response: Any) -> Any:
+        def start(status: str, given: Any, error: Any = None) -> Any:
+            headers.update(given)
+            # The caller wants 200, and 304 is what is measured.
+            return start_response("200 OK" if status.startswith("304") else status, given, error)
+
+        if "ETag" in headers:
+            environ["HTTP_IF_NONE_MATCH"] = headers["ETag"]
+        return application(environ, start)
+
+    return caller(note)
+
+
+def served(folder: Path) -> None:
+    """Requests per second behind the same server."""
+    names = ["bare Pyramid", "Flasky blog", "Flasky blog, lists kept", *(PEERS if POSTS <= MOST_FOR_PEERS else ())]
+    loads: dict[str, list[Load]] = {name: [] for name in names}
+    with ExitStack() as stack:
+        servers = [stack.enter_context(serving(name, folder)) for name in names]
+        for server in servers:
+            drive(server.port, "/", 0.5)
+        for _round in range(ROUNDS):
+            for server in servers:
+                loads[server.name].append(drive(server.port, "/", SECONDS))
+    per_second = {name: [load.per_second for load in loads[name]] for name in names}
+    against = "Flask" if "Flask" in names else "bare Pyramid"
+    reach = []
+    if "Flask" in names:
+        for name, bound in (("Flasky blog", 12), ("Flasky blog, lists kept", 20)):
+            figure = ratio(per_second[name], per_second["Flask"])
+            reach.append(reached(f"{name}: requests per second, times Flask's", figure, bound, least=True))
+    show(
+        f"Home page with {POSTS:,} posts ({ROUNDS} rounds of {SECONDS} s, 8 connections; FastAPI on uvicorn)",
+        ("application", "requests/s", f"x {against}", "p50 ms", "p99 ms"),
+        [
+            (
+                name,
+                round(median(per_second[name])),
+                ratio(per_second[name], per_second[against]),
+                median(load.percentile(0.5) for load in loads[name]),
+                median(load.percentile(0.99) for load in loads[name]),
+            )
+            for name in names
+        ],
+        reach,
+    )
+
+
+def reading(folder: Path) -> None:
+    """Database time of pages at depth, and of "those I follow"."""
+    from sqlalchemy import create_engine, insert, select, text, update
+
+    from flasky.database import utc_now
+    from flasky.plugins.blog import reading as lists
+    from flasky.plugins.blog.models import BlogMember, Follow, Post
+
+    engine = create_engine(blog_settings(folder)["sqlalchemy.url"])
+    limit, rows = 20, []
+    with engine.connect() as connection:
+        first: list[float] = []
+        for depth in DEPTHS:
+            offset = (depth - 1) * limit
+            place = connection.execute(
+                select(Post.id, Post.listed_at.label("listed_at"))
+                .where(Post.listed_at.is_not(None))
+                .order_by(Post.listed_at.desc(), Post.id.desc())
+                .offset(offset)
+                .limit(1)
+            ).one_or_none()
+            if place is None:
+                continue
+            cursor = lists.Cursor(place.listed_at, place.id)
+            way = lists.Way.FIRST if depth == 1 else lists.Way.OLDER
+            spent = _each(
+                lambda way=way, cursor=cursor, depth=depth: lists.everyone(
+                    connection, way, None if depth == 1 else cursor, limit
+                )
+            )
+            first = first or spent
+            rows.append((f"page {depth:,}", f"{median(spent):.3f}", ratio(spent, first)))
+    show(f"The list's statement at depth, {POSTS:,} posts", ("page", "ms", "x page 1"), rows)
+    rows, reach = [], []
+    with engine.begin() as connection:
+        people = list(connection.execute(text("SELECT id FROM users ORDER BY id")).scalars())
+        me = people[0]
+        for number in FOLLOWED:
+            if number >= len(people):
+                break
+            connection.execute(Follow.__table__.delete().where(Follow.follower_id == me))
+            chosen = people[1 :: max(1, (len(people) - 1) // number)][:number]
+            values = [{"follower_id": me, "followed_id": other, "created_at": utc_now()} for other in chosen]
+            connection.execute(insert(Follow), values)
+            connection.execute(update(BlogMember).where(BlogMember.user_id == me).values(following_count=number))
+            connection.execute(text("ANALYZE"))
+            spent = _each(lambda: lists.of_followed(connection, me, lists.Way.FIRST, None, limit))
+            rows.append((f"{number:,} followed", f"{median(spent):.3f}"))
+            reach.append(reached(f"{number:,} people followed, ms in the database", median(spent), 5))
+    show(f"Those I follow, {POSTS:,} posts", ("list", "ms"), rows, reach)
+
+
+def _each(call: Callable[[], Any], times: int = 60) -> list[float]:
+    for _ in range(5):
+        call()
+    spent = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        call()
+        spent.append((time.perf_counter() - begin) * 1000)
+    return spent
