@@ -5,11 +5,14 @@ tests/samples/walk.py says how pages are written so that this is possible.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from walk import REPOSITORY, Typed, Walk, commands, steps
+
+from flasky.testing.missing import missing
 
 TUTORIAL = REPOSITORY / "docs" / "tutorial"
 PAGES = sorted(TUTORIAL.glob("[0-9]*[a-z].md"))
@@ -19,6 +22,8 @@ ENGLISH = [page for page in PAGES if not page.name.endswith(".zh.md")]
 @pytest.fixture
 def walk(tmp_path: Path) -> Iterator[Walk]:
     """A fresh copy of the project."""
+    if shutil.which("curl") is None:
+        missing("curl, which the tutorial types,", "Debian: apt install curl.")
     made = Walk(tmp_path)
     yield made
     made.stop()

@@ -220,7 +220,7 @@ class Walk:
         else:
             with source.open("rb") as stdin, output.open("wb") as stdout:
                 subprocess.run(
-                    ["bash", "-c", line],
+                    ["sh", "-c", line],
                     cwd=self.folder,
                     env=self.environ,
                     stdin=stdin,
@@ -274,8 +274,9 @@ class Walk:
 
     def _install(self, package: str) -> None:
         folder = self.folder / package
+        setup = ["setup.py"] if (folder / "setup.py").exists() else ["-c", "import setuptools; setuptools.setup()"]
         subprocess.run(
-            [sys.executable, "setup.py", "-q", "egg_info"], cwd=folder, env=self.environ, check=True, timeout=_SECONDS
+            [sys.executable, *setup, "-q", "egg_info"], cwd=folder, env=self.environ, check=True, timeout=_SECONDS
         )
         self.environ["PYTHONPATH"] += f"{os.pathsep}{folder}"
         self._stop_warm()
