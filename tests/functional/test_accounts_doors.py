@@ -60,7 +60,7 @@ NEEDED: dict[str, tuple[str | None, str | None]] = {
     "accounts.events": (TAKE_PART, None),
     "accounts.two_factor": (TAKE_PART, TAKE_PART),
     "accounts.export": (TAKE_PART, TAKE_PART),
-    "accounts.delete": (SIGNED_IN, SIGNED_IN),
+    "accounts.delete": (TAKE_PART, TAKE_PART),
     "accounts.first_steps": (ROLES, None),
     "accounts.people": (SEE, None),
     "accounts.invite": (PEOPLE, PEOPLE),

@@ -17,7 +17,7 @@ from sqlalchemy import Select, select
 from webtest import TestApp, Upload
 
 from flasky.plugins.accounts import ownership, registration
-from flasky.plugins.accounts.models import Role, RolePermission, User
+from flasky.plugins.accounts.models import Role, RolePermission, SecondFactor, User
 from flasky.plugins.accounts.work import open_work
 from flasky.testing.mailbox import Mailbox
 
@@ -74,12 +74,6 @@ def bomb() -> bytes:
     return picture()[:8] + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + picture()[33:]
 
 
-def upload(browser: TestApp, username: str, name: str, content: bytes) -> Any:
-    form = browser.get(f"/user/{username}/edit").forms[1]
-    form["avatar"] = Upload(name, content)
-    return form.submit(expect_errors=True)
-
-
 def test_a_profile_for_everybody(client: Client, testapp: TestApp, statements: Callable[[], list[str]]) -> None:
     """XSS-01, XSS-02: what a member says of themselves, sanitised; nothing of it that only they know (ACL-05)."""
     name = "<b>胡同</b>/x & 'y'"
@@ -121,6 +115,7 @@ def test_xss_04_pictures(client: Client, testapp: TestApp) -> None:
     browser = client("anna")
     drawn = testapp.get("/avatar/1/0")
     assert drawn.content_type == "image/svg+xml"
+    form = browser.get("/user/anna/edit").forms[1]
     polyglot = b"GIF89a/*<script>alert(1)</script>*/=1;"
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
     for name, content in (
@@ -132,11 +127,13 @@ def test_xss_04_pictures(client: Client, testapp: TestApp) -> None:
         ("large.png", b"x" * (1024 * 1024 + 1)),
         ("cut.png", picture()[:40]),
     ):
-        page = upload(browser, "anna", name, content)
+        form["avatar"] = Upload(name, content)
+        page = form.submit(expect_errors=True)
         assert page.status_int == 422, name
         assert page.html.select_one("#avatar-fault").get_text(strip=True), name
     marked = picture("PNG") + b"<script>alert(1)</script>"
-    assert upload(browser, "anna", "wrong.jpg", marked).status_int == 303
+    form["avatar"] = Upload("wrong.jpg", marked)
+    assert form.submit().status_int == 303
     address = browser.get("/user/anna").html.select_one(".profile img")["src"]
     answer = testapp.get(address)
     assert answer.content_type == "image/webp"
@@ -223,6 +220,13 @@ def test_acl_03_roles_and_people(client: Client, stored: Stored, registry: Regis
     act(administrator, "mod1", action="disable")
     assert moderator.get("/people").status_int == 303
     act(administrator, "mod1", action="enable")
+    # Somebody lost their phone and their codes.
+    with open_work(registry) as work:
+        work.db.add(SecondFactor(user_id=ids["berta"], secret="x", confirmed_at=work.now()))
+    act(moderator, "berta", 303, action="second_factor")
+    assert stored(select(SecondFactor.user_id)) == [ids["berta"]]
+    act(administrator, "berta", action="second_factor")
+    assert stored(select(SecondFactor.user_id)) == []
     # Demoted: effective with the next request (SES-06).
     act(administrator, "root1", action="role", role="User")
     assert administrator.get("/roles", status=403)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.httpexceptions import HTTPForbidden, HTTPSeeOther
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import view_config
@@ -42,12 +42,14 @@ def export(request: Request) -> Response:
 @view_config(route_name="accounts.delete", request_method="GET", permission=SIGNED_IN, statements=1)
 def show_leaving(request: Request) -> Response:
     """The form to ask for deletion; for whoever did, the button to stay."""
+    _refuse_unconfirmed(request)
     return _page(request, ProveForm(request))
 
 
 @view_config(route_name="accounts.delete", request_method="POST", permission=SIGNED_IN, statements=30)
 def leave(request: Request) -> Response:
     """Let the account be deleted after the days of grace, or take that back."""
+    _refuse_unconfirmed(request)
     work = work_of(request)
     if request.POST.get("action") == "stay":
         leaving.stay(work, request.user)
@@ -68,6 +70,12 @@ def leave(request: Request) -> Response:
     response = HTTPSeeOther(safe_next(request, None))
     sessions.forget_cookie(request, response)
     return response
+
+
+def _refuse_unconfirmed(request: Request) -> None:
+    """Whoever is leaving may do nothing but this, and whoever is not confirmed not even this (ACL-06)."""
+    if not request.identity.confirmed:
+        raise HTTPForbidden
 
 
 def _page(request: Request, form: ProveForm, status: int = 200) -> Response:

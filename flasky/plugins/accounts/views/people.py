@@ -11,7 +11,7 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.parameters import parse_id
-from flasky.plugins.accounts import people, registration, roles, security_log
+from flasky.plugins.accounts import people, registration, roles, security_log, two_factor
 from flasky.plugins.accounts.errors import Fault, Refused
 from flasky.plugins.accounts.forms import InviteForm
 from flasky.plugins.accounts.limits import storable
@@ -60,8 +60,11 @@ def manage(request: Request) -> Response:
             people.enable(work, user)
         elif action == "end_sessions":
             people.end_sessions_of(work, user)
-        elif action == "role" and "accounts.manage_roles" in request.identity.permissions:
+        elif action == "role" and _may_give_roles(request):
             _give_role(request, user)
+        elif action == "second_factor" and _may_give_roles(request):
+            # For a member who lost both phone and recovery codes; they are told by mail.
+            two_factor.remove(work, user)
         else:
             raise Refused(_("This cannot be done here."))
     except Refused as refused:
@@ -92,6 +95,10 @@ def invite(request: Request) -> Response:
     return show(request, "invite", {"form": form}, UNPROCESSABLE)
 
 
+def _may_give_roles(request: Request) -> bool:
+    return "accounts.manage_roles" in request.identity.permissions
+
+
 def _give_role(request: Request, user: User) -> None:
     work = work_of(request)
     name = request.POST.get("role", "")
@@ -114,7 +121,8 @@ def _page(request: Request, user: User, refused: Refused | None = None, status: 
         "member": user,
         "refused": refused.reason if refused else None,
         "roles": [role for role, _count in roles.all_roles(work)],
-        "may_give_roles": "accounts.manage_roles" in request.identity.permissions,
+        "may_give_roles": _may_give_roles(request),
+        "has_second_factor": two_factor.is_on(work, user.id),
         "rows": security_log.events(work, user.id, limit=20),
         "sentence": sentence,
     }
