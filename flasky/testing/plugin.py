@@ -2,7 +2,8 @@
 
 A test that uses `app`, or anything built on it, runs on every database named by the pytest option
 ``flasky_databases`` (``sqlite`` if nothing is said). Each such test starts from the freshly migrated database: it is
-brought back after every test that committed something.
+brought back after every test that committed something. A test for which the database makes no difference says so with
+``@pytest.mark.databases("sqlite")``.
 """
 
 from __future__ import annotations
@@ -85,12 +86,13 @@ class TestSite:
         self.app.registry.notify(SiteReset(self.app.registry))
 
 
-def pytest_configure() -> None:
-    """Let Pyramid find the files of packages that pytest loaded.
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and let Pyramid find the files of packages that pytest loaded.
 
     pytest rewrites the assertions of every distribution that brings a plug-in for it, so of an installed Flasky as
     a whole, and Pyramid's way of finding a package's templates does not know pytest's loader.
     """
+    config.addinivalue_line("markers", "databases(*names): run on these databases only; say why beside it")
     pkg_resources.register_loader_type(AssertionRewritingHook, pkg_resources.DefaultProvider)
 
 
@@ -100,9 +102,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test that needs a database on every database."""
+    """Run each test that needs a database on every database, or on those that its marker `databases` names."""
     if "database_server" in metafunc.fixturenames:
-        names = metafunc.config.getini("flasky_databases")
+        marker = metafunc.definition.get_closest_marker("databases")
+        names = marker.args if marker else metafunc.config.getini("flasky_databases")
         metafunc.parametrize("database_server", names, indirect=True, scope="session")
 
 

@@ -30,6 +30,10 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 #: What FAULTS allows between the end of a fault and the mail's arrival.
 RECOVERY_SECONDS = 10
 
+#: How a mail is claimed and its lease found again differs between the databases (F03, two deliverers: both). What
+#: comes before a commit, after the note or from the SMTP server does not: those start their processes once.
+one_database = pytest.mark.databases("sqlite")
+
 
 @pytest.fixture
 def mail_site(make_live_site: Callable[..., LiveSite], smtp_server: SMTPServer) -> Callable[..., LiveSite]:
@@ -91,6 +95,7 @@ def test_f03_killed_between_commit_and_delivery(mail_site, smtp_server: SMTPServ
     assert len(smtp_server.messages) == 1
 
 
+@one_database
 def test_f04_killed_before_the_note_that_it_was_sent(mail_site, smtp_server: SMTPServer) -> None:
     site = mail_site("after_smtp:kill")
     _post(site, "ann@example.com")
@@ -105,6 +110,7 @@ def test_f04_killed_before_the_note_that_it_was_sent(mail_site, smtp_server: SMT
     assert len(smtp_server.messages) == 2
 
 
+@one_database
 def test_killed_after_the_commit_the_mail_is_sent(mail_site, smtp_server: SMTPServer) -> None:
     # The deliverer is off at first: it must not be quicker than the kill.
     site = mail_site("after_commit:kill", flasky__mail_deliver=False)
@@ -118,6 +124,7 @@ def test_killed_after_the_commit_the_mail_is_sent(mail_site, smtp_server: SMTPSe
     assert message["To"] == "ann@example.com"
 
 
+@one_database
 def test_killed_before_the_commit_there_is_no_mail(mail_site, smtp_server: SMTPServer) -> None:
     site = mail_site("before_commit:kill")
     with pytest.raises((OSError, http.client.HTTPException)):
@@ -127,6 +134,7 @@ def test_killed_before_the_commit_there_is_no_mail(mail_site, smtp_server: SMTPS
     assert smtp_server.messages == []
 
 
+@one_database
 def test_f12_f13_a_request_never_waits_for_a_server_that_answers_by_drops(mail_site) -> None:
     """MAI-04: answered within 500 ms, the mail is kept, and the site can be stopped meanwhile."""
     with DrippingSMTP(pause=0.1) as server:
@@ -139,6 +147,7 @@ def test_f12_f13_a_request_never_waits_for_a_server_that_answers_by_drops(mail_s
         assert site.stop() == 0
 
 
+@one_database
 def test_f11_what_was_kept_leaves_soon_after_the_server_is_back(mail_site, smtp_server: SMTPServer) -> None:
     smtp_server.stop()
     site = mail_site()
@@ -151,6 +160,7 @@ def test_f11_what_was_kept_leaves_soon_after_the_server_is_back(mail_site, smtp_
     assert len(smtp_server.messages) == 5
 
 
+@one_database
 def test_a_test_mail_survives_a_server_that_is_down_and_a_kill(mail_site, smtp_server: SMTPServer) -> None:
     """Queued by the command while nothing listens, the site killed, both brought back: it arrives once."""
     smtp_server.stop()
@@ -189,13 +199,13 @@ def _deliver_process(ini: Path) -> Iterator[subprocess.Popen[str]]:
             assert process.wait(20) == 0
 
 
-def test_two_deliverers_send_fifty_mails_once_each(mail_site, smtp_server: SMTPServer) -> None:
-    site = mail_site(flasky__mail_deliver=False)
-    with _deliver_process(site.ini), _deliver_process(site.ini):
-        _post(site, *(f"ann{number}@example.com" for number in range(50)))
-        smtp_server.wait_for(50, seconds=40)
-        wait_until(lambda: _statuses(site) == ["sent"] * 50, "the notes that they were sent")
-    assert sorted(message["To"] for message in smtp_server.messages) == sorted(
-        f"ann{number}@example.com" for number in range(50)
-    )
-    assert len({message["Message-ID"] for message in smtp_server.messages}) == 50
+def test_two_deliverers_send_each_mail_once(mail_site, smtp_server: SMTPServer) -> None:
+    """The thread of the server and a process of its own on one outbox."""
+    site = mail_site()
+    addresses = [f"ann{number}@example.com" for number in range(24)]
+    with _deliver_process(site.ini):
+        _post(site, *addresses)
+        smtp_server.wait_for(len(addresses), seconds=40)
+        wait_until(lambda: _statuses(site) == ["sent"] * len(addresses), "the notes that they were sent")
+    assert sorted(message["To"] for message in smtp_server.messages) == sorted(addresses)
+    assert len({message["Message-ID"] for message in smtp_server.messages}) == len(addresses)
