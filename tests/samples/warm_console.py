@@ -14,15 +14,26 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from flasky.kernel import ROOMS
+
 _WARM = (
+    "PIL.Image",
     "alembic.config",
+    "argon2",
     "babel.dates",
     "click",
+    "confusable_homoglyphs.confusables",
+    "cryptography.fernet",
+    "email_validator",
     "flasky.migrations.environment",
-    "flasky.migrations.state",
-    "flasky.site",
+    "flasky.shell",
+    "flasky.templating",
+    "limits",
+    "markdown_it",
+    "nh3",
     "plaster_pastedeploy",
     "psycopg",
+    "pyotp",
     "pyramid.scripts.pserve",
     "pyramid.scripts.pshell",
     "pyramid_jinja2",
@@ -33,6 +44,8 @@ _WARM = (
     "sqlalchemy.dialects.sqlite",
     "waitress",
     "wtforms",
+    "zxcvbn",
+    *ROOMS,
 )
 
 
