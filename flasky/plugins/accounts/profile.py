@@ -7,7 +7,7 @@ import io
 import unicodedata
 import zoneinfo
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import BinaryIO
 
 import nh3
@@ -95,6 +95,7 @@ def uploaded_avatar(work: Work, user_id: int) -> Avatar | None:
     return work.db.get(Avatar, user_id)
 
 
+@lru_cache(maxsize=2048)
 def drawn_avatar(username: str, size: int = 40) -> Markup:
     """A picture drawn from the name: its first letter on a colour of its own, `size` pixels wide."""
     colour = _COLOURS[hashlib.sha256(username.encode("utf-8", "replace")).digest()[0] % len(_COLOURS)]

@@ -1,0 +1,87 @@
+"""The list of members, of 100,000: its first page and its last, for a member who is signed in.
+
+In one process without any server; the time of a whole request, template included. Rounds alternate between the pages.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import joinedload
+from webob import Request
+
+import flasky
+from benchmarks.tables import show
+from flasky.database import get_database
+from flasky.plugins.accounts import registration, sessions
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.testing.schema import migrate
+from flasky.wsgi import Application
+
+MEMBERS = 100_000
+ROUNDS = 60
+
+
+def run() -> None:
+    """Measure and print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "data.sqlite"
+        database.touch()
+        settings = {
+            "flasky.environment": "production",
+            "flasky.plugins": "main accounts",
+            "flasky.base_url": "http://localhost",
+            "flasky.secret_key": secrets.token_urlsafe(48),
+            "flasky.admin": "owner@example.com",
+            "mail.host": "127.0.0.1",
+            "sqlalchemy.url": f"sqlite:///{database}",
+        }
+        migrate(settings)
+        application = flasky.main({}, **settings)
+        cookie = fill(application)
+        paths = {"first page": "/people", "page 2,000": f"/people?after=member+{MEMBERS - 51:06}"}
+        milliseconds: dict[str, list[float]] = {name: [] for name in paths}
+        for _round in range(ROUNDS):
+            for name, path in paths.items():
+                milliseconds[name].append(_timed(application, path, cookie))
+        get_database(application.registry).dispose()
+    rows = [(name, median(milliseconds[name]), min(milliseconds[name])) for name in paths]
+    show(f"The list of {MEMBERS:,} members, milliseconds a page", ("", "median", "best"), rows)
+
+
+def fill(application: Application) -> str:
+    """Make the members; returns the session cookie of one of them."""
+    with open_work(application.registry) as work:
+        role = registration.find_role(work, "User")
+        names = [f"member {number:06}" for number in range(MEMBERS)]
+        work.db.execute(
+            insert(User),
+            [
+                {
+                    "username": name,
+                    "username_key": name,
+                    "username_skeleton": name,
+                    "role_id": role.id,
+                    "confirmed_at": work.now(),
+                }
+                for name in names
+            ],
+        )
+        query = select(User).where(User.username == names[0]).options(joinedload(User.role))
+        return f"__Host-session={sessions.start(work, work.db.scalars(query).one()).secret}"
+
+
+def _timed(application: Application, path: str, cookie: str) -> float:
+    request = Request.blank(path, headers={"Cookie": f"{cookie}; {cookie.removeprefix('__Host-')}"})
+    began = time.perf_counter()
+    answer = request.get_response(application)
+    taken = (time.perf_counter() - began) * 1000
+    if answer.status_code != 200 or answer.text.count('class="avatar"') != 50:
+        raise RuntimeError(f"{path} answered {answer.status}, which is not a page of 50 members")
+    return taken
