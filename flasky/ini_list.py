@@ -11,6 +11,7 @@ from pathlib import Path
 from flasky.ini import APP_SECTION, CannotStart
 
 _KEY = re.compile(r"(?:set\s+)?flasky\.plugins\s*[=:]")
+_LEADING_COMMA = re.compile(r"^[ \t]*,[ \t]*")
 _HEADING = re.compile(r"\[(?P<name>[^\]]+)\]")
 
 
@@ -32,12 +33,12 @@ def with_plugin(text: str, name: str) -> str:
 def without_plugin(text: str, name: str) -> str:
     """The INI file `text` without `name` in its list of plug-ins. Raises CannotStart if it has no list."""
     lines = text.splitlines(keepends=True)
-    word = re.compile(rf"(?<![\w.])(?:[ \t]*,)?[ \t]*\b{re.escape(name)}\b(?![\w.])")
+    word = re.compile(rf"(?:[ \t]*,)?[ \t]*(?<![\w.]){re.escape(name)}(?![\w.])")
     for number in _value_lines(lines):
         key = _KEY.match(lines[number])
         start = key.end() if key else 0
         before, value = lines[number][:start], lines[number][start:]
-        changed = word.sub("", value)
+        changed = _LEADING_COMMA.sub(" ", word.sub("", value)) if word.search(value) else value
         # A line of its own goes as a whole; the line of the key stays.
         lines[number] = "" if value != changed and not key and not changed.strip() else before + changed
     return "".join(lines)

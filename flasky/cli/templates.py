@@ -36,11 +36,7 @@ def templates(context: Context, name: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     elif rows:
-        cells = [
-            (row["name"], f"behind {row['place']}" if row["place"] else "wins", row["owner"], row["file"])
-            for row in rows
-        ]
-        show_table(("Template", "Place", "Owner", "File"), cells)
+        show_table(("Template", "Place", "Owner", "File"), [tuple(row.values()) for row in rows])
     else:
         click.echo("No template overrides another.")
 
