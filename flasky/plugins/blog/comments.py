@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import limits, markdown, notices
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import CommentAdded

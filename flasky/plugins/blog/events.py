@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.models import Comment, Post
 
 

@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from flasky.languages import _
-from flasky.plugins.accounts.errors import Refused
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Refused, Work
 from flasky.plugins.blog import notices
 from flasky.plugins.blog.events import Followed
 from flasky.plugins.blog.models import BlogMember, Follow

@@ -11,7 +11,7 @@ from pyramid.registry import Registry
 from flasky.languages import _
 from flasky.mail.services import send_mail
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.models import Post
 from flasky.security.keys import Signer
 

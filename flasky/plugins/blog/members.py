@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.models import Comment, Follow, Post
 from flasky.plugins.blog.storage import changed, count, lists_changed
 

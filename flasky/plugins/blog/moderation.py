@@ -9,8 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
-from flasky.plugins.accounts.errors import Refused
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Refused, Work
 from flasky.plugins.blog import comments, limits, tags
 from flasky.plugins.blog.errors import NotAllowed
 from flasky.plugins.blog.models import Comment, Post, Report

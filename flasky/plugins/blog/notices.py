@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.usernames import canonical
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Work, canonical
 from flasky.plugins.blog import markdown
 from flasky.plugins.blog.mails import send_digest_to, send_notice
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post

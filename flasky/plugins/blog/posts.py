@@ -13,9 +13,7 @@ from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
 from flasky.languages import _
-from flasky.plugins.accounts.errors import Fault
-from flasky.plugins.accounts.identity import Identity
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Fault, Identity, Work
 from flasky.plugins.blog import limits, markdown, notices, search, tags
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished

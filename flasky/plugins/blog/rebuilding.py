@@ -9,7 +9,7 @@ from pyramid.registry import Registry
 from sqlalchemy import select, update
 
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.work import Work, open_work
+from flasky.plugins.accounts.services import Work, open_work
 from flasky.plugins.blog import markdown, search
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.storage import changed, lists_changed

@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
 from flasky.plugins.accounts.models import Role, User
-from flasky.plugins.accounts.usernames import canonical, skeleton
-from flasky.plugins.accounts.work import open_work
+from flasky.plugins.accounts.services import open_work
 from flasky.plugins.blog import markdown
 from flasky.plugins.blog.comments import render
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Post, PostTag, PostWords, Tag
@@ -129,16 +128,17 @@ def _people(db: Session, number: int) -> list[int]:
     now = utc_now()
     names = [f"{_FIRST[index % len(_FIRST)]}-{first + index}" for index in range(number)]
     for some in _portions(names):
+        # The model knows how a name's keys are made.
         rows = [
             {
-                "username": name,
-                "username_key": canonical(name),
-                "username_skeleton": skeleton(name),
+                "username": user.username,
+                "username_key": user.username_key,
+                "username_skeleton": user.username_skeleton,
                 "role_id": role,
                 "confirmed_at": now,
                 "created_at": now,
             }
-            for name in some
+            for user in (User(username=name) for name in some)
         ]
         db.execute(insert(User), rows)
     return list(db.scalars(select(User.id).where(User.id >= first).order_by(User.id)))

@@ -8,8 +8,7 @@ import unicodedata
 from sqlalchemy import delete, select, update
 
 from flasky.languages import _
-from flasky.plugins.accounts.errors import Fault
-from flasky.plugins.accounts.work import Work
+from flasky.plugins.accounts.services import Fault, Work
 from flasky.plugins.blog import limits
 from flasky.plugins.blog.models import Post, PostTag, Tag
 from flasky.plugins.blog.storage import add_unless_there, changed

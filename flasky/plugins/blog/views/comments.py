@@ -11,7 +11,7 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.parameters import parse_id
-from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import comments, posts
 from flasky.plugins.blog.errors import NotAllowed, Stale
 from flasky.plugins.blog.forms import CommentForm

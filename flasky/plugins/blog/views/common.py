@@ -8,7 +8,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
 from flasky.errors.exceptions import RefusedInput
-from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog.reading import Cursor, Reader, Way, parse_cursor
 
 

@@ -11,7 +11,7 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.parameters import number_parameter, parse_id
-from flasky.plugins.accounts.errors import Fault, Refused
+from flasky.plugins.accounts.services import Fault, Refused
 from flasky.plugins.blog import comments, moderation, posts
 from flasky.plugins.blog.forms import ReasonForm
 from flasky.plugins.blog.models import Comment, Post

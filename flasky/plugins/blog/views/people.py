@@ -13,8 +13,8 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.parameters import number_parameter, parse_id
-from flasky.plugins.accounts.errors import Refused
 from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.services import Refused
 from flasky.plugins.blog import following, mails, notices, reading
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.forms import MailForm

@@ -12,7 +12,7 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.parameters import number_parameter, parse_id
-from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import markdown, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
