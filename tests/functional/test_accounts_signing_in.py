@@ -315,11 +315,26 @@ def test_what_was_typed_survives_an_expired_csrf_token(client: Client, anna: str
     assert stored(select(User.name)) == ["Anna A."]
 
 
-def test_a_draft_that_this_site_did_not_make_is_no_draft(client: Client, anna: str) -> None:
-    browser = client()
-    form = browser.get("/auth/login", {"draft": "W10.x", "next": "/people"}).forms[0]
+def test_csr_01_nobody_can_be_made_to_send_the_form_of_another(client: Client, anna: str, stored: Stored) -> None:
+    """A draft counts only in a form of this site, and only one that this site signed."""
+    stranger, browser = client(), client()
+    token = stranger.get("/auth/login").forms[0]["csrf_token"].value
+    refused = stranger.post("/user/anna/edit", {"csrf_token": token, "name": "Not Anna"}, status=403)
+    genuine = refused.forms[0]["draft"].value
+    for field in (genuine, "W10.x"):
+        page = browser.get("/auth/login", {"draft": field, "next": "/people"})
+        assert "draft" not in page.forms[0].fields
+    form = page.forms[0]
     form["login"], form["password"] = anna, PASSWORD
     assert form.submit().location == "http://localhost/people"
+    assert stored(select(User.name)) == [""]
+    token = client().get("/auth/login").forms[0]["csrf_token"].value
+    fields = {"csrf_token": token, "draft": genuine, "login": anna, "password": PASSWORD}
+    assert client().post("/auth/login", fields, status=400)
+    browser = client()
+    form = browser.get("/auth/login").forms[0]
+    values = {"csrf_token": form["csrf_token"].value, "draft": genuine[:-2] + "xx", "login": anna, "password": PASSWORD}
+    assert browser.post("/auth/login", values).status_int == 303
 
 
 def test_log_02_events_are_shown_to_their_owner(client: Client, anna: str) -> None:

@@ -54,9 +54,14 @@ def go(request: Request, route: str, /, **elements: Any) -> Response:
 
 
 def wanted(request: Request) -> dict[str, str]:
-    """The hidden fields that say how to go on after signing in or proving oneself: `next` and the draft."""
-    source = request.POST if request.method == "POST" else request.GET
-    texts = {name: source.get(name) for name in (NEXT, drafts.FIELD)}
+    """The hidden fields that say how to go on after signing in or proving oneself: `next` and the draft.
+
+    A draft is taken from a form of this site only, never from an address: somebody could have one made of a form of
+    their own and send its link to a member, who would send that form by signing in (CSR-01).
+    """
+    texts = {NEXT: request.GET.get(NEXT)}
+    if request.method == "POST":
+        texts = {name: request.POST.get(name) for name in (NEXT, drafts.FIELD)}
     return {name: text for name, text in texts.items() if isinstance(text, str) and text}
 
 
