@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -17,6 +18,7 @@ from webtest import TestApp
 
 import flasky
 from alembic import command
+from flasky import trial
 from flasky.cli import main
 from flasky.database import get_database
 from flasky.ini import CannotStart, read_ini
@@ -138,44 +140,68 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     assert life.sql("SELECT id FROM board_notices ORDER BY id") == [(7,), (8,)]
 
 
+@pytest.fixture
+def ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """A function that installs the plug-in `trial` with this body of its includeme and of its migration."""
+    package = tmp_path / "packages" / "ill_trial"
+
+    def install(body: str, migration: str) -> None:
+        (package / "migrations").mkdir(parents=True)
+        (package / "__init__.py").write_text(
+            "from flasky.plugin import Plugin\nfrom pyramid.security import NO_PERMISSION_REQUIRED\n"
+            "plugin = Plugin(name='trial', migrations='ill_trial:migrations')\n"
+            f"def includeme(config):\n    {body}\n"
+            "def fail(request):\n    raise ZeroDivisionError\n"
+        )
+        (package / "migrations" / "0001.py").write_text(
+            "revision = 'trial1'\ndown_revision = None\nbranch_labels = ('trial',)\ndepends_on = None\n"
+            f"def upgrade():\n    {migration}\ndef downgrade():\n    pass\n"
+        )
+        info = package.parent / "ill_trial-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ill-trial\nVersion: 1\n")
+        (info / "entry_points.txt").write_text("[flasky.plugins]\ntrial = ill_trial:plugin\n")
+        monkeypatch.setenv("PYTHONPATH", str(package.parent))
+        monkeypatch.syspath_prepend(package.parent)
+        monkeypatch.delitem(sys.modules, "ill_trial", raising=False)
+
+    return install
+
+
+FAILING_VIEW = (
+    "config.add_route('ill.a', '/ill'); config.add_view(fail, route_name='ill.a', permission=NO_PERMISSION_REQUIRED)"
+)
+
+
 @pytest.mark.parametrize(
-    ("point", "module", "migration"),
+    ("point", "problem", "body", "migration"),
     [
-        ("started the site: Flasky cannot start", "1 / 0", ""),
-        ("migrated the copy of the database: ", "pass", "raise RuntimeError('in the migration')"),
-        ("asked for /ill: the answer was 500", "config.add_route('ill.a', '/ill')", ""),
+        ("started the site", "ZeroDivisionError", "1 / 0", "pass"),
+        ("migrated the copy of the database", "in the migration", "pass", "raise RuntimeError('in the migration')"),
+        ("asked for /ill", "the answer was 500", FAILING_VIEW, "pass"),
     ],
 )
-def test_a_failing_trial_names_the_point_and_changes_nothing(
-    samples: Path,
+def test_a_trial_names_the_point_that_failed(
+    ill: Callable[[str, str], None],
     ini_file: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     point: str,
-    module: str,
+    problem: str,
+    body: str,
     migration: str,
 ) -> None:
-    """INI file and database stay byte for byte."""
-    package = tmp_path / "packages" / "ill_trial"
-    (package / "migrations").mkdir(parents=True)
-    (package / "__init__.py").write_text(
-        "from flasky.plugin import Plugin\nfrom pyramid.security import NO_PERMISSION_REQUIRED\n"
-        "plugin = Plugin(name='trial', migrations='ill_trial:migrations')\n"
-        f"def includeme(config):\n    {module}\n"
-        "    if config.introspector is None or 'add_route' in " + repr(module) + ":\n"
-        "        config.add_view(fail, route_name='ill.a', permission=NO_PERMISSION_REQUIRED)\n"
-        "def fail(request):\n    raise ZeroDivisionError\n"
-    )
-    (package / "migrations" / "0001.py").write_text(
-        "revision = 'trial1'\ndown_revision = None\nbranch_labels = ('trial',)\ndepends_on = None\n"
-        f"def upgrade():\n    {migration or 'pass'}\ndef downgrade():\n    pass\n"
-    )
-    info = tmp_path / "packages" / "ill_trial-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ill-trial\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[flasky.plugins]\ntrial = ill_trial:plugin\n")
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
-    monkeypatch.syspath_prepend(package.parent)
+    ill(body, migration)
+    trial.main([str(ini_file(flasky__plugins="main accounts trial")), "trial"])
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said[0] == point
+    assert problem in said[1]
+
+
+def test_a_failing_trial_changes_neither_ini_file_nor_database(
+    ill: Callable[[str, str], None], ini_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Byte for byte, with the real command and its process."""
+    ill("pass", "raise RuntimeError('in the migration')")
     ini = ini_file(flasky__plugins="main accounts")
     database = tmp_path / "data.sqlite"
     migrate({**TEST_SETTINGS, "sqlalchemy.url": f"sqlite:///{database}"})
@@ -183,7 +209,8 @@ def test_a_failing_trial_names_the_point_and_changes_nothing(
     names = {file.name for file in tmp_path.iterdir()}
     done = CliRunner().invoke(main, ["--ini", str(ini), "plugin", "enable", "trial"])
     assert done.exit_code == 1
-    assert f"The trial failed when it {point}" in done.output
+    assert "The trial failed when it migrated the copy of the database: " in done.output
+    assert "in the migration" in done.output
     assert "Nothing was changed." in done.output
     assert {file: file.read_bytes() for file in before} == before
     assert {file.name for file in tmp_path.iterdir()} - names <= {"data.sqlite-wal", "data.sqlite-shm"}
