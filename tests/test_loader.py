@@ -115,8 +115,10 @@ def test_a_circle_is_named(make_plugin: Make) -> None:
     make_plugin("hen", 'requires=("egg",)')
     make_plugin("egg", 'requires=("hen",)')
     assert faults_of("hen", "egg") == [
-        "site.ini, key flasky.plugins: these plug-ins require one another in a circle: hen → egg → hen. "
-        "Take one of them out of the list"
+        (
+            "site.ini, key flasky.plugins: these plug-ins require one another in a circle: hen → egg → hen. "
+            "Take one of them out of the list"
+        )
     ]
 
 
