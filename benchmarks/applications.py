@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +38,28 @@ def bare_pyramid(_folder: Path) -> WSGIApplication:
 
 
 def bare_pyramid_with_libraries(folder: Path) -> WSGIApplication:
-    """The bare Pyramid application in a process that imports the libraries that Flasky uses."""
-    import alembic.config  # noqa: F401 - imported for its cost
-    import babel.dates  # noqa: F401 - imported for its cost
-    import pyramid_jinja2  # noqa: F401 - imported for its cost
-    import pyramid_mailer  # noqa: F401 - imported for its cost
-    import pyramid_retry  # noqa: F401 - imported for its cost
-    import sqlalchemy.orm  # noqa: F401 - imported for its cost
-    import wtforms  # noqa: F401 - imported for its cost
-    import zope.sqlalchemy  # noqa: F401 - imported for its cost
+    """The bare Pyramid application in a process that imports every library module that Flasky's process has.
 
+    Which those are is asked of Flasky itself, once, and kept in `folder`: a list written by hand would be wrong soon.
+    """
+    listing = folder / "libraries.txt"
+    if not listing.exists():
+        command = [sys.executable, "-m", "benchmarks.applications", str(folder)]
+        listing.write_text(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - our own command
+    for name in listing.read_text().split():
+        import_module(name)
     return bare_pyramid(folder)
+
+
+def print_libraries(folder: Path) -> None:
+    """Print the modules of installed packages that a Flasky that has answered a request has imported."""
+    from benchmarks.pages import caller
+
+    caller(flasky_site(folder))()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        if "site-packages" in file and name == getattr(module, "__name__", "") and "_distutils_hack" not in name:
+            print(name)
 
 
 def flasky_site(folder: Path) -> WSGIApplication:
@@ -114,3 +128,7 @@ APPLICATIONS: dict[str, Callable[[Path], WSGIApplication]] = {
     "Flask": flask_peer,
     "Django": django_peer,
 }
+
+
+if __name__ == "__main__":
+    print_libraries(Path(sys.argv[1]))
