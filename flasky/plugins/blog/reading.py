@@ -270,6 +270,11 @@ class Look:
         """The element that shows when something was written."""
         return _time(raw, self._language, self._zone)
 
+    @staticmethod
+    def moment(moment: datetime) -> str:
+        """A moment as programs read it."""
+        return moment.isoformat(timespec="seconds")
+
     def rows(self, listing: Listing) -> list[ShownPost]:
         """The posts of a list, ready to be shown."""
         to, language, zone, localizer = self._to, self._language, self._zone, self._localizer
