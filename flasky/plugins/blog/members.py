@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
+from flasky.plugins.blog import search
 from flasky.plugins.blog.models import Comment, Follow, Post
 from flasky.plugins.blog.storage import changed, count, lists_changed
 
@@ -42,6 +43,7 @@ def export(work: Work, user: User) -> dict[str, Any]:
 def erase(work: Work, user: User) -> None:
     """Delete the member's drafts; what was published stays without a name (the foreign keys see to that)."""
     changed(work.db, delete(Post).where(Post.author_id == user.id, Post.published_at.is_(None)))
+    _forget_name(work, user)
     follows = work.db.execute(
         select(Follow.follower_id, Follow.followed_id).where(
             (Follow.follower_id == user.id) | (Follow.followed_id == user.id)
@@ -54,3 +56,10 @@ def erase(work: Work, user: User) -> None:
         else:
             count(work.db, follower_id, following=-1)
     lists_changed(work.db)
+
+
+def _forget_name(work: Work, user: User) -> None:
+    # Otherwise a search for the name would still show what its bearer wrote.
+    columns = select(Post.id, Post.title, Post.html, Post.tag_names).where(Post.author_id == user.id)
+    for post in work.db.execute(columns.order_by(Post.id)).all():
+        search.index(work.db, post, "")

@@ -42,8 +42,8 @@ class Found:
     comment_count: int
 
 
-def index(db: Session, post: Post, author: str) -> None:
-    """Remember the words of a stored post: of its title, its text, its tags and its author's name."""
+def index(db: Session, post: Any, author: str) -> None:
+    """Remember the words of a stored post, or a row of it: of title, text, tags and its author's name ("": none)."""
     db.execute(delete(PostWords).where(PostWords.post_id == post.id))
     db.execute(insert(PostWords).values(post_id=post.id, words=words_of_post(post, author)))
 

@@ -1,0 +1,188 @@
+"""Finding posts by their words, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flasky.database import get_database
+from flasky.plugins.accounts.leaving import erase
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import moderation, posts, search, words
+from flasky.plugins.blog.models import PostWords
+from flasky.plugins.blog.posts import Writing
+
+
+@pytest.fixture
+def found(registry: Any) -> Any:
+    """A function that returns the ids of the posts that a text finds."""
+
+    def ids(text: str, **options: Any) -> list[int]:
+        with get_database(registry).read_engine.connect() as connection:
+            return [item.id for item in search.find(connection, text, **options)[0]]
+
+    return ids
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["胡同文化", "同文", "化", "老胡同文化", "カタカナ", "ｶﾀｶﾅ", "서울", "ПРИВЕТ", "Straße", "STRASSE", "naïve", "ﬁne"],
+)
+def test_words_of_many_scripts_are_found(text: str, member: Any, write: Any, found: Any) -> None:
+    post = write(member(), "北京的老胡同文化 カタカナ 서울 привет strasse naive fine")
+    assert found(text) == [post]
+
+
+@pytest.mark.parametrize("text", ["文胡", "同胡", "文同化", "海", "ive", "rasse", "北化"])
+def test_what_was_not_written_is_not_found(text: str, member: Any, write: Any, found: Any) -> None:
+    write(member(), "北京的老胡同文化 привет strasse naive")
+    assert found(text) == []
+
+
+def test_titles_tags_and_authors_are_found_and_markup_and_addresses_are_not(
+    member: Any, write: Any, found: Any
+) -> None:
+    post = write(
+        member("小明", email="ming@example.com"),
+        "a [**text**](https://hidden.example/secret)",
+        title="Heading",
+        tags="garden",
+    )
+    for text in ("heading", "GARDEN", "小明", "text", "heading garden"):
+        assert found(text) == [post], text
+    for text in ("strong", "href", "secret", "nofollow", "heading kitchen"):
+        assert found(text) == [], text
+
+
+@pytest.mark.parametrize(
+    "text", ["cat OR dog", "cat | dog", "cat* bird", "NOT cat", "cat NEAR dog", "c_t", "c%t", "words:cat"]
+)
+def test_inj_01_operators_and_wildcards_are_words(text: str, member: Any, write: Any, found: Any) -> None:
+    write(member(), "a cat")
+    assert found("cat") != []
+    assert found(text) == []
+
+
+def test_inj_01_text_of_nothing_but_signs_finds_nothing(member: Any, write: Any, found: Any) -> None:
+    write(member(), "a % b _ c * d \" e ' f")
+    for text in ("", "%", "_", "***", '"', "'", "()", "-", "__", "\u200b", "🙂"):
+        assert found(text) == [], text
+
+
+def test_the_index_follows_edits_drafts_and_moderation(member: Any, write: Any, found: Any, work_as: Any) -> None:
+    anna, mona = member("anna"), member("mona", role="Moderator")
+    post = write(anna, "apple", draft=True)
+    assert found("apple") == []
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, post), Writing("banana"), version=1)
+    assert found("apple") == []
+    assert found("banana") == [post]
+    with work_as(mona) as work:
+        moderation.hide(work, posts.find(work, post), "no fruit")
+    assert found("banana") == []
+    with work_as(mona) as work:
+        moderation.show(work, posts.find(work, post))
+    assert found("banana") == [post]
+    with work_as(anna) as work:
+        posts.remove(work, posts.find(work, post))
+    assert found("banana") == []
+
+
+def test_a_deleted_post_leaves_no_words_behind(member: Any, write: Any, work_as: Any, db: Session) -> None:
+    anna = member()
+    post = write(anna, "apple")
+    with work_as(anna) as work:
+        posts.remove(work, posts.find(work, post))
+    assert db.scalars(select(PostWords.post_id)).all() == []
+
+
+def test_results_come_newest_first_and_go_on_behind_the_last(member: Any, write: Any, registry: Any) -> None:
+    anna = member()
+    ids = [write(anna, f"apple number {number}") for number in range(5)]
+    with get_database(registry).read_engine.connect() as connection:
+        first, more = search.find(connection, "apple", limit=2)
+        assert [item.id for item in first] == [ids[4], ids[3]]
+        assert more == ids[3]
+        second, more = search.find(connection, "apple", before=more, limit=2)
+        assert [item.id for item in second] == [ids[2], ids[1]]
+        last, more = search.find(connection, "apple", before=more, limit=2)
+        assert [item.id for item in last] == [ids[0]]
+        assert more is None
+
+
+def test_the_page_goes_on_too_and_keeps_what_was_asked(client: Any, member: Any, write: Any, registry: Any) -> None:
+    anna = member()
+    for number in range(3):
+        write(anna, f"胡同 & apple{number}")
+    registry.settings["blog.posts_per_page"] = 2
+    try:
+        page = client().get("/search", {"q": "胡同 &"})
+        assert "apple2" in page
+        assert "apple0" not in page
+        page = page.click("Older")
+        assert "apple0" in page
+        assert "apple2" not in page
+        assert 'value="胡同 &amp;"' in page
+    finally:
+        registry.settings["blog.posts_per_page"] = 20
+
+
+def test_a_text_that_is_too_long_is_refused_and_none_is_no_search(client: Any, statements: Any) -> None:
+    assert "100" in client().get("/search", {"q": "a" * 101}, status=400)
+    page = client().get("/search")
+    assert "Nothing was found" not in page
+    assert statements() == []
+    assert "Nothing was found" in client().get("/search", {"q": "a" * 100})
+
+
+def test_the_name_of_who_left_finds_nothing(member: Any, write: Any, registry: Any, found: Any) -> None:
+    post = write(member("wanderer"), "a cat", title="Whiskers", tags="pets")
+    assert found("wanderer") == [post]
+    with open_work(registry) as work:
+        erase(work, work.db.scalars(select(User).where(User.username == "wanderer")).one())
+    assert found("wanderer") == []
+    for text in ("cat", "whiskers", "pets"):
+        assert found(text) == [post], text
+
+
+def test_highlights_are_escaped_around_and_within(member: Any, write: Any, client: Any) -> None:
+    write(member(), "before `<script>alert(1)</script>` & after", title='<b onclick="x">script</b>')
+    page = client().get("/search", {"q": "script"})
+    assert "&lt;<mark>script</mark>&gt;alert(1)" in page
+    assert "&lt;b onclick=&#34;x&#34;&gt;<mark>script</mark>" in page
+    assert "<script>alert" not in page
+    # An entity is not taken apart by a search for its name.
+    assert "&<mark>amp" not in client().get("/search", {"q": "amp after"})
+
+
+def test_marks_stand_where_the_words_are() -> None:
+    assert search.mark("Apple & pineapple", "apple") == "<mark>Apple</mark> &amp; pine<mark>apple</mark>"
+    assert search.mark("ab abc", "ab abc") == "<mark>ab</mark> <mark>abc</mark>"
+    assert search.mark("<i>", "?") == "&lt;i&gt;"
+
+
+def test_an_excerpt_is_around_the_first_word_that_was_found() -> None:
+    html = f"<p>{'x ' * 200}needle {'y ' * 200}</p>"
+    piece = search.excerpt(html, "needle")
+    assert piece.startswith("… ")
+    assert piece.endswith(" …")
+    assert "<mark>needle</mark>" in piece
+    assert len(piece) < 300
+    assert search.excerpt("<p>short &amp; sweet</p>", "") == "short &amp; sweet"
+    assert search.excerpt(html, "*").startswith("x x")
+
+
+def test_words_are_the_same_for_the_index_and_for_who_asks() -> None:
+    for text in ("胡同文化", "ABC胡同123", "Été", "a_b", "x" * 60, "胡", "İstanbul", "ß"):
+        known = words.words_of(text).split()
+        assert all(any(word.startswith(asked) for word in known) for asked in words.query_words(text)), text
+
+
+def test_words_are_plain_and_few() -> None:
+    assert all(word.isascii() and word.isalnum() for word in words.query_words("Привет 胡同 ² 🙂 a:b' \\ é"))
+    assert len(words.query_words(" ".join(f"w{number}" for number in range(50)))) == 10
+    assert words.query_words("same Same SAME") == ["same"]
