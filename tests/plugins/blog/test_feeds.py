@@ -1,0 +1,121 @@
+"""Feeds, the sitemap and robots.txt: XML that every reader parses, with nothing that is not for everybody."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from datetime import datetime
+from typing import Any
+
+import pytest
+from webtest import TestApp
+
+from flasky.plugins.blog import feeds, moderation, posts
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+MAPS = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+
+
+def parsed(answer: Any) -> ET.Element:
+    return ET.fromstring(answer.body)  # noqa: S314 - our own
+
+
+def titles(answer: Any) -> list[str]:
+    return [entry.findtext(f"{ATOM}title") for entry in parsed(answer).iter(f"{ATOM}entry")]
+
+
+def test_each_feed_has_its_posts_newest_first(client: Any, member: Any, write: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    write(anna, "x", title="One", tags="胡同 walk")
+    write(bob, "x", title="Two", tags="walk")
+    write(anna, "x", title="Three")
+    visitor = client()
+    assert titles(visitor.get("/feed")) == ["Three", "Two", "One"]
+    assert titles(visitor.get("/feed/tag/walk")) == ["Two", "One"]
+    assert titles(visitor.get("/feed/tag/WALK")) == ["Two", "One"]
+    assert titles(visitor.get("/feed/tag/%E8%83%A1%E5%90%8C")) == ["One"]
+    assert titles(visitor.get(f"/feed/people/{bob}")) == ["Two"]
+    visitor.get("/feed/tag/nothing", status=404)
+    visitor.get("/feed/people/9999", status=404)
+
+
+def test_a_feed_ends_after_twenty_posts(client: Any, member: Any, write: Any) -> None:
+    anna = member()
+    for number in range(21):
+        write(anna, "x", title=f"T{number}")
+    assert titles(client().get("/feed")) == [f"T{number}" for number in range(20, 0, -1)]
+
+
+def test_an_entry_says_where_when_who_and_what(client: Any, member: Any, write: Any) -> None:
+    post = write(member("小明", email="ming@example.com"), "**bold** & <i>", title="", tags="a b")
+    answer = client().get("/feed")
+    assert answer.content_type == "application/atom+xml"
+    feed = parsed(answer)
+    assert feed.find(f"{ATOM}link[@rel='self']").get("href") == "http://localhost/feed"
+    entry = feed.find(f"{ATOM}entry")
+    address = entry.find(f"{ATOM}link").get("href")
+    assert address == entry.findtext(f"{ATOM}id") == f"http://localhost/post/{post}"
+    assert client().get(address).status_int == 200
+    assert entry.findtext(f"{ATOM}title") == f"#{post}"
+    assert entry.findtext(f"{ATOM}author/{ATOM}name") == "小明"
+    assert [item.get("term") for item in entry.iter(f"{ATOM}category")] == ["a", "b"]
+    content = entry.find(f"{ATOM}content")
+    assert content.get("type") == "html"
+    assert content.text == "<p><strong>bold</strong> &amp; &lt;i&gt;</p>\n"
+    assert datetime.fromisoformat(entry.findtext(f"{ATOM}updated")).tzinfo is not None
+
+
+def test_an_empty_feed_is_a_feed(client: Any) -> None:
+    feed = parsed(client().get("/feed"))
+    assert feed.findtext(f"{ATOM}updated") == "1970-01-01T00:00:00Z"
+    assert feed.find(f"{ATOM}entry") is None
+
+
+@pytest.mark.parametrize("character", ["\u000b", "\u0001", "\u001f", "\ufffe", "\uffff", "\ud800"])
+def test_inj_06_what_xml_cannot_hold_is_replaced(character: str) -> None:
+    assert feeds.clean(f"a{character}b") == "a�b"
+    assert feeds.clean("\t\n\r 胡🙂\ue000\ufffd") == "\t\n\r 胡🙂\ue000\ufffd"
+
+
+def test_inj_06_nothing_that_is_written_ends_an_element(client: Any, member: Any, write: Any) -> None:
+    hostile = "]]></content></entry><!-- <!ENTITY x 'y'> &x; \u000b"
+    write(member(), hostile, title=hostile)
+    feed = parsed(client().get("/feed"))
+    assert len(feed.findall(f"{ATOM}entry")) == 1
+    assert feed.findtext(f"{ATOM}entry/{ATOM}title").startswith("]]></content></entry><!--")
+
+
+def test_acl_02_drafts_and_what_is_hidden_are_in_no_feed(client: Any, member: Any, write: Any, work_as: Any) -> None:
+    anna, mona = member("anna"), member("mona", role="Moderator")
+    write(anna, "x", title="Shown", tags="walk")
+    write(anna, "x", title="Draft", tags="walk", draft=True)
+    hidden = write(anna, "x", title="Hidden", tags="walk")
+    with work_as(mona) as work:
+        moderation.hide(work, posts.find(work, hidden), "no")
+    # Not for the author, not for a moderator either: a feed is read by programs that hand it on.
+    for browser in (client(), client(anna), client(mona)):
+        for path in ("/feed", "/feed/tag/walk", f"/feed/people/{anna}"):
+            assert titles(browser.get(path)) == ["Shown"], path
+
+
+def test_the_sitemap_names_what_everybody_can_read(client: Any, member: Any, write: Any) -> None:
+    anna = member()
+    shown, _draft = write(anna, "x"), write(anna, "x", draft=True)
+    visitor = client()
+    index = visitor.get("/sitemap.xml")
+    assert index.content_type == "application/xml"
+    parts = [item.text for item in parsed(index).iter(f"{MAPS}loc")]
+    assert parts == ["http://localhost/sitemap-0.xml"]
+    addresses = [item.text for item in parsed(visitor.get(parts[0])).iter(f"{MAPS}loc")]
+    assert addresses == [f"http://localhost/post/{shown}"]
+    assert list(parsed(visitor.get("/sitemap-1.xml")).iter(f"{MAPS}loc")) == []
+    visitor.get("/sitemap-999999999.xml", status=404)
+
+
+def test_robots_find_the_sitemap_wherever_the_site_is_mounted(client: Any, app: Any) -> None:
+    answer = client().get("/robots.txt")
+    assert answer.content_type == "text/plain"
+    assert "Disallow: /write\n" in answer
+    assert "Sitemap: http://localhost/sitemap.xml\n" in answer
+    mounted = TestApp(app, extra_environ={"HTTP_HOST": "localhost", "SCRIPT_NAME": "/blog"}).get("/robots.txt")
+    assert "Disallow: /blog/write\n" in mounted
+    assert "Sitemap: http://localhost/blog/sitemap.xml\n" in mounted
