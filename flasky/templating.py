@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from pyramid_jinja2 import IJinja2Environment
 from translationstring import TranslationString
 
 from flasky.assets import asset_url
+from flasky.bytecode import keep, keep_compiled, kept_code
 from flasky.directives import navigation
 from flasky.flash import Flash, take_flashes
 from flasky.languages import DOMAIN, LANGUAGES, known_identity
@@ -37,6 +39,8 @@ from flasky.times import FILTERS
 SITE_NAME = "Flasky"
 
 _SUFFIX = ".jinja2"
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_REFERENCE = re.compile(r"""\{%[-+]?\s*(?:extends|include|import|from)\s+(["'])(?P<name>.+?)\1(?P<rest>[^%]*)%\}""")
 _KERNEL = Path(__file__).parent / "templates"
 _PATHS = "flasky.navigation_paths"
 _FRAGMENTS = "flasky.fragments"
@@ -240,7 +244,8 @@ def find_template(environment: Environment, name: str, package: Any = None) -> s
 def faults_of_templates(environment: Environment, folders: Iterable[tuple[str, Path]]) -> list[Fault]:
     """What is wrong with the templates of `folders` (owner and folder), by owner, file and line.
 
-    They are parsed and the names in them are looked up, which takes a third of the time that compiling would.
+    One that was found right is kept as code (`flasky.bytecode`); of it only the templates it names are looked up,
+    as they may have gone since.
     """
     return [
         fault
@@ -260,33 +265,50 @@ def _name_in(environment: Environment, folder: Path, file: Path) -> str:
 def _faults_of(environment: Environment, owner: str, name: str, file: Path) -> Iterator[Fault]:
     plugin = owner.removeprefix("plug-in ")
     try:
-        tree = environment.parse(file.read_text(encoding="utf-8"), name, str(file))
-    except TemplateSyntaxError as error:
-        problem = f"the template does not compile: {error.message}"
-        yield Fault(f"{owner}, {file}, line {error.lineno}", problem, "Mend the template", plugin)
-        return
+        source = file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         yield Fault(f"{owner}, {file}", "the template is not UTF-8", "Save it as UTF-8", plugin)
         return
-    for line, problem in _unknown_names(environment, tree, name):
-        yield Fault(f"{owner}, {file}, line {line}", problem, "Correct the name", plugin)
+    faults = 0
+    if kept_code(environment, name, str(file), source) is None:
+        for line, problem in _faults_of_source(environment, name, str(file), source):
+            remedy = "Mend the template" if "compile" in problem else "Correct the name"
+            yield Fault(f"{owner}, {file}, line {line}", problem, remedy, plugin)
+            faults += 1
+        if not faults:
+            keep(environment, name, str(file), source)
+    for line, target in _references(source):
+        if not _is_there(environment, environment.join_path(target, name)):
+            problem = f"no enabled plug-in has the template {target!r}"
+            yield Fault(f"{owner}, {file}, line {line}", problem, "Correct the name", plugin)
 
 
-def _unknown_names(environment: Environment, tree: nodes.Template, name: str) -> Iterator[tuple[int, str]]:
+def _faults_of_source(environment: Environment, name: str, file: str, source: str) -> Iterator[tuple[int, str]]:
+    """What is wrong with a template whatever other templates there are, by line."""
+    try:
+        tree = environment.parse(source, name, file)
+    except TemplateSyntaxError as error:
+        yield error.lineno, f"the template does not compile: {error.message}"
+        return
     for node in tree.find_all((nodes.Filter, nodes.Test)):
         kind = "filter" if isinstance(node, nodes.Filter) else "test"
         if node.name not in (environment.filters if kind == "filter" else environment.tests):
             yield node.lineno, f"there is no {kind} {node.name!r}"
-    for reference in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
-        target = getattr(reference, "template")  # noqa: B009 - the stubs know it of none of the four
-        if not isinstance(target, nodes.Const) or not isinstance(target.value, str):
-            continue
-        if getattr(reference, "ignore_missing", False):
-            continue
-        try:
-            environment.loader.get_source(environment, environment.join_path(target.value, name))  # type: ignore[union-attr]
-        except TemplateNotFound:
-            yield reference.lineno, f"no enabled plug-in has the template {target.value!r}"
+
+
+def _references(source: str) -> Iterator[tuple[int, str]]:
+    """The templates that a template names as they stand, by line. Those that may be missing are left out."""
+    for found in _REFERENCE.finditer(_COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), source)):
+        if "ignore missing" not in found["rest"]:
+            yield source.count("\n", 0, found.start()) + 1, found["name"]
+
+
+def _is_there(environment: Environment, name: str) -> bool:
+    try:
+        environment.loader.get_source(environment, name)  # type: ignore[union-attr]
+    except TemplateNotFound:
+        return False
+    return True
 
 
 def _faults_of_renderers(environment: Environment, registry: Registry) -> Iterator[Fault]:
@@ -357,6 +379,7 @@ def shown_slots(registry: Registry) -> dict[str, list[str]]:
 def check_templates(registry: Registry) -> list[Fault]:
     """Templates that cannot be rendered, views without their template, slots that are misspelt (P12)."""
     environment = get_environment(registry)
+    keep_compiled(environment)
     faults = faults_of_templates(environment, template_folders(registry))
     faults.extend(_faults_of_renderers(environment, registry))
     # The slots that a template shows are known only when it compiles.

@@ -22,6 +22,7 @@ from pyramid.request import Request, apply_request_extensions
 from pyramid.threadlocal import RequestContext
 from translationstring import TranslationString
 
+from flasky.bytecode import keep_compiled
 from flasky.languages import DOMAIN, LANGUAGES
 from flasky.mail.declarations import DeclaredMail, declared_mails
 from flasky.mail.message import clean_subject
@@ -73,6 +74,8 @@ def includeme(config: Configurator) -> None:
 
 def check_templates(registry: Registry) -> list[Fault]:
     """Declared mails that lack a template or have one that does not compile: the site does not start with them."""
+    for environment in templates(registry).values():
+        keep_compiled(environment)
     return [
         fault
         for mail in declared_mails(registry)
