@@ -1,4 +1,4 @@
-"""Faults F03, F04, F11-F13 with real processes: a mail is sent if and only if its transaction committed (MAI-04).
+"""Faults F01-F04, F11-F13 with real processes: a mail is sent if and only if its transaction committed (MAI-04).
 
 Each test kills or starves something for real, ends the fault, and looks at what a real SMTP server received.
 """
@@ -111,7 +111,8 @@ def test_f04_killed_before_the_note_that_it_was_sent(mail_site, smtp_server: SMT
 
 
 @one_database
-def test_killed_after_the_commit_the_mail_is_sent(mail_site, smtp_server: SMTPServer) -> None:
+def test_f02_killed_after_the_commit_the_mail_is_sent(mail_site, smtp_server: SMTPServer) -> None:
+    """Killed before the answer: what was committed is there."""
     # The deliverer is off at first: it must not be quicker than the kill.
     site = mail_site("after_commit:kill", flasky__mail_deliver=False)
     with pytest.raises((OSError, http.client.HTTPException)):
@@ -125,7 +126,8 @@ def test_killed_after_the_commit_the_mail_is_sent(mail_site, smtp_server: SMTPSe
 
 
 @one_database
-def test_killed_before_the_commit_there_is_no_mail(mail_site, smtp_server: SMTPServer) -> None:
+def test_f01_killed_before_the_commit_there_is_no_mail(mail_site, smtp_server: SMTPServer) -> None:
+    """Killed in the middle of the transaction: nothing of it is there."""
     site = mail_site("before_commit:kill")
     with pytest.raises((OSError, http.client.HTTPException)):
         _post(site, "ann@example.com")
