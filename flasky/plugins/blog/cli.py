@@ -44,5 +44,11 @@ def send_digest(context: Context) -> None:
     from flasky.plugins.accounts.services import open_work  # noqa: PLC0415 - commands are listed without SQLAlchemy
     from flasky.plugins.blog.notices import send_digests  # noqa: PLC0415 - commands are listed without SQLAlchemy
 
-    with open_work(context.registry) as work:
-        click.echo(f"Queued {send_digests(work)} mails.")
+    queued = 0
+    while True:
+        with open_work(context.registry) as work:
+            sent = send_digests(work)
+        if not sent:
+            break
+        queued += sent
+    click.echo(f"Queued {queued} mails.")

@@ -144,30 +144,36 @@ def mail_choice(work: Work, user_id: int) -> str:
 
 
 def send_digests(work: Work) -> int:
-    """Mail each member whose oldest notice has waited a day what waits for them; returns how many mails."""
+    """Mail members whose oldest notice has waited a day what waits for them; returns how many mails.
+
+    One transaction takes so many members and no more: go on until it is 0. For who is shut out or about to leave,
+    it waits.
+    """
     due = list(
         work.db.scalars(
             select(Notice.user_id)
+            .join(User, User.id == Notice.user_id)
             .group_by(Notice.user_id)
-            .where(Notice.mail_due.is_not(None))
+            .where(Notice.mail_due.is_not(None), User.disabled_at.is_(None), User.deletion_due_at.is_(None))
             .having(func.min(Notice.mail_due) <= work.now())
             .order_by(Notice.user_id)
             .limit(_LISTED)
         )
     )
-    for user_id in due:
-        # Whoever locks the member sends; another process that sends digests too finds nothing left.
-        user = work.db.scalars(select(User).where(User.id == user_id).with_for_update(of=User)).one_or_none()
-        kinds = work.db.execute(
-            select(Notice.kind, func.count().label("number"))
-            .where(Notice.user_id == user_id, Notice.mail_due.is_not(None))
-            .group_by(Notice.kind)
-        ).all()
-        waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
-        changed(work.db, update(Notice).where(waiting).values(mail_due=None))
-        if user is not None and kinds:
-            send_digest_to(work, user, {row.kind: row.number for row in kinds})
-    return len(due)
+    return sum(_send_digest(work, user_id) for user_id in due)
+
+
+def _send_digest(work: Work, user_id: int) -> bool:
+    # Whoever locks the member sends; another process that sends digests too finds nothing left.
+    user = work.db.scalars(select(User).where(User.id == user_id).with_for_update(of=User)).one_or_none()
+    waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
+    kinds = work.db.execute(select(Notice.kind, func.count().label("number")).where(waiting).group_by(Notice.kind))
+    numbers = {row.kind: row.number for row in kinds}
+    changed(work.db, update(Notice).where(waiting).values(mail_due=None))
+    if user is None or not numbers:
+        return False
+    send_digest_to(work, user, numbers)
+    return True
 
 
 def stop_mail(work: Work, user_id: int) -> None:

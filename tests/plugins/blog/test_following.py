@@ -1,0 +1,213 @@
+"""Following: rows, counters, lists, and the home page of those one follows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flasky.database import get_database, utc_now
+from flasky.plugins.accounts.errors import Refused
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import following, members, reading
+from flasky.plugins.blog.errors import NotAllowed
+from flasky.plugins.blog.models import BlogMember, Follow
+from flasky.plugins.blog.reading import Way
+
+
+@pytest.fixture
+def follow(work_as: Any) -> Any:
+    """A function by which a member follows others."""
+
+    def do(follower: int, *followed: int) -> None:
+        for user_id in followed:
+            with work_as(follower) as work:
+                following.follow(work, work.db.get(User, user_id))
+
+    return do
+
+
+def test_nobody_follows_themselves_not_even_in_the_table(member: Any, work_as: Any, db: Session) -> None:
+    anna = member()
+    with pytest.raises(Refused, match="yourself"), work_as(anna) as work:
+        following.follow(work, work.db.get(User, anna))
+    with pytest.raises(IntegrityError):
+        db.execute(insert(Follow).values(follower_id=anna, followed_id=anna, created_at=utc_now()))
+    db.rollback()
+    assert db.scalar(select(func.count()).select_from(Follow)) == 0
+
+
+def test_following_twice_is_once_and_so_is_leaving(member: Any, work_as: Any, db: Session) -> None:
+    anna, bob = member("anna"), member("bob")
+    results = []
+    for change in (following.follow, following.follow, following.unfollow, following.unfollow, following.follow):
+        with work_as(bob) as work:
+            results.append(change(work, work.db.get(User, anna)))
+    assert results == [True, False, True, False, True]
+    assert db.get(BlogMember, anna).follower_count == 1
+    assert (db.get(BlogMember, bob).following_count, db.get(BlogMember, bob).follower_count) == (1, 0)
+
+
+def test_who_is_not_signed_in_follows_nobody(member: Any, registry: Any) -> None:
+    anna = member()
+    with open_work(registry) as work, pytest.raises(NotAllowed):
+        following.follow(work, work.db.get(User, anna))
+
+
+def test_each_sees_how_they_stand(member: Any, follow: Any, work_as: Any, registry: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    follow(bob, anna)
+    with work_as(bob) as work:
+        assert following.standing(work, anna) == following.Standing(1, 0, is_followed=True)
+        assert following.standing(work, bob) == following.Standing(0, 1, is_followed=False)
+    with open_work(registry) as work:
+        assert following.standing(work, anna) == following.Standing(1, 0, is_followed=False)
+
+
+def test_lists_of_people_go_on_by_keyset(member: Any, follow: Any, registry: Any) -> None:
+    anna = member("anna")
+    others = [member(f"follower{number}") for number in range(3)]
+    for other in others:
+        follow(other, anna)
+    follow(anna, *others)
+    with open_work(registry) as work:
+        for read in (following.followers, following.following):
+            first, after = read(work, anna, limit=2)
+            rest, end = read(work, anna, after=after, limit=2)
+            assert [person.id for person in first + rest] == others
+            assert end is None
+
+
+def test_the_page_of_followers_goes_on(member: Any, follow: Any, client: Any) -> None:
+    anna = member("anna")
+    for number in range(51):
+        follow(member(f"follower{number}"), anna)
+    page = client().get(f"/people/{anna}/followers")
+    assert page.text.count("/user/follower") == 50
+    page = page.click("More|Older|Next", index=0) if 'rel="next"' not in page else page.click(href=r"\?after=")
+    assert page.text.count("/user/follower") == 1
+
+
+def test_who_is_shut_out_is_in_no_list_and_cannot_be_followed(
+    member: Any, follow: Any, client: Any, registry: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    follow(bob, anna)
+    with open_work(registry) as work:
+        work.db.get(User, bob).disabled_at = utc_now()
+    visitor = client()
+    assert "bob" not in visitor.get(f"/people/{anna}/followers")
+    for path in (
+        f"/people/{bob}/posts",
+        f"/people/{bob}/followers",
+        f"/people/{bob}/following",
+        "/people/999/followers",
+    ):
+        visitor.get(path, status=404)
+    browser = client(anna)
+    token = browser.get("/notices").forms[0]["csrf_token"].value
+    for path in (f"/follow/{bob}", "/follow/999"):
+        browser.post(path, {"csrf_token": token}, status=404)
+
+
+def test_the_page_says_why_one_cannot_follow_oneself(member: Any, client: Any) -> None:
+    anna = member()
+    browser = client(anna)
+    assert f"/follow/{anna}" not in browser.get(f"/people/{anna}/posts")
+    token = browser.get("/notices").forms[0]["csrf_token"].value
+    assert "You cannot follow yourself" in browser.post(f"/follow/{anna}", {"csrf_token": token}).follow()
+
+
+@pytest.fixture
+def many_followed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever follows anybody follows many, and only four posts are gone through at first."""
+    monkeypatch.setattr(reading, "_FEW", 0)
+    monkeypatch.setattr(reading, "_WINDOW", 4)
+    reading._newest_of_followed.cache_clear()
+    yield
+    reading._newest_of_followed.cache_clear()
+
+
+@pytest.mark.parametrize("pattern", ["bbbbbbbb", "bcbcbcbc", "bbbbcccc", "ccccbbbb", "bccccccb", "cccccccc"])
+def test_whoever_follows_many_sees_the_same_as_who_follows_few(
+    pattern: str, member: Any, follow: Any, write: Any, registry: Any, request: pytest.FixtureRequest
+) -> None:
+    anna, people = member("anna"), {"b": member("bob"), "c": member("carl")}
+    follow(anna, people["b"])
+    for number, letter in enumerate(pattern):
+        write(people[letter], f"post {number}")
+
+    def walk() -> list[list[int]]:
+        """Every page to the end, and back again."""
+        pages = []
+        with get_database(registry).read_engine.connect() as connection:
+            listing = reading.of_followed(connection, anna, Way.FIRST, None, 2)
+            pages.append([row.id for row in listing.rows])
+            while listing.older:
+                listing = reading.of_followed(connection, anna, Way.OLDER, listing.older, 2)
+                pages.append([row.id for row in listing.rows])
+            while listing.newer:
+                listing = reading.of_followed(connection, anna, Way.NEWER, listing.newer, 2)
+                pages.append([row.id for row in listing.rows])
+        return pages
+
+    few = walk()
+    request.getfixturevalue("many_followed")
+    assert walk() == few
+    assert sum(len(page) for page in few) >= pattern.count("b")
+
+
+def test_the_home_page_of_those_one_follows_is_three_statements(
+    member: Any, follow: Any, write: Any, client: Any, statements: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    write(bob, "by bob")
+    write(anna, "by anna")
+    follow(anna, bob)
+    browser = client(anna)
+    browser.set_cookie("posts", "followed")
+    page = browser.get("/")
+    assert len(statements()) == 3
+    assert "by bob" in page
+    assert "by anna" not in page
+    browser.set_cookie("posts", "nonsense")
+    assert "by anna" in browser.get("/")
+
+
+def test_a_member_takes_along_what_is_theirs(member: Any, follow: Any, write: Any, comment: Any, registry: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    post = write(anna, "mine", title="Title", tags="b a")
+    write(anna, "draft", draft=True)
+    comment(anna, write(bob, "theirs"), "my comment")
+    comment(bob, post, "their comment")
+    follow(anna, bob)
+    with open_work(registry) as work:
+        taken = members.export(work, work.db.get(User, anna))
+    assert [(item["body"], item["tags"]) for item in taken["posts"]] == [("mine", ["a", "b"]), ("draft", [])]
+    assert [item["body"] for item in taken["comments"]] == ["my comment"]
+    assert taken["following"] == ["bob"]
+    assert re.search("theirs|their comment", str(taken)) is None
+
+
+def test_drafts_leave_with_their_author_and_posts_stay_without_a_name(
+    member: Any, write: Any, registry: Any, client: Any
+) -> None:
+    anna = member("wanderer")
+    draft, post = write(anna, "draft", draft=True), write(anna, "published", tags="walk")
+    with open_work(registry) as work:
+        members.erase(work, work.db.get(User, anna))
+        work.db.delete(work.db.get(User, anna))
+    visitor = client()
+    visitor.get(f"/post/{draft}", status=404)
+    for path in (f"/post/{post}", "/", "/tag/walk"):
+        page = visitor.get(path)
+        assert "published" in page
+        assert "a former member" in page
+        assert "wanderer" not in page
+    assert "published" in visitor.get("/feed")

@@ -1,0 +1,265 @@
+"""Notices: who is told of what, in the page and by mail, and how mails stop."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from flasky.database import utc_now
+from flasky.plugins.accounts.leaving import erase
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import comments, following, mails, moderation, notices
+from flasky.plugins.blog.models import BlogMember, Notice
+from flasky.testing.mailbox import Mailbox, html_of, text_of
+
+
+@pytest.fixture
+def told(db: Session) -> Any:
+    """A function that returns the kinds of notices that a member has, oldest first."""
+
+    def kinds(user_id: int) -> list[str]:
+        found = list(db.scalars(select(Notice.kind).where(Notice.user_id == user_id).order_by(Notice.id)))
+        db.rollback()
+        return found
+
+    return kinds
+
+
+@pytest.fixture
+def choose(registry: Any) -> Any:
+    """A function that chooses how a member gets mails."""
+
+    def set_choice(user_id: int, choice: str) -> None:
+        with open_work(registry) as work:
+            notices.choose_mail(work, user_id, choice)
+
+    return set_choice
+
+
+def test_nobody_is_told_what_they_did_themselves(member: Any, write: Any, comment: Any, told: Any) -> None:
+    anna = member("anna")
+    comment(anna, write(anna, "I am @anna"), "and so is @anna")
+    assert told(anna) == []
+
+
+def test_a_comment_that_names_the_author_is_told_once(member: Any, write: Any, comment: Any, told: Any) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    comment(bob, write(anna), "@anna @ANNA @carl @nobody @bob `@carl`")
+    assert told(anna) == ["comment"]
+    assert told(carl) == ["mention"]
+    assert told(bob) == []
+
+
+def test_a_text_calls_at_most_ten_members(member: Any, write: Any, db: Session) -> None:
+    for number in range(12):
+        member(f"friend{number}")
+    write(member("anna"), " ".join(f"@friend{number}" for number in range(12)))
+    assert db.scalar(select(func.count()).select_from(Notice)) == 10
+
+
+def test_a_draft_tells_nobody_until_it_is_published(member: Any, write: Any, told: Any, client: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    draft = write(anna, "hello @bob", draft=True)
+    assert told(bob) == []
+    page = client(anna).get(f"/post/{draft}/edit")
+    next(form for form in page.forms.values() if "body" in form.fields).submit()
+    assert told(bob) == ["mention"]
+
+
+def test_a_new_follower_is_told_once_however_often_they_come(member: Any, told: Any, work_as: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    for _again in range(2):
+        with work_as(bob) as work:
+            following.follow(work, work.db.get(User, anna))
+        with work_as(bob) as work:
+            following.unfollow(work, work.db.get(User, anna))
+    assert told(anna) == ["follow"]
+
+
+def test_who_is_shut_out_or_about_to_leave_is_not_told(
+    member: Any, write: Any, told: Any, registry: Any, choose: Any, mailbox: Mailbox
+) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    for user_id in (bob, carl):
+        choose(user_id, "at_once")
+    with open_work(registry) as work:
+        work.db.get(User, bob).disabled_at = utc_now()
+        work.db.get(User, carl).deletion_due_at = utc_now()
+    write(anna, "@bob @carl")
+    assert told(bob) == told(carl) == []
+    assert mailbox.messages == []
+
+
+def test_the_page_leads_to_what_happened_and_marks_it_read(
+    member: Any, write: Any, comment: Any, client: Any, work_as: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    post = write(anna, "x", title="<b>Title</b>")
+    made = comment(bob, post, "hello")
+    write(bob, "@anna look")
+    with work_as(bob) as work:
+        following.follow(work, work.db.get(User, anna))
+    browser = client(anna)
+    page = browser.get("/notices")
+    assert [item in page for item in ("commented on your post", "mentioned you", "follows you")] == [True] * 3
+    assert "&lt;b&gt;Title" in page
+    assert page.text.count("notice-new") == 3
+    assert browser.get("/notices").text.count("notice-new") == 3
+    there = page.click("commented on your post")
+    assert f'id="comment-{made}"' in there
+    form = next(form for form in page.forms.values() if "do" in form.fields)
+    assert "notice-new" not in form.submit("do", value="read").follow()
+
+
+def test_notices_of_others_and_of_what_is_hidden_are_not_shown(
+    member: Any, write: Any, comment: Any, client: Any, work_as: Any
+) -> None:
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    post = write(anna, "x", title="A title")
+    made = comment(bob, post, "rude")
+    assert "commented on your post" not in client(bob).get("/notices")
+    with work_as(mona) as work:
+        moderation.hide(work, comments.find(work, made), "no")
+    assert "commented on your post" not in client(anna).get("/notices")
+
+
+def test_notices_go_on_by_keyset(member: Any, write: Any, work_as: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    for number in range(3):
+        write(bob, f"@anna {number}")
+    with work_as(anna) as work:
+        first, more = notices.listed(work, limit=2)
+        rest, end = notices.listed(work, before=more, limit=2)
+    ids = [row.id for row in first + rest]
+    assert ids == sorted(ids, reverse=True)
+    assert len(ids) == 3
+    assert end is None
+
+
+def test_the_choice_of_mails_is_checked_and_kept(member: Any, client: Any, db: Session) -> None:
+    anna = member()
+    browser = client(anna)
+    page = browser.get("/notices")
+    token = next(form for form in page.forms.values() if "mail" in form.fields)["csrf_token"].value
+    assert "Choose one of the three" in browser.post("/notices", {"csrf_token": token, "mail": "hourly"}).follow()
+    browser.post("/notices", {"csrf_token": token, "mail": "daily"})
+    assert db.scalar(select(BlogMember.mail).where(BlogMember.user_id == anna)) == "daily"
+    form = next(form for form in browser.get("/notices").forms.values() if "mail" in form.fields)
+    assert form["mail"].value == "daily"
+
+
+def test_mails_at_once_say_who_and_where_in_the_members_language(
+    member: Any, write: Any, comment: Any, work_as: Any, choose: Any, registry: Any, mailbox: Mailbox
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    choose(anna, "at_once")
+    post = write(anna, "x", title="<b>Title</b>")
+    comment(bob, post, "hello")
+    mail = mailbox.last
+    assert f"http://localhost/post/{post}" in text_of(mail)
+    assert "bob" in text_of(mail)
+    assert "&lt;b&gt;Title" in html_of(mail)
+    assert "<b>Title" not in html_of(mail)
+    with open_work(registry) as work:
+        work.db.get(User, anna).language = "zh"
+    with work_as(bob) as work:
+        following.follow(work, work.db.get(User, anna))
+    assert "follows you now" not in text_of(mailbox.last)
+    assert re.search("[\u4e00-\u9fff]", text_of(mailbox.last))
+
+
+def test_a_digest_comes_once_after_a_day(
+    member: Any, write: Any, comment: Any, choose: Any, registry: Any, mailbox: Mailbox
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    choose(anna, "daily")
+    post = write(anna)
+    comment(bob, post, "one")
+    comment(bob, post, "two")
+    write(bob, "@anna")
+    with open_work(registry) as work:
+        assert notices.send_digests(work) == 0
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    for expected in (1, 0):
+        with open_work(registry, clock=lambda: tomorrow) as work:
+            assert notices.send_digests(work) == expected
+    (mail,) = mailbox.to("anna@example.com")
+    assert "2 comments on your posts" in text_of(mail)
+    assert "1 mention of you" in text_of(mail)
+    assert "follower" not in text_of(mail)
+
+
+def test_who_chooses_no_mails_gets_no_digest_of_what_waited(
+    member: Any, write: Any, choose: Any, registry: Any, mailbox: Mailbox
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    choose(anna, "daily")
+    write(bob, "@anna")
+    choose(anna, "never")
+    with open_work(registry, clock=lambda: utc_now() + timedelta(days=2)) as work:
+        assert notices.send_digests(work) == 0
+    assert mailbox.messages == []
+
+
+def test_who_was_shut_out_meanwhile_gets_no_digest(
+    member: Any, write: Any, choose: Any, registry: Any, mailbox: Mailbox
+) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    for user_id in (anna, carl):
+        choose(user_id, "daily")
+    write(bob, "@anna @carl")
+    with open_work(registry) as work:
+        work.db.get(User, anna).disabled_at = utc_now()
+        work.db.get(User, carl).deletion_due_at = utc_now()
+    with open_work(registry, clock=lambda: utc_now() + timedelta(days=2)) as work:
+        notices.send_digests(work)
+    assert mailbox.messages == []
+
+
+def test_the_link_stops_mails_for_who_presses_the_button_only(
+    member: Any, write: Any, choose: Any, client: Any, registry: Any, db: Session, mailbox: Mailbox
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    choose(anna, "at_once")
+    path = f"/notices/stop/{mails.unsubscribe_token(registry, anna)}"
+    visitor = client()
+    for _again in range(3):
+        visitor.get(path)
+        visitor.head(path)
+    visitor.post(path, status=400)  # without the token of a form
+    write(bob, "@anna 1")
+    assert len(mailbox.messages) == 1
+    assert path in text_of(mailbox.last).replace("\n", "")
+    for _again in range(2):
+        page = visitor.get(path)
+        stop = next(form for form in page.forms.values() if "/language" not in form.action)
+        assert "You get no more notices" in stop.submit()
+    write(bob, "@anna 2")
+    assert len(mailbox.messages) == 1
+    assert db.scalar(select(BlogMember.mail).where(BlogMember.user_id == anna)) == "never"
+
+
+def test_a_changed_link_stops_nobody_and_an_old_one_of_who_left_is_no_error(
+    member: Any, client: Any, registry: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    token, visitor = mails.unsubscribe_token(registry, anna), client()
+    for changed in (token[:-1], token + "x", token[::-1], mails.unsubscribe_token(registry, bob)[:-4] + token[-4:]):
+        visitor.get(f"/notices/stop/{changed}", status=404)
+    page = visitor.get(f"/notices/stop/{token}")
+    with open_work(registry) as work:
+        erase(work, work.db.get(User, anna))
+    stop = next(form for form in page.forms.values() if "/language" not in form.action)
+    assert "You get no more notices" in stop.submit()
+
+
+def test_nobody_in_particular_has_no_notices(registry: Any) -> None:
+    with open_work(registry) as work:
+        assert notices.listed(work) == ([], None)
+        notices.mark_read(work)
