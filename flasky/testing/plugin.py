@@ -76,6 +76,10 @@ class TestSite:
         self.app.registry.registerHandler(keep, (NewRequest,))
         self.app.registry.has_listeners = True
 
+    def expect_changes(self) -> None:
+        """Bring the database back at the next reset, whether or not a commit was noticed."""
+        self.dirty = True
+
     def reset(self) -> None:
         """Bring the database back if something was committed, and forget what the application remembers."""
         self.requests.clear()
@@ -156,7 +160,7 @@ def database_url(test_site: TestSite) -> str:
     Whoever asks for it may write by other means than `app` (another engine, a process), so the database is brought
     back after such a test in any case.
     """
-    test_site.dirty = True
+    test_site.expect_changes()
     return test_site.database.url
 
 
