@@ -1,0 +1,187 @@
+"""Comments: write, preview, edit and delete one's own, page by page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import comments, limits, posts
+from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
+from flasky.plugins.blog.models import Comment, Post
+
+
+def form_of(page: Any) -> Any:
+    return next(form for form in page.forms.values() if "body" in form.fields)
+
+
+def send(page: Any, do: str | None = None, *, status: int | None = None, **values: Any) -> Any:
+    form = form_of(page)
+    for name, value in values.items():
+        form[name] = value
+    return form.submit("do" if do else None, value=do, status=status)
+
+
+def test_a_preview_stores_nothing_and_keeps_what_was_typed(member: Any, write: Any, client: Any, db: Session) -> None:
+    post, browser = write(member("anna")), client(member("bob"))
+    page = send(browser.get(f"/post/{post}"), "preview", body="**bold** <script>")
+    assert "<strong>bold</strong> &lt;script&gt;" in page
+    assert form_of(page)["body"].value == "**bold** <script>"
+    assert db.scalar(select(func.count()).select_from(Comment)) == 0
+    db.rollback()
+    assert "<strong>bold</strong>" in send(page).follow()
+
+
+def test_a_preview_of_an_edit_stores_nothing_either(member: Any, write: Any, comment: Any, client: Any) -> None:
+    bob = member("bob")
+    made = comment(bob, write(member("anna")), "as it was")
+    browser = client(bob)
+    page = send(browser.get(f"/comment/{made}/edit"), "preview", body="*new*")
+    assert "<em>new</em>" in page
+    assert form_of(browser.get(f"/comment/{made}/edit"))["body"].value == "as it was"
+    assert "<em>new</em>" in send(page).follow()
+
+
+@pytest.mark.parametrize("body", ["", " \n\t", "x" * (limits.LONGEST_COMMENT + 1)])
+def test_what_cannot_be_a_comment_comes_back(
+    body: str, member: Any, write: Any, comment: Any, client: Any, db: Session
+) -> None:
+    bob = member("bob")
+    post = write(member("anna"))
+    made, browser = comment(bob, post, "good"), client(bob)
+    for page in (browser.get(f"/post/{post}"), browser.get(f"/comment/{made}/edit")):
+        assert send(page, body=body).status_int == 200
+    assert db.scalars(select(Comment.body)).all() == ["good"]
+
+
+def test_the_service_refuses_what_the_form_refuses(member: Any, write: Any, comment: Any, work_as: Any) -> None:
+    bob = member("bob")
+    post = write(bob)
+    made = comment(bob, post)
+    for body in (" ", "x" * (limits.LONGEST_COMMENT + 1)):
+        with work_as(bob) as work, pytest.raises(Fault):
+            comments.add(work, posts.find(work, post), body)
+        with work_as(bob) as work, pytest.raises(Fault):
+            comments.edit(work, comments.find(work, made), body, version=1)
+
+
+def test_comments_of_others_are_not_ones_own(
+    member: Any, write: Any, comment: Any, work_as: Any, registry: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    post = write(anna)
+    made = comment(bob, post)
+    with work_as(anna) as work, pytest.raises(NotAllowed):
+        comments.edit(work, comments.find(work, made), "hers", version=1)
+    with work_as(anna) as work, pytest.raises(NotAllowed):
+        comments.remove(work, comments.find(work, made))
+    with open_work(registry) as work, pytest.raises(NotAllowed):
+        comments.add(work, posts.find(work, post), "nobody's")
+    with work_as(anna) as work, pytest.raises(NotThere):
+        comments.find(work, made + 1)
+
+
+def test_nobody_comments_on_a_draft(member: Any, write: Any, work_as: Any, client: Any) -> None:
+    anna = member()
+    draft = write(anna, draft=True)
+    with work_as(anna) as work, pytest.raises(NotThere):
+        comments.add(work, posts.find(work, draft), "to myself")
+    assert "comment-form" not in client(anna).get(f"/post/{draft}")
+
+
+def test_who_is_not_signed_in_is_asked_to_and_comes_back(member: Any, write: Any, client: Any) -> None:
+    post = write(member())
+    page = client().get(f"/post/{post}")
+    assert "comment-form" not in page
+    assert f"next=%2Fpost%2F{post}" in page.click("Sign in to comment").request.url
+
+
+def test_con_02_a_stale_comment_is_shown_with_both_texts(
+    member: Any, write: Any, comment: Any, client: Any, db: Session
+) -> None:
+    bob = member("bob")
+    made = comment(bob, write(member("anna")), "original")
+    one, two = client(bob), client(bob)
+    first, second = one.get(f"/comment/{made}/edit"), two.get(f"/comment/{made}/edit")
+    send(first, body="the first & edit")
+    page = send(second, body="the second edit", status=409)
+    assert "the first &amp; edit" in page
+    assert form_of(page)["body"].value == "the second edit"
+    assert db.get(Comment, made).body == "the first & edit"
+    db.rollback()
+    # Having seen both, the author decides.
+    send(page, status=303)
+    db.expire_all()
+    assert db.get(Comment, made).body == "the second edit"
+
+
+def test_con_02_a_form_without_its_version_overwrites_nothing(
+    member: Any, write: Any, comment: Any, work_as: Any
+) -> None:
+    bob = member("bob")
+    made = comment(bob, write(bob), "original")
+    with work_as(bob) as work, pytest.raises(Stale) as raised:
+        comments.edit(work, comments.find(work, made), "other", version=0)
+    assert "version 1" in str(raised.value)
+
+
+def test_con_03_a_comment_that_is_sent_twice_is_one(member: Any, write: Any, client: Any, db: Session) -> None:
+    post, browser = write(member("anna")), client(member("bob"))
+    page = browser.get(f"/post/{post}")
+    first, second = send(page, body="once"), send(page, body="once")
+    assert first.location == second.location
+    assert db.scalar(select(Post.comment_count)) == db.scalar(select(func.count()).select_from(Comment)) == 1
+
+
+def test_many_comments_go_on_and_a_link_leads_to_its_comment(
+    member: Any, write: Any, comment: Any, client: Any, registry: Any, statements: Any
+) -> None:
+    anna = member()
+    post = write(anna, "x")
+    made = [comment(anna, post, f"word{number}.") for number in range(5)]
+    registry.settings["blog.comments_per_page"] = 2
+    try:
+        visitor = client()
+        page = visitor.get(f"/post/{post}")
+        assert len(statements()) == 2
+        assert "word1." in page
+        assert "word2." not in page
+        page = page.click("More comments")
+        assert "word2." in page
+        assert "word1." not in page
+        page = page.click("More comments")
+        assert "word4." in page
+        assert "More comments" not in page
+        saved = send(client(anna).get(f"/comment/{made[3]}/edit"), body="changed")
+        assert "changed" in saved.follow()
+    finally:
+        registry.settings["blog.comments_per_page"] = 50
+
+
+def test_the_headings_of_a_comment_stand_below_the_page_s_own(
+    member: Any, write: Any, comment: Any, client: Any
+) -> None:
+    anna = member()
+    post = write(anna, "# Mine")
+    comment(anna, post, "# Also")
+    page = client().get(f"/post/{post}")
+    assert "<h2>Mine</h2>" in page
+    assert "<h3>Also</h3>" in page
+
+
+def test_deleting_asks_with_the_comment_and_a_vanished_one_is_not_there(
+    member: Any, write: Any, comment: Any, client: Any
+) -> None:
+    anna = member()
+    post = write(anna)
+    made, browser = comment(anna, post, "to be deleted"), client(anna)
+    page = browser.get(f"/comment/{made}/delete")
+    assert "to be deleted" in page
+    form = next(form for form in page.forms.values() if "/language" not in form.action)
+    assert form.submit().location.endswith(f"/post/{post}")
+    form.submit(status=404)
+    browser.get(f"/comment/{made}/edit", status=404)
