@@ -49,6 +49,8 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
     if comment.author_id != who(work).user_id:
         raise NotAllowed
     check_text("body", body, limits.LONGEST_COMMENT)
+    # Whoever saves at the same time waits here, and sees then what was stored.
+    comment = find(work, comment.id, lock=True)
     if comment.version != version:
         raise Stale(comment)
     comment.body, comment.html = body, render(body)
@@ -77,7 +79,7 @@ def find(work: Work, comment_id: int, *, lock: bool = False) -> Comment:
         select(Comment).where(Comment.id == comment_id).options(joinedload(Comment.author), joinedload(Comment.post))
     )
     if lock:
-        statement = statement.with_for_update(of=Comment)
+        statement = statement.with_for_update(of=Comment).execution_options(populate_existing=True)
     comment = work.db.scalars(statement).one_or_none()
     if comment is None or not may_see(work.identity, comment.post) or not _is_shown(work, comment):
         raise NotThere

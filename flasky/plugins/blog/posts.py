@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import joinedload
-from sqlalchemy.orm.exc import StaleDataError
 
 from flasky.languages import _
 from flasky.plugins.accounts.services import Fault, Identity, Work
@@ -65,6 +64,8 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
         raise NotAllowed
     _check(writing)
     names = tags.parse_tags(writing.tags)
+    # Whoever saves at the same time waits here, and sees then what was stored.
+    post = find(work, post.id, lock=True)
     if post.version != version:
         raise Stale(post)
     was_draft = post.is_draft
@@ -74,7 +75,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
         post.listed_at = None if post.hidden_at else post.published_at
     elif not was_draft:
         post.edited_at = work.now()
-    _flush(work, post)
+    work.db.flush()
     tags.set_tags(work, post, names)
     search.index(work.db, post, author.username)
     if was_draft and not post.is_draft:
@@ -105,7 +106,7 @@ def find(work: Work, post_id: int, *, lock: bool = False) -> Post:
     """
     statement = select(Post).where(Post.id == post_id).options(joinedload(Post.author))
     if lock:
-        statement = statement.with_for_update(of=Post)
+        statement = statement.with_for_update(of=Post).execution_options(populate_existing=True)
     post = work.db.scalars(statement).one_or_none()
     if post is None or not may_see(work.identity, post):
         raise NotThere
@@ -174,15 +175,6 @@ def _fill(post: Post, writing: Writing) -> None:
     rendered = markdown.render(writing.body)
     post.html, post.summary, post.is_long = rendered.html, rendered.summary, rendered.is_long
     post.pipeline = markdown.PIPELINE
-
-
-def _flush(work: Work, post: Post) -> None:
-    try:
-        work.db.flush()
-    except StaleDataError:
-        # Another transaction was faster between reading and writing.
-        work.db.rollback()
-        raise Stale(find(work, post.id)) from None
 
 
 def _published(work: Work, post: Post) -> None:

@@ -1,0 +1,184 @@
+"""CON-02 and CON-04: who changes the same thing at once overwrites nothing and leaves nothing behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from flasky.plugins.accounts.leaving import erase
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import comments, following, moderation, posts
+from flasky.plugins.blog.errors import NotThere, Stale
+from flasky.plugins.blog.models import BlogMember, Comment, Follow, Post, PostTag, PostWords, Tag
+from flasky.plugins.blog.posts import Writing
+
+
+def at_once(*tasks: Callable[[], Any]) -> list[Any]:
+    """Run tasks in threads that begin together: what each returned or raised."""
+    barrier, results = threading.Barrier(len(tasks)), [None] * len(tasks)
+
+    def run(number: int) -> None:
+        barrier.wait()
+        try:
+            results[number] = tasks[number]()
+        except Exception as error:  # noqa: BLE001 - it is the result
+            results[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(tasks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def count(db: Session, model: Any) -> int:
+    number = db.scalar(select(func.count()).select_from(model)) or 0
+    db.rollback()
+    return number
+
+
+def test_con_02_of_edits_at_once_one_is_stored_and_the_others_are_told(
+    member: Any, write: Any, work_as: Any, db: Session
+) -> None:
+    anna = member()
+    post = write(anna, "original")
+
+    def edit(number: int) -> Callable[[], str]:
+        def act() -> str:
+            with work_as(anna) as work:
+                posts.edit(work, posts.find(work, post, lock=True), Writing(f"edit {number}"), version=1)
+            return f"edit {number}"
+
+        return act
+
+    results = at_once(*(edit(number) for number in range(6)))
+    stored = [result for result in results if isinstance(result, str)]
+    assert len(stored) == 1, results
+    assert sum(isinstance(result, Stale) for result in results) == 5, results
+    assert db.get(Post, post).body == stored[0]
+    assert db.get(Post, post).version == 2
+
+
+def test_con_02_a_comment_on_it_does_not_make_an_edit_stale(
+    member: Any, write: Any, comment: Any, work_as: Any, db: Session
+) -> None:
+    anna = member()
+    post = write(anna, "original")
+    comment(anna, post)
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, post), Writing("edited"), version=1)
+    assert (db.get(Post, post).body, db.get(Post, post).comment_count) == ("edited", 1)
+
+
+def test_con_04_comments_while_the_post_is_deleted_leave_nothing(
+    member: Any, write: Any, work_as: Any, db: Session
+) -> None:
+    anna = member("anna")
+    others = [member(f"friend{number}") for number in range(6)]
+    post = write(anna, "x", tags="walk")
+
+    def say(user_id: int) -> Callable[[], None]:
+        def act() -> None:
+            with work_as(user_id) as work:
+                comments.add(work, posts.find(work, post), "hello")
+
+        return act
+
+    def delete() -> None:
+        with work_as(anna) as work:
+            posts.remove(work, posts.find(work, post, lock=True))
+
+    results = at_once(*(say(user_id) for user_id in others), delete)
+    assert all(result is None or isinstance(result, NotThere) for result in results), results
+    for model in (Post, Comment, PostTag, PostWords):
+        assert count(db, model) == 0, model
+
+
+def test_con_04_a_comment_that_is_hidden_while_it_is_deleted_is_counted_once(
+    member: Any, write: Any, comment: Any, work_as: Any, db: Session
+) -> None:
+    anna, mona = member("anna"), member("mona", role="Moderator")
+    post = write(anna)
+    for _round in range(5):
+        made = comment(anna, post)
+
+        def hide(made: int = made) -> None:
+            with work_as(mona) as work:
+                moderation.hide(work, comments.find(work, made, lock=True), "no")
+
+        def delete(made: int = made) -> None:
+            with work_as(anna) as work:
+                comments.remove(work, comments.find(work, made, lock=True))
+
+        results = at_once(hide, delete, delete)
+        assert all(result is None or isinstance(result, NotThere) for result in results), results
+        assert db.scalar(select(Post.comment_count)) == 0
+        db.rollback()
+
+
+def test_con_04_two_who_follow_each_other_at_once_do_not_wait_for_each_other(
+    member: Any, work_as: Any, db: Session
+) -> None:
+    anna, bob = member("anna"), member("bob")
+
+    def change(me: int, other: int) -> Callable[[], None]:
+        def act() -> None:
+            for act_on in (following.follow, following.unfollow, following.follow):
+                with work_as(me) as work:
+                    act_on(work, work.db.get(User, other))
+
+        return act
+
+    assert at_once(change(anna, bob), change(bob, anna)) == [None, None]
+    assert count(db, Follow) == 2
+    for user_id in (anna, bob):
+        standing = db.get(BlogMember, user_id)
+        assert (standing.follower_count, standing.following_count) == (1, 1)
+
+
+def test_con_04_the_same_new_tags_at_once_are_made_once(member: Any, write: Any, db: Session) -> None:
+    anna = member()
+    results = at_once(*(lambda: write(anna, "x", tags="b a c") for _ in range(6)))
+    assert sorted(results) == sorted(set(results)), results
+    assert sorted(db.scalars(select(Tag.name))) == ["a", "b", "c"]
+    assert db.scalar(select(func.count()).select_from(PostTag)) == 18
+
+
+def test_con_04_who_leaves_while_others_follow_is_counted_nowhere(
+    member: Any, work_as: Any, registry: Any, db: Session
+) -> None:
+    anna = member("anna")
+    others = [member(f"friend{number}") for number in range(4)]
+    for other in others:
+        with work_as(other) as work:
+            following.follow(work, work.db.get(User, anna))
+        with work_as(anna) as work:
+            following.follow(work, work.db.get(User, other))
+    with open_work(registry) as work:
+        erase(work, work.db.get(User, anna))
+    assert count(db, Follow) == 0
+    for other in others:
+        standing = db.get(BlogMember, other)
+        assert (standing.follower_count, standing.following_count) == (0, 0)
+
+
+@pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
+def test_con_02_an_edit_between_reading_and_writing_is_told(member: Any, write: Any, work_as: Any, db: Session) -> None:
+    anna = member()
+    post = write(anna, "original")
+    with work_as(anna) as slow:
+        seen = posts.find(slow, post)
+        with work_as(anna) as fast:
+            posts.edit(fast, posts.find(fast, post), Writing("the fast one"), version=1)
+        with pytest.raises(Stale) as raised:
+            posts.edit(slow, seen, Writing("the slow one"), version=1)
+        assert raised.value.current.body == "the fast one"
+    db.rollback()
+    assert db.get(Post, post).body == "the fast one"
