@@ -7,7 +7,7 @@ rows. Nothing made here can sign in: members have neither address nor password.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -119,7 +119,8 @@ def _text(chance: random.Random) -> _Text:
     body = f"{chance.choice(_OPENINGS)}: {'; '.join(middles)}.\n\n{chance.choice(_ENDINGS)}"
     title, tags = chance.choice(_TITLES), tuple(sorted(chance.sample(range(len(_TAGS)), chance.choice((0, 1, 2)))))
     rendered = markdown.render(body)
-    return _Text(body, title, tags, rendered, words_of(f"{title} {markdown.text_of(rendered.html)}"))
+    names = " ".join(_TAGS[tag] for tag in tags)
+    return _Text(body, title, tags, rendered, words_of(f"{title} {markdown.text_of(rendered.html)} {names}"))
 
 
 def _people(db: Session, number: int) -> list[int]:
@@ -167,7 +168,12 @@ def _posts(
         chosen.append(text)
         rows.append(_row(text, chance.choice(people), moment, comments=number % 2))
     ids = list(db.scalars(insert(Post).returning(Post.id, sort_by_parameter_order=True), rows))
-    db.execute(insert(PostWords), [{"post_id": i, "words": text.words} for i, text in zip(ids, chosen, strict=True)])
+    names = _words_of_names(db, {row["author_id"] for row in rows})
+    words = [
+        {"post_id": post_id, "words": f"{text.words} {names[row['author_id']]}"}
+        for post_id, text, row in zip(ids, chosen, rows, strict=True)
+    ]
+    db.execute(insert(PostWords), words)
     listed = [
         {"post_id": post_id, "tag_id": tags[tag], "listed_at": row["listed_at"]}
         for post_id, text, row in zip(ids, chosen, rows, strict=True)
@@ -176,6 +182,12 @@ def _posts(
     if listed:
         db.execute(insert(PostTag), listed)
     return _comment_on(db, chance, people, ids[1 - numbers.start % 2 :: 2], rows[1 - numbers.start % 2 :: 2])
+
+
+def _words_of_names(db: Session, people: Collection[int]) -> dict[int, str]:
+    """The words by which each of these members is found."""
+    found = db.execute(select(User.id, User.username).where(User.id.between(min(people), max(people))))
+    return {user_id: words_of(name) for user_id, name in found if user_id in people}
 
 
 def _row(text: _Text, author: int, moment: datetime, *, comments: int) -> dict[str, Any]:

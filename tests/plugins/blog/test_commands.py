@@ -1,0 +1,184 @@
+"""`flasky blog`: sample life, rebuilding, and digests, on a real site."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Connection, Engine, event, func, select, update
+from sqlalchemy.orm import Session
+
+from flasky.cli import main
+from flasky.database import get_database, utc_now
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import notices, rebuilding, search, seeding
+from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
+from flasky.testing.mailbox import Mailbox
+
+
+@pytest.fixture
+def flasky(
+    ini_file: Callable[..., Path], database_url: str, app_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Result]]:
+    """A function that runs `flasky …` for the site whose database the test looks into."""
+    monkeypatch.delenv("FLASKY_INI", raising=False)
+    settings = {name.replace(".", "__"): value for name, value in app_settings.items()}
+    ini = ini_file(sqlalchemy__url=database_url, **settings)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["--ini", str(ini), *arguments], prog_name="flasky")
+
+    engines: list[Engine] = []
+
+    def keep(connection: Connection) -> None:
+        engines.append(connection.engine)
+
+    event.listen(Engine, "engine_connect", keep)
+    yield run
+    event.remove(Engine, "engine_connect", keep)
+    # Each command has engines of its own; the file is replaced after the test.
+    for engine in engines:
+        engine.dispose()
+    root.handlers[:], root.level = handlers, level
+
+
+def number_of(db: Session, model: Any, *conditions: Any) -> int:
+    """How many rows there are; on SQLite the lock for writing is kept until the test ends its transaction."""
+    return db.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
+
+
+def found(registry: Any, text: str) -> list[int]:
+    with get_database(registry).read_engine.connect() as connection:
+        return [item.id for item in search.find(connection, text, limit=100)[0]]
+
+
+def test_seeding_makes_what_it_says_and_counts_it_right(
+    flasky: Callable[..., Result], db: Session, registry: Any, client: Any
+) -> None:
+    result = flasky("blog", "seed", "--users", "12", "--posts", "30")
+    assert result.exit_code == 0, result.output
+    assert result.output.strip() == "12 members, 30 posts, 15 comments, 120 follows"
+    assert (number_of(db, Post), number_of(db, Comment), number_of(db, Follow)) == (30, 15, 120)
+    assert number_of(db, Follow, Follow.follower_id == Follow.followed_id) == 0
+    for post in db.scalars(select(Post)):
+        assert post.comment_count == number_of(db, Comment, Comment.post_id == post.id)
+        assert len(post.tag_names.split()) == number_of(db, PostTag, PostTag.post_id == post.id)
+    for standing in db.scalars(select(BlogMember)):
+        assert standing.follower_count == number_of(db, Follow, Follow.followed_id == standing.user_id)
+        assert standing.following_count == number_of(db, Follow, Follow.follower_id == standing.user_id)
+    newest = db.scalars(select(Post).order_by(Post.listed_at.desc())).first()
+    assert newest.listed_at <= utc_now()
+    page = client().get("/")
+    assert f"/post/{newest.id}" in page
+    assert newest.id in found(registry, "time") + found(registry, "天") + found(registry, "上") + found(registry, "the")
+
+
+def test_nobody_can_sign_in_as_a_made_up_member(registry: Any, db: Session) -> None:
+    seeding.fill(registry, users=3, posts=2)
+    for user in db.scalars(select(User)):
+        assert user.email is None
+        assert user.password_hash is None
+
+
+def test_seeding_again_adds_and_an_existing_list_shows_it(registry: Any, db: Session, client: Any) -> None:
+    assert "There is nothing here yet" in client().get("/")
+    for _again in range(2):
+        seeding.fill(registry, users=1, posts=3)
+    assert (number_of(db, User), number_of(db, Post), number_of(db, Follow)) == (2, 6, 0)
+    db.rollback()
+    assert "There is nothing here yet" not in client().get("/")
+    assert seeding.fill(registry, users=1, posts=0) == {"members": 1, "posts": 0, "comments": 0, "follows": 0}
+
+
+def test_seeding_in_several_portions_is_the_same_as_in_one(
+    registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seeding, "_AT_ONCE", 4)
+    assert seeding.fill(registry, users=6, posts=10) == {"members": 6, "posts": 10, "comments": 5, "follows": 30}
+    assert number_of(db, PostWords) == number_of(db, Post) == 10
+    for post in db.scalars(select(Post)):
+        assert post.comment_count == number_of(db, Comment, Comment.post_id == post.id)
+
+
+def test_made_up_posts_are_found_by_what_others_are_found_by(registry: Any, db: Session) -> None:
+    seeding.fill(registry, users=2, posts=12)
+    for post in db.scalars(select(Post)):
+        author = db.get(User, post.author_id).username
+        for text in (author, *post.tag_names.split()):
+            assert post.id in found(registry, text), text
+
+
+def test_numbers_that_make_no_sense_are_refused(flasky: Callable[..., Result]) -> None:
+    for options in (("--users", "0"), ("--posts", "-1"), ("--users", "x")):
+        assert flasky("blog", "seed", *options).exit_code == 2
+
+
+def test_rebuilding_makes_html_and_words_anew_and_is_no_edit(
+    flasky: Callable[..., Result],
+    registry: Any,
+    member: Any,
+    write: Any,
+    comment: Any,
+    db: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    client: Any,
+) -> None:
+    anna = member("anna")
+    post = write(anna, "# Head\n\n**apple**")
+    draft, made = write(anna, "pear", draft=True), comment(anna, post, "# Also\n\n*nice*")
+    before = [db.get(Post, post).html, db.get(Post, post).summary, db.get(Comment, made).html]
+    db.execute(update(Post).values(html="old", summary="old", pipeline=0))
+    db.execute(update(Comment).values(html="old", pipeline=0))
+    db.execute(PostWords.__table__.delete())
+    db.commit()
+    assert found(registry, "apple") == []
+    monkeypatch.setattr(rebuilding, "_AT_ONCE", 1)
+    result = flasky("blog", "rebuild")
+    assert result.output.strip() == "Rebuilt 2 posts and 1 comments.", result.output
+    db.expire_all()
+    assert [db.get(Post, post).html, db.get(Post, post).summary, db.get(Comment, made).html] == before
+    assert "pear" in db.get(Post, draft).html
+    assert (db.get(Post, post).version, db.get(Post, post).edited_at, db.get(Post, post).pipeline) == (1, None, 1)
+    assert found(registry, "apple anna") == [post]
+    assert found(registry, "pear") == []
+    assert "apple" in client().get("/")
+
+
+def test_rebuilding_keeps_what_nobody_wrote(registry: Any, member: Any, write: Any, db: Session) -> None:
+    post = write(member(), "apple")
+    db.execute(update(Post).values(author_id=None))
+    db.commit()
+    assert rebuilding.rebuild_all(registry) == (1, 0)
+    assert found(registry, "apple") == [post]
+
+
+def test_digests_are_queued_for_everybody_in_one_run(
+    flasky: Callable[..., Result],
+    registry: Any,
+    member: Any,
+    write: Any,
+    db: Session,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["bob", "carl", "dora"]
+    for name in names:
+        user_id = member(name)
+        with open_work(registry) as work:
+            notices.choose_mail(work, user_id, "daily")
+    write(member("anna"), " ".join(f"@{name}" for name in names))
+    db.execute(update(Notice).values(mail_due=utc_now() - timedelta(minutes=1)))
+    db.commit()
+    # More are due than one transaction takes.
+    monkeypatch.setattr(notices, "_LISTED", 2)
+    assert flasky("blog", "digest").output.strip() == "Queued 3 mails."
+    assert len(mailbox.messages) == 3
+    assert flasky("blog", "digest").output.strip() == "Queued 0 mails."
