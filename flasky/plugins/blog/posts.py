@@ -44,7 +44,7 @@ def create(work: Work, writing: Writing, *, key: str = "") -> Post:
     if made is not None:
         return find(work, made)
     post = Post(author_id=author.user_id, created_at=work.now())
-    _fill(post, writing)
+    _fill(post, writing, names)
     if not writing.draft:
         post.published_at = post.listed_at = work.now()
     work.db.add(post)
@@ -69,7 +69,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
     if post.version != version:
         raise Stale(post)
     was_draft = post.is_draft
-    _fill(post, writing)
+    _fill(post, writing, names)
     if was_draft and not writing.draft:
         post.published_at = work.now()
         post.listed_at = None if post.hidden_at else post.published_at
@@ -169,7 +169,9 @@ def _sizes(text: str, most: int) -> dict[str, int]:
     return {"most": most, "length": len(text)}
 
 
-def _fill(post: Post, writing: Writing) -> None:
+def _fill(post: Post, writing: Writing, names: list[str]) -> None:
+    # The tags' names too: stored later, they would count as a second edit.
+    post.tag_names = " ".join(names)
     post.title = " ".join(writing.title.split())
     post.body = writing.body
     rendered = markdown.render(writing.body)

@@ -39,9 +39,7 @@ def canonical(name: str) -> str:
 
 
 def set_tags(work: Work, post: Post, names: list[str]) -> None:
-    """Give a stored post exactly these tags."""
-    post.tag_names = " ".join(names)
-    work.db.flush()
+    """Give a stored post, whose row names them already, exactly these tags."""
     for name in names:
         add_unless_there(work.db, Tag, name=name)
     ids = list(work.db.scalars(select(Tag.id).where(Tag.name.in_(names)))) if names else []
