@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyramid.exceptions import ConfigurationError
 from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
 from webtest import TestApp
 
 from flasky.assets import Folder, UnknownAsset, asset_url, content_type, static_files
 from flasky.database import get_database
+from flasky.settings import ConfigurationFaults
 
 
 def request_for(app: Any, script_name: str = "") -> Request:
@@ -176,7 +176,7 @@ def test_a_folder_that_is_not_there_stops_the_start(make_app: Any, monkeypatch: 
     monkeypatch.setattr(
         "flasky.plugins.main.includeme", lambda config: config.add_static_files("main", "flasky:nowhere")
     )
-    with pytest.raises(ConfigurationError, match="nowhere"):
+    with pytest.raises(ConfigurationFaults, match="nowhere"):
         make_app()
 
 
