@@ -90,7 +90,9 @@ def test_the_recipient_goes_out_byte_for_byte() -> None:
     address = "a!#$%&'*+/=?^_`{|}~b@xn--fsqu00a.com"
     with FakeSMTP() as server:
         _transport(server.port).send("flasky@example.com", {address}, RAW)
-    assert f"rcpt TO:<{address}>" in server.commands
+    # smtplib writes the word in other letters from one Python to the next; what counts is the address.
+    [recipient] = [line.partition(":")[2] for line in server.commands if line.lower().startswith("rcpt to:")]
+    assert recipient == f"<{address}>"
     assert server.commands[-1] == "quit"
 
 
