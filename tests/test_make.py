@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import environment
@@ -108,29 +107,33 @@ class Serving:
         self.process.wait(40)
 
 
-@pytest.fixture
-def serving(ini: Path) -> Iterator[Serving]:
-    """`make serve` with the site of `ini`, ended after the test."""
-    started = Serving(ini)
-    yield started
-    started.interrupt()
+def cost_of_serving(ini: Path) -> tuple[float, str]:
+    """Start `make serve`, wait for its first answer and end it; returns its CPU seconds and what it said."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    serving = Serving(ini)
+    try:
+        assert serving.answer(f"http://localhost:{port_of(ini)}/", seconds=20) == 200
+    finally:
+        serving.interrupt()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent, serving.output.read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("installed")
-def test_make_serve_answers_without_installing_and_without_a_network(ini: Path, serving: Serving) -> None:
+def test_make_serve_answers_without_installing_and_without_a_network(ini: Path) -> None:
     """PARITY 2: the second `make serve` installs nothing, makes the schema and answers within three seconds."""
-    # What the first `make serve` leaves behind, and the tests do not where PYTHONDONTWRITEBYTECODE is set.
+    # The first leaves compiled modules behind, where PYTHONDONTWRITEBYTECODE is not set as it may be for the tests.
     compiled = [str(ROOT / ".venv/bin/python"), "-m", "compileall", "-q", "flasky", "tools"]
     subprocess.run(compiled, cwd=ROOT, env=surroundings(), check=True)
-    # Other tests run at the same time: seconds of the processor, which they do not lengthen much, and not of the clock.
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert serving.answer(f"http://localhost:{port_of(ini)}/", seconds=20) == 200
-    serving.interrupt()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
-    output = serving.output.read_text(encoding="utf-8")
-    assert "Making" not in output
-    assert "Installing" not in output
+    # Other tests run at the same time and can only make it dearer: the processor's seconds, the least of three tries.
+    costs = []
+    while len(costs) < 3 and (not costs or min(costs) >= 3):
+        spent, output = cost_of_serving(ini)
+        costs.append(spent)
+        assert "Making" not in output
+        assert "Installing" not in output
+    assert min(costs) < 3
 
 
 @pytest.mark.usefixtures("installed")
