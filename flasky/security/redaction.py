@@ -28,7 +28,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             r"(?i)\b((?:http_)?(?:proxy[-_])?authorization|(?:http_)?(?:set-)?cookie|(?:http_)?x[-_]csrf[-_]token)"
-            r"(['\"]?\s*[:=,]\s*['\"]?)[^\r\n'\"]+"
+            r"(['\"]?\s*[:=]\s*['\"]?|['\"]\s*,\s*b?['\"])[^\r\n'\"]+"
         ),
         rf"\1\2{HIDDEN}",
     ),

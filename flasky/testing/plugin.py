@@ -8,6 +8,7 @@ brought back after every test that committed something. A test for which the dat
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,6 +112,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         marker = metafunc.definition.get_closest_marker("databases")
         names = marker.args if marker else metafunc.config.getini("flasky_databases")
         metafunc.parametrize("database_server", names, indirect=True, scope="session")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Take away the handlers that a test puts on the root logger, as every command does that reads an INI file.
+
+    Otherwise they write, and redact, what later tests log.
+    """
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in [item for item in root.handlers if item not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

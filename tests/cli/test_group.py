@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,28 +35,18 @@ def test_every_listed_command_exists(flasky: Flasky, name: str) -> None:
 
 
 def test_help_imports_neither_pyramid_nor_sqlalchemy(tmp_path: Path) -> None:
-    """Not with the plug-ins that ship either: the help is there in a fraction of a second of processor time."""
+    """Not with the plug-ins that ship either, and little else: a start of Python, click, and the list of plug-ins."""
     code = (
         "import sys; from flasky.cli import main; main(['--ini', sys.argv[1], '--help'], standalone_mode=False); "
-        "print(sorted({'pyramid', 'sqlalchemy', 'webob'} & set(sys.modules)))"
+        "print(sorted({'pyramid', 'sqlalchemy', 'webob'} & set(sys.modules)), len(sys.modules))"
     )
     ini = Path(__file__).parents[2] / "development.ini"
     command = [sys.executable, "-c", code, str(ini)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.splitlines()[-1] == "[]"
-    times = []
-    for _ in range(3):
-        before = children_seconds()
-        subprocess.run([sys.executable, "-m", "flasky", "--ini", ini, "--help"], check=True, capture_output=True)
-        times.append(children_seconds() - before)
-    # The least of three: what other processes do to this one's caches is not its own time.
-    assert min(times) < 0.5
-
-
-def children_seconds() -> float:
-    """The processor time of the processes that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    heavy, _, modules = done.stdout.splitlines()[-1].rpartition(" ")
+    assert heavy == "[]"
+    # A count and no seconds, which depend on what else the machine does. With Pyramid it is above 900.
+    assert int(modules) < 350
 
 
 def test_python_m_flasky_and_the_console_script_are_the_same(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def test_log_01_secrets_are_taken_out_by_their_names(text):
         "production.ini, key flasky.secret_key: a value is required",
         "https://community.example/about:x",
         "3 cookies, 2 passwords and a secret",
+        "as the form field csrf_token or the header X-CSRF-Token, flasky.secret_key, which signs it; require_csrf",
     ],
 )
 def test_what_is_no_secret_stays(text):
