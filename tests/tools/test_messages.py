@@ -93,7 +93,7 @@ def test_text_that_nobody_extracted_is_told(tree: Path) -> None:
     (tree / "flasky/plugins/polls/forms.py").write_text("LABEL = _('Question')\n", encoding="utf-8")
     (problem,) = messages.check(tree)
     assert "flasky/plugins/polls/locale/zh/LC_MESSAGES/flasky.po" in problem
-    assert "'Question' (forms.py) is not in it: run `make messages`" in problem
+    assert "'Question' (forms.py, line 1) is not in it: run `make messages`" in problem
 
 
 def test_missing_translation_is_told(tree: Path) -> None:
