@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import email
 import json
-import signal
-import threading
 from datetime import datetime
 from email import policy
-from types import FrameType
 from typing import Any
 
 import click
@@ -24,6 +21,7 @@ from flasky.mail.deliverer import POLL_SECONDS, Deliverer
 from flasky.mail.models import OutgoingMail, Status
 from flasky.mail.services import retry as queue_again
 from flasky.mail.services import send_mail
+from flasky.queues.worker import until_told
 from flasky.site import get_site
 
 _LISTED = (
@@ -55,14 +53,8 @@ def deliver(context: Context) -> None:
     For a site whose server has flasky.mail_deliver = false. Any number of these can run at once, beside the server
     too. SIGTERM and Ctrl-C end it after the mail that is being sent; a mail that is cut off is sent later.
     """
-    stop, wake = threading.Event(), threading.Event()
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-        wake.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+    # Before it says anything: who reads that may end it at once.
+    stop, wake = until_told()
     settings = get_site(context.registry).settings
     click.echo(
         f"Delivering mails through {settings['mail.host']} port {settings['mail.port']}; "

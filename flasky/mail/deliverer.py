@@ -1,9 +1,7 @@
 """The deliverer: takes due mails out of the outbox, one at a time, and sees that each is sent or given up visibly.
 
-Any number of deliverers can work on one outbox. Each claims a mail by writing its name and a lease into the row,
-in a transaction of its own, and no transaction is open while it talks to the SMTP server. A mail whose deliverer
-died is taken up again, with the same bytes and the same Message-ID: at once if its process is known to be gone,
-else when the lease has run out.
+Any number of deliverers can work on one outbox (`flasky.queues`); no transaction is open while one talks to the SMTP
+server. A mail whose deliverer died is taken up again, with the same bytes and the same Message-ID.
 
 Two kinds of trouble are kept apart. When the *server* cannot be reached, no mail is blamed: the deliverer waits,
 longer each time, and then tries the oldest mail again. When the server turns down *one mail*, that mail waits,
@@ -13,23 +11,19 @@ longer each time, and the others go on.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pyramid.registry import Registry
 from pyramid_mailer.mailer import Mailer
-from sqlalchemy import ColumnElement, and_, delete, or_, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, delete, select
 
 from flasky.database import get_database, utc_now
 from flasky.failpoints import failpoint
 from flasky.mail.addresses import clean_address
 from flasky.mail.models import OutgoingMail, Status
-from flasky.mail.owner import is_gone, new_owner
 from flasky.mail.services import wake_event
 from flasky.mail.transport import (
     PermanentFailure,
@@ -38,14 +32,14 @@ from flasky.mail.transport import (
     TemporaryFailure,
     make_mailer,
 )
+from flasky.queues.claims import Claims, Rules, growing
+from flasky.queues.worker import Worker, WorkerThread
 from flasky.site import get_site
 
 logger = logging.getLogger(__name__)
 
 #: How often the outbox is looked at when nobody says that something came in.
 POLL_SECONDS = 5.0
-#: The pauses of one mail that the server does not take now: 10 s, 20 s, 40 s, … at most an hour, each ± 20 %.
-FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
 #: The pauses of the deliverer while the server cannot be reached: 1 s, 2 s, 4 s, then 8 s; so a mail leaves within
 #: ten seconds of the server's return.
 FIRST_PROBE, LONGEST_PROBE = 1.0, 8.0
@@ -53,8 +47,6 @@ FIRST_PROBE, LONGEST_PROBE = 1.0, 8.0
 FIRST_REFUSAL, LONGEST_REFUSAL = 10.0, 300.0
 #: What a lease is longer than the time limit of a delivery.
 _LEASE_MARGIN = 30
-#: A moment further ahead than this was written by a clock that was wrong (F34).
-_BEYOND_REASON = timedelta(seconds=2 * LONGEST_PAUSE)
 #: Housekeeping is done so rarely because nothing depends on it.
 _HOUSEKEEPING = timedelta(hours=1)
 
@@ -84,107 +76,73 @@ class Tally:
     pause: float = 0.0
 
 
-class Deliverer:
+class Deliverer(Worker):
     """Empties the outbox of one site. Not to be shared between threads."""
+
+    refused = "Mails cannot be delivered"
+    doing = "The delivery of mails"
+    logger = logger
 
     def __init__(self, registry: Registry, mailer: Mailer | None = None) -> None:
         """`mailer` is what sends; the site's own SMTP server if nothing is given."""
-        self._registry = registry
+        super().__init__(registry)
         self._sessions = get_database(registry).writer
         self._read_engine = get_database(registry).read_engine
         settings = get_site(registry).settings
         self._mailer = mailer or make_mailer(settings)
-        self._lease = timedelta(seconds=settings["mail.timeout"] + _LEASE_MARGIN)
         self._max_age = timedelta(seconds=settings["flasky.mail_max_age"])
         self._keep = timedelta(seconds=settings["flasky.mail_keep"])
         self._drop_sent = get_site(registry).in_production
         self._troubles = 0
         self._next_housekeeping = utc_now()
-        self.owner = new_owner()
+        lease = timedelta(seconds=settings["mail.timeout"] + _LEASE_MARGIN)
+        rules = Rules(
+            OutgoingMail,
+            held=Status.SENDING,
+            failed=Status.FAILED,
+            noun="mail",
+            worker="deliverer",
+            lease=lambda _mail: lease,
+            given_up=self._too_old,
+        )
+        self._claims = Claims(get_database(registry), rules, logger)
 
-    def run(self, stop: threading.Event, wake: threading.Event) -> None:
-        """Deliver until `stop` is set; `wake` ends a pause early, as somebody has committed a mail or wants us to stop.
+    @property
+    def poll_seconds(self) -> float:
+        """How often the outbox is looked at."""
+        return POLL_SECONDS
 
-        Never raises: what goes wrong with the database is logged once and tried again.
-        """
-        complaint = ""
-        while True:
-            # In this order: whoever stops us sets `stop` first, then `wake`.
-            wake.clear()
-            if stop.is_set():
-                return
-            pause = POLL_SECONDS
-            try:
-                pause = self.run_once(stop).pause or POLL_SECONDS
-                complaint = ""
-            except SQLAlchemyError as error:
-                # The same trouble every few seconds is one line in the log.
-                text = str(getattr(error, "orig", error))
-                if complaint != (complaint := text) and not self._waits_for_migrations():
-                    logger.error("Mails cannot be delivered, the database answers: %s", complaint)
-            except Exception:
-                logger.exception("The delivery of mails met an error and goes on in %d s", POLL_SECONDS)
-            (stop if self._troubles else wake).wait(pause)
+    @property
+    def rests(self) -> bool:
+        """Whether the server is left alone for a while, whatever comes in."""
+        return bool(self._troubles)
 
-    def _waits_for_migrations(self) -> bool:
-        """Whether this is development before the first `alembic upgrade`, of which every page tells already."""
-        from flasky.migrations.state import schema_state  # noqa: PLC0415 - Alembic is only imported when it matters
-
-        site = get_site(self._registry)
-        return site.environment == "development" and schema_state(site).can_be_upgraded
+    def turn(self, stop: threading.Event) -> float:
+        """Deliver what is due; return the seconds until the next look."""
+        return self.run_once(stop).pause or POLL_SECONDS
 
     def run_once(self, stop: threading.Event | None = None) -> Tally:
         """Try every mail that is due, once; ends early when the server cannot be reached or `stop` is set."""
         tally = Tally()
-        if self._something_is_due():
-            self._release_abandoned()
-            for claim in self._claims(stop):
+        if self._claims.something_waits():
+            self._claims.release_abandoned()
+            for claim in self._claimed(stop):
                 self._deliver(claim, tally)
                 if tally.pause:
                     break
         self._housekeeping()
         return tally
 
-    def _something_is_due(self) -> bool:
-        """Looking costs nobody anything; claiming would take SQLite's one write lock every few seconds."""
-        with self._read_engine.connect() as connection:
-            waiting = select(OutgoingMail.id).where(or_(_is_due(utc_now()), OutgoingMail.status == Status.SENDING))
-            return connection.execute(waiting.limit(1)).first() is not None
-
-    def _release_abandoned(self) -> None:
-        """Queue again what a deliverer left behind that died."""
-        now = utc_now()
-        with self._sessions.begin() as session:
-            held = select(OutgoingMail).where(OutgoingMail.status == Status.SENDING)
-            for mail in session.scalars(held.with_for_update(skip_locked=True)):
-                lease = mail.claimed_until or now
-                if lease <= now or lease > now + _BEYOND_REASON or is_gone(mail.claimed_by or ""):
-                    logger.warning("The deliverer of mail %d ended without a word: it is tried again", mail.id)
-                    self._postpone(mail, "its deliverer ended in the middle of it", at_once=mail.attempts == 0)
-
-    def _claims(self, stop: threading.Event | None) -> Iterator[_Claim]:
+    def _claimed(self, stop: threading.Event | None) -> Iterator[_Claim]:
         while not (stop and stop.is_set()):
-            claim = self._claim_next()
+            claim = self._claims.take(_copied)
             if claim is None:
                 return
             yield claim
 
-    def _claim_next(self) -> _Claim | None:
-        now = utc_now()
-        due = select(OutgoingMail).where(_is_due(now)).order_by(OutgoingMail.next_attempt_at, OutgoingMail.id)
-        with self._sessions.begin() as session:
-            # SQLite has no SKIP LOCKED and needs none: its write transactions follow one another.
-            mail = session.scalars(due.limit(1).with_for_update(skip_locked=True)).first()
-            if mail is None:
-                return None
-            mail.status = Status.SENDING
-            mail.claimed_by = self.owner
-            mail.claimed_until = now + self._lease
-            return _Claim(mail.id, mail.message_id, mail.sender, {mail.recipient}, mail.raw)
-
     def _deliver(self, claim: _Claim, tally: Tally) -> None:
         """Send one mail and note what came of it."""
-        failpoint(self._registry, "before_smtp")
+        failpoint(self.registry, "before_smtp")
         try:
             _check(claim)
             self._mailer.send_immediately(claim)
@@ -205,7 +163,7 @@ class Deliverer:
             logger.error("Mail %d is parked: %s", claim.id, reason)
             tally.given_up += 1
         else:
-            failpoint(self._registry, "after_smtp")
+            failpoint(self.registry, "after_smtp")
             self._note(claim, Status.SENT, None)
             logger.info("Mail %d is sent (%s)", claim.id, claim.message_id)
             tally.sent += 1
@@ -219,12 +177,10 @@ class Deliverer:
         if self._troubles == 1:
             logger.warning("No mail can be sent, it is kept: %s", error)
         with self._sessions.begin() as session:
-            mail = self._held(session, claim)
-            if mail is not None and not self._too_old(mail, str(error)):
-                mail.status = Status.QUEUED
-                mail.claimed_by = mail.claimed_until = None
-                mail.last_error = str(error)
-        return _growing(self._troubles, first, longest)
+            mail = self._claims.held(session, claim.id)
+            if mail is not None:
+                self._claims.give_back(mail, str(error))
+        return growing(self._troubles, first, longest)
 
     def _server_answers(self) -> None:
         if self._troubles:
@@ -233,52 +189,25 @@ class Deliverer:
 
     def _note_postponed(self, claim: _Claim, reason: str) -> None:
         with self._sessions.begin() as session:
-            mail = self._held(session, claim)
+            mail = self._claims.held(session, claim.id)
             if mail is not None:
-                self._postpone(mail, reason)
+                self._claims.postpone(mail, reason)
                 logger.warning("Mail %d was not taken (attempt %d): %s", mail.id, mail.attempts, reason)
 
     def _note(self, claim: _Claim, status: Status, reason: str | None) -> None:
         with self._sessions.begin() as session:
-            mail = self._held(session, claim)
+            mail = self._claims.held(session, claim.id)
             if mail is None:
                 return
-            mail.status = status
-            mail.attempts += 1
-            mail.last_error = reason
-            mail.claimed_by = mail.claimed_until = None
+            self._claims.settle(mail, status, reason)
             if status == Status.SENT:
                 mail.sent_at = utc_now()
                 if self._drop_sent:
                     mail.raw = b""
 
-    def _held(self, session: Session, claim: _Claim) -> OutgoingMail | None:
-        """The row of a mail that is still ours; None when the lease ran out and somebody else took it."""
-        mail = session.get(OutgoingMail, claim.id, with_for_update=True)
-        if mail is None or mail.claimed_by != self.owner or mail.status != Status.SENDING:
-            logger.warning("Mail %d took longer than its lease: another deliverer has it now", claim.id)
-            return None
-        return mail
-
-    def _postpone(self, mail: OutgoingMail, reason: str, *, at_once: bool = False) -> None:
-        mail.attempts += 1
-        if self._too_old(mail, reason):
-            return
-        pause = 0.0 if at_once else _growing(mail.attempts, FIRST_PAUSE, LONGEST_PAUSE)
-        mail.status = Status.QUEUED
-        mail.next_attempt_at = utc_now() + timedelta(seconds=pause)
-        mail.claimed_by = mail.claimed_until = None
-        mail.last_error = reason
-
-    def _too_old(self, mail: OutgoingMail, reason: str) -> bool:
-        """Give up a mail that has waited too long (`flasky.mail_max_age`); it has just failed once more."""
-        if utc_now() - mail.queued_at < self._max_age:
-            return False
-        mail.status = Status.FAILED
-        mail.claimed_by = mail.claimed_until = None
-        mail.last_error = f"given up after {self._max_age.total_seconds():.0f} s; at last: {reason}"
-        logger.error("Mail %d is %s", mail.id, mail.last_error)
-        return True
+    def _too_old(self, mail: OutgoingMail) -> str:
+        """Why a mail that has just failed once more is not tried again (`flasky.mail_max_age`)."""
+        return "" if utc_now() - mail.queued_at < self._max_age else f"{self._max_age.total_seconds():.0f} s"
 
     def _housekeeping(self) -> None:
         """Forget sent mails that are older than `flasky.mail_keep`, so that the table does not grow for ever."""
@@ -294,40 +223,15 @@ class Deliverer:
             session.execute(delete(OutgoingMail).where(old))
 
 
-class DelivererThread(threading.Thread):
-    """A deliverer in the server's own process."""
-
-    def __init__(self, registry: Registry) -> None:
-        super().__init__(name="mail-deliverer", daemon=True)
-        self._deliverer = Deliverer(registry)
-        self._wake = wake_event(registry)
-        self._stop_event = threading.Event()
-
-    def run(self) -> None:
-        """Deliver until `stop` is called."""
-        self._deliverer.run(self._stop_event, self._wake)
-
-    def stop(self, timeout: float) -> bool:
-        """Take no further mail and wait `timeout` seconds for the one that is being sent; whether it has ended.
-
-        A mail that is cut off here is sent after the next start.
-        """
-        self._stop_event.set()
-        self._wake.set()
-        self.join(timeout)
-        return not self.is_alive()
-
-
-def start_deliverer(registry: Registry) -> DelivererThread:
+def start_deliverer(registry: Registry) -> WorkerThread:
     """Start delivering the site's mails in a thread of this process."""
-    thread = DelivererThread(registry)
+    thread = WorkerThread(Deliverer(registry), wake_event(registry), "mail-deliverer")
     thread.start()
     return thread
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    when = OutgoingMail.next_attempt_at
-    return and_(OutgoingMail.status == Status.QUEUED, or_(when <= now, when > now + _BEYOND_REASON))
+def _copied(mail: OutgoingMail) -> _Claim:
+    return _Claim(mail.id, mail.message_id, mail.sender, {mail.recipient}, mail.raw)
 
 
 def _check(claim: _Claim) -> None:
@@ -338,9 +242,3 @@ def _check(claim: _Claim) -> None:
             raise ValueError("an address in the row is not in its clean form")
     if not claim.raw:
         raise ValueError("the message is empty")
-
-
-def _growing(times: int, first: float, longest: float) -> float:
-    """The pause after the `times`-th failure in a row: doubled each time, and never the same for two deliverers."""
-    # The exponent is bounded, as 2.0 ** 2000 is an error.
-    return min(longest, first * 2.0 ** min(times - 1, 30)) * random.uniform(0.8, 1.2)  # noqa: S311 - not a secret

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flasky.database.base import Base
 from flasky.database.types import UTCDateTime, utc_now
+from flasky.queues.claims import QueueColumns
 
 
 class Status(StrEnum):
@@ -28,12 +29,12 @@ class Status(StrEnum):
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
 
 
-class OutgoingMail(Base):
+class OutgoingMail(QueueColumns, Base):
     """A mail of this site.
 
     `message_id` and `raw` are fixed when the row is written: every attempt sends the same bytes, so that a mail
     that arrives twice can be recognised. `raw` is the whole MIME message and is emptied in production once the
-    mail is sent, as it may hold a link that signs somebody in.
+    mail is sent, as it may hold a link that signs somebody in. `last_error` never holds a part of the mail.
     """
 
     __tablename__ = "outgoing_mails"
@@ -44,7 +45,6 @@ class OutgoingMail(Base):
         Index("ix_outgoing_mails_leases", "status", "claimed_until"),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     #: With its angle brackets, as in the header.
     message_id: Mapped[str] = mapped_column(String(255), unique=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
@@ -55,16 +55,6 @@ class OutgoingMail(Base):
     template: Mapped[str] = mapped_column(String(100))
     language: Mapped[str] = mapped_column(String(16))
     raw: Mapped[bytes] = mapped_column(LargeBinary)
-    status: Mapped[str] = mapped_column(String(16), default=Status.QUEUED)
-    attempts: Mapped[int] = mapped_column(default=0)
-    #: When it was queued, or queued again by `flasky mail retry`: its age counts from here.
-    queued_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
-    next_attempt_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
-    #: Which deliverer holds it, and until when nobody else may take it.
-    claimed_by: Mapped[str | None] = mapped_column(String(100))
-    claimed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    #: What the last attempt ended with: never a part of the mail.
-    last_error: Mapped[str | None] = mapped_column(Text)
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     def __repr__(self) -> str:

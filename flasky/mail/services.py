@@ -12,7 +12,7 @@ from typing import Any
 
 from pyramid.registry import Registry
 from pyramid.request import Request
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
@@ -22,10 +22,12 @@ from flasky.mail.declarations import declared_mail
 from flasky.mail.message import Envelope, build, new_message_id
 from flasky.mail.models import OutgoingMail, Status
 from flasky.mail.rendering import RenderedMail, render_mail
+from flasky.queues import wake
+from flasky.queues.claims import queue_again
 from flasky.site import get_site
 
-_WAKE_KEY = "flasky.mail.wake"
-_LISTENING = "flasky.mail.listening"
+#: The outbox among the queues of the site.
+_QUEUE = "mail"
 
 
 class MailInReadOnlyRequest(Exception):
@@ -86,7 +88,7 @@ def queue(registry: Registry, session: Session, recipient: str, template: str, r
         attempts=0,
     )
     session.add(mail)
-    _wake_after_commit(registry, session)
+    wake.wake_after_commit(registry, session, _QUEUE)
     return mail
 
 
@@ -115,10 +117,7 @@ def administrator(registry: Registry) -> str | None:
 
 def retry(session: Session, mail: OutgoingMail) -> None:
     """Queue a mail once more that was given up; its age counts from now. Its bytes and Message-ID stay."""
-    mail.status = Status.QUEUED
-    mail.attempts = 0
-    mail.queued_at = mail.next_attempt_at = utc_now()
-    mail.claimed_by = mail.claimed_until = None
+    queue_again(mail)
     session.flush()
 
 
@@ -138,17 +137,9 @@ def outbox_state(session: Session) -> OutboxState:
 
 def wake_event(registry: Registry) -> threading.Event:
     """Set when a mail was committed in this process; the deliverer's thread waits for it."""
-    event_: threading.Event = registry[_WAKE_KEY]
-    return event_
+    return wake.wake_event(registry, _QUEUE)
 
 
 def prepare_wake_event(registry: Registry) -> None:
     """Keep the event where a request and the deliverer's thread both find it."""
-    registry[_WAKE_KEY] = threading.Event()
-
-
-def _wake_after_commit(registry: Registry, session: Session) -> None:
-    if session.info.get(_LISTENING):
-        return
-    session.info[_LISTENING] = True
-    event.listen(session, "after_commit", lambda _session: wake_event(registry).set())
+    wake.prepare_wake_event(registry, _QUEUE)

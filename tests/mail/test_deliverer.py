@@ -17,14 +17,7 @@ from sqlalchemy.orm import Session
 
 from flasky.database import get_database, utc_now
 from flasky.mail import send_mail
-from flasky.mail.deliverer import (
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
-    LONGEST_PROBE,
-    Deliverer,
-    Tally,
-    start_deliverer,
-)
+from flasky.mail.deliverer import LONGEST_PROBE, Deliverer, Tally, start_deliverer
 from flasky.mail.models import OutgoingMail, Status
 from flasky.mail.services import wake_event
 from flasky.mail.transport import (
@@ -34,6 +27,7 @@ from flasky.mail.transport import (
     TemporaryFailure,
     make_mailer,
 )
+from flasky.queues.claims import FIRST_PAUSE, LONGEST_PAUSE
 from flasky.site import load_site
 from flasky.testing.schema import migrate
 from flasky.testing.waiting import wait_until

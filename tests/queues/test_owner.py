@@ -1,4 +1,4 @@
-"""Who holds a mail: a process that has ended is known to be gone, everything else is given the benefit of the doubt."""
+"""Who holds a row: a process that has ended is known to be gone, everything else is given the benefit of the doubt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flasky.mail import owner
+from flasky.queues import owner
 from flasky.testing.waiting import wait_until
 
 

@@ -1,6 +1,6 @@
-"""Who holds a mail, and whether that process still lives.
+"""Who holds a row of a queue, and whether that process still lives.
 
-A deliverer that was killed leaves its mail claimed until the lease runs out. On the machine where it ran the wait
+A worker that was killed leaves its row claimed until the lease runs out. On the machine where it ran the wait
 is not needed: the process table says that it is gone. A name therefore says which boot of which machine (and which
 container), which process, and when that process started, so that a reused process id is not taken for it.
 """
@@ -18,7 +18,7 @@ _START_TIME = 19
 
 
 def new_owner() -> str:
-    """A name for a deliverer of this process, different each time."""
+    """A name for a worker of this process, different each time."""
     return f"{_place()}:{os.getpid()}:{_start_time(os.getpid())}:{secrets.token_hex(4)}"
 
 
