@@ -177,6 +177,7 @@ def add_static_files(config: Configurator, name: str, source: str | Callable[[],
     `source` is a folder as ``package:folder``, or a function that returns the files: path to content. Raises
     ConfigurationError for a folder that is not there.
     """
+    root: Path | None = None
     if callable(source):
         files: Files = Generated(source)
     else:
@@ -187,6 +188,7 @@ def add_static_files(config: Configurator, name: str, source: str | Callable[[],
     introspectable = config.introspectable("flasky static files", name, str(source), "static files")
     introspectable["name"] = name
     introspectable["source"] = source
+    introspectable["folder"] = root
 
     def register() -> None:
         config.registry.setdefault(_REGISTRY_KEY, {})[name] = files

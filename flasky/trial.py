@@ -14,17 +14,21 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from flasky.ini import CannotStart, read_ini
 from flasky.settings import KERNEL_SETTINGS
 
 _SECONDS = 300
-_ERROR = 500
+#: The least status that means that the site itself failed.
+ERROR = 500
+_FAILS = "flasky_fails_on_purpose"
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def try_out(ini: Path, text: str, plugin: str) -> None:
@@ -46,7 +50,23 @@ def try_out(ini: Path, text: str, plugin: str) -> None:
 
 
 def _run(trial: Path, plugin: str, environ: dict[str, str], ini: Path) -> None:
-    command = [sys.executable, "-m", "flasky.trial", str(trial), plugin]
+    point, problem = run_trial(trial, [plugin], environ)
+    if point:
+        problem = problem.replace(trial.name, ini.name)
+        raise CannotStart(f"The trial failed when it {point}: {problem}\nNothing was changed.")
+
+
+def run_trial(
+    ini: Path, plugins: Iterable[str], environ: Mapping[str, str], folder: Path | None = None
+) -> tuple[str, str]:
+    """Start, migrate and visit the site of `ini` in a process of its own: at which point what went wrong, or two
+    empty texts.
+
+    `environ` are variables beside those of this process, `folder` is the one that the process begins in. Raises
+    CannotStart when it does not come to its end.
+    """
+    # -P: what happens to lie in that folder is not what is installed.
+    command = [sys.executable, "-P", "-m", "flasky.trial", str(ini), *plugins]
     try:
         done = subprocess.run(  # noqa: S603 - our own module
             command,
@@ -54,7 +74,8 @@ def _run(trial: Path, plugin: str, environ: dict[str, str], ini: Path) -> None:
             text=True,
             timeout=_SECONDS,
             check=False,
-            env={**os.environ, **environ, "PYTHONWARNINGS": "ignore"},
+            cwd=folder,
+            env={**os.environ, "PYTHONWARNINGS": "ignore", **environ},
         )
     except subprocess.TimeoutExpired as error:
         raise CannotStart(f"The trial did not end within {_SECONDS} seconds. Nothing was changed.") from error
@@ -62,10 +83,8 @@ def _run(trial: Path, plugin: str, environ: dict[str, str], ini: Path) -> None:
     try:
         point, problem = json.loads(said[-1])
     except (IndexError, ValueError):
-        point, problem = "trial", f"its process ended with status {done.returncode}: {done.stderr[-2000:]}"
-    if point:
-        problem = problem.replace(trial.name, ini.name)
-        raise CannotStart(f"The trial failed when it {point}: {problem}\nNothing was changed.")
+        return "trial", f"its process ended with status {done.returncode}: {done.stderr[-2000:]}"
+    return str(point), str(problem)
 
 
 @contextmanager
@@ -128,7 +147,7 @@ def _postgresql_copy(url: Any) -> Iterator[str]:
 
 def main(arguments: list[str]) -> None:
     """The child: print, as JSON, at which point what went wrong; two empty texts when all is well."""
-    ini, plugin = Path(arguments[0]), arguments[1]
+    ini, plugins = Path(arguments[0]), arguments[1:]
     point = "read the plug-ins and settings"
     try:
         from alembic.config import Config
@@ -144,10 +163,10 @@ def main(arguments: list[str]) -> None:
         point = "migrated the copy of the database"
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             command.upgrade(Config(str(ini), stdout=nowhere), "heads")
-        for path in _paths(app.registry, plugin):
+        for path in pages(app.registry, plugins):
             point = f"asked for {path}"
-            status = _status(app, path)
-            if status >= _ERROR:
+            status = status_of(app, path)
+            if status >= ERROR:
                 raise CannotStart(f"the answer was {status}")
         point, problem = "", ""
     except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is what the trial is for
@@ -155,19 +174,32 @@ def main(arguments: list[str]) -> None:
     sys.stdout.write(json.dumps([point, problem]) + "\n")
 
 
-def _paths(registry: Any, plugin: str) -> list[str]:
-    """`/`, and every page of the plug-in that can be asked for without knowing more."""
+def pages(registry: Any, plugins: Iterable[str]) -> list[str]:
+    """`/`, and every page of the plug-ins that can be asked for without knowing more."""
     from flasky.cli.routes import route_views
 
+    names = set(plugins)
+    views = [item["introspectable"] for item in registry.introspector.get_category("views", [])]
+    failing = {view["route_name"] for view in views if hasattr(view["callable"], _FAILS)}
     own = [
         view.pattern
         for view in route_views(registry)
-        if view.plugin == plugin and "{" not in view.pattern and (not view.methods or "GET" in view.methods)
+        if view.plugin in names
+        and view.route not in failing
+        and "{" not in view.pattern
+        and (not view.methods or "GET" in view.methods)
     ]
     return list(dict.fromkeys(["/", *own]))
 
 
-def _status(app: Any, path: str) -> int:
+def fails_on_purpose(view: View) -> View:
+    """Mark a view whose answer is an error by design, so that no trial takes it for a broken one."""
+    setattr(view, _FAILS, True)
+    return view
+
+
+def status_of(app: Any, path: str) -> int:
+    """The status with which the site answers a visitor's GET of `path`."""
     from pyramid.request import Request
 
     base = app.registry.settings["flasky.base_url"]

@@ -13,6 +13,7 @@ import click
 
 from flasky.cli.context import Context, pass_context
 from flasky.cli.table import show_table
+from flasky.conformance.cli import check, messages
 from flasky.ini import CannotStart
 from flasky.loader import LoadedPlugin, available, load, resolve_plugins
 from flasky.settings import ConfigurationFaults, Fault, parse_list
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 @click.group()
 def plugin() -> None:
     """See, make, check, enable and remove plug-ins."""
+
+
+plugin.add_command(check)
+plugin.add_command(messages)
 
 
 @plugin.command("list")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pyramid.registry import Registry
 
 from flasky.languages import LANGUAGES
-from flasky.mail.declarations import declared_mails
+from flasky.mail.declarations import DeclaredMail, declared_mails
 from flasky.mail.rendering import render_sample
 from flasky.templating import template_folders
 
@@ -21,35 +22,42 @@ def assert_every_mail_renders(registry: Registry) -> None:
 
     A template under ``mail/`` that no plug-in declares is a failure too: nobody could look at it in the preview.
     """
-    problems = []
-    for mail in declared_mails(registry):
+    problems = [
+        *(
+            f"{mail.template} of {mail.package} {problem}"
+            for mail, problem in problems_of_mails(registry, declared_mails(registry))
+        ),
+        *(
+            f"{template} of {owner} is not declared: config.add_mail({template!r}, subject, sample={{…}})"
+            for owner, template, _file in undeclared_mails(registry)
+        ),
+    ]
+    assert not problems, "\n".join(problems)  # noqa: S101 - this is a check for tests
+
+
+def problems_of_mails(registry: Registry, mails: Iterable[DeclaredMail]) -> Iterator[tuple[DeclaredMail, str]]:
+    """Each of `mails` that cannot be rendered with its sample in one of the languages, and why."""
+    for mail in mails:
         for language in LANGUAGES:
             try:
                 rendered = render_sample(registry, mail, language)
             except Exception as error:  # noqa: BLE001 - whatever a template raises is what is reported
-                problems.append(f"{mail.template} of {mail.package} in {language}: {type(error).__name__}: {error}")
+                yield mail, f"in {language}: {type(error).__name__}: {error}"
                 continue
             if not (rendered.text.strip() and rendered.html.strip()):
-                problems.append(f"{mail.template} of {mail.package} in {language}: a part is empty")
+                yield mail, f"in {language}: a part is empty"
             if "${" in rendered.subject:
-                problems.append(
-                    f"{mail.template} of {mail.package} in {language}: the sample lacks a value of the subject"
-                )
-    problems.extend(_undeclared(registry))
-    assert not problems, "\n".join(problems)  # noqa: S101 - this is a check for tests
+                yield mail, f"in {language}: the sample lacks a value of the subject"
 
 
-def _undeclared(registry: Registry) -> list[str]:
+def undeclared_mails(registry: Registry) -> list[tuple[str, str, Path]]:
+    """Templates of mails that nobody declares: whose, the mail's name, and its file (one of the two)."""
     declared = {mail.template for mail in declared_mails(registry)}
     found = {
-        (owner, f"{_FOLDER}/{Path(file.name).stem}")
+        (owner, f"{_FOLDER}/{file.stem}"): file
         for owner, folder in template_folders(registry)
         for suffix in ("txt", "html")
         for file in (folder / _FOLDER).glob(f"*.{suffix}")
         if file.stem not in _NOT_MAILS
     }
-    return [
-        f"{template} of {owner} is not declared: config.add_mail({template!r}, subject, sample={{…}})"
-        for owner, template in sorted(found)
-        if template not in declared
-    ]
+    return [(owner, name, file) for (owner, name), file in sorted(found.items()) if name not in declared]

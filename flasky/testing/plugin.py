@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
     from flasky.testing.smtp import SMTPServer
 
+#: pytest's own name for further plug-ins of its own.
+pytest_plugins = ("flasky.testing.conformance",)
+
 #: What every site in a test begins with.
 TEST_SETTINGS: dict[str, Any] = {
     "flasky.environment": "testing",

@@ -8,12 +8,15 @@ from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
+from flasky.trial import fails_on_purpose
+
 
 class FailedOnPurpose(Exception):
     """Somebody asked for /500."""
 
 
 @view_config(route_name="main.fail", permission=NO_PERMISSION_REQUIRED)
+@fails_on_purpose
 def fail(_request: Request) -> Response:
     """Raise an error that nothing expects."""
     raise FailedOnPurpose("This page fails on purpose, so that you can see what an error looks like.")

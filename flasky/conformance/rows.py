@@ -1,0 +1,178 @@
+"""Made-up rows: what a table of a plug-in is filled with before a migration or a removal is tried.
+
+Tables are read from the database itself, so that they can be filled at every revision. Where the type of a column does
+not tell which values are right (a check on a text, say), its model does: `mapped_column(…, info={"sample": "a1"})`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Connection, MetaData, Table, inspect, select, text
+from sqlalchemy.exc import DBAPIError
+
+from flasky.database.base import Base
+
+#: The key in a column's `info` under which a model names a value that the column takes.
+SAMPLE = "sample"
+
+_ONE_OF = re.compile(r"\b(?P<column>\w+)[\"`]?\s+IN\s*\(\s*'(?P<value>[^']*)'", re.IGNORECASE)
+_MOMENT = datetime(2020, 2, 3, 4, 5, 6, tzinfo=UTC).replace(tzinfo=None)
+_MADE: dict[type, Any] = {
+    bool: lambda number: bool(number % 2),
+    int: lambda number: number,
+    float: float,
+    Decimal: Decimal,
+    bytes: lambda number: b"%d" % number,
+    datetime: lambda number: _MOMENT + timedelta(days=number),
+    date: lambda number: _MOMENT.date() + timedelta(days=number),
+    time: lambda number: time(number % 24),
+    timedelta: lambda number: timedelta(seconds=number),
+    dict: lambda number: {"made": number},
+    list: lambda number: [number],
+    UUID: lambda number: UUID(int=number),
+}
+
+
+def plain_tables(connection: Connection) -> list[str]:
+    """The names of the tables of an SQLite database, without virtual ones and what those keep their data in."""
+    listed = connection.execute(text("SELECT name FROM pragma_table_list WHERE type = 'table' AND schema = 'main'"))
+    return sorted(name for name in listed.scalars() if not name.startswith("sqlite_"))
+
+
+def fill(connection: Connection, names: set[str]) -> dict[str, str]:
+    """Put rows into the tables called `names`, parents before children.
+
+    Returns, by name, why a table could not be filled; empty when all could.
+    """
+    metadata = MetaData()
+    metadata.reflect(connection, only=sorted(names & set(plain_tables(connection))), resolve_fks=True)
+    problems = {}
+    for one in metadata.sorted_tables:
+        if one.name in names and (problem := _fill(connection, one)):
+            problems[one.name] = problem
+    connection.commit()
+    return problems
+
+
+def _fill(connection: Connection, one: Table) -> str:
+    if _rows(connection, one):
+        return ""  # By its migrations, which know what has to be in it: one row and no other, perhaps.
+    chosen = {
+        match["column"]: match["value"]
+        for check in inspect(connection).get_check_constraints(one.name)
+        for match in _ONE_OF.finditer(str(check["sqltext"]))
+    }
+    # The second may be one too many.
+    first, _second = (_insert(connection, one, _candidates(connection, one, number, chosen)) for number in (1, 2))
+    return first
+
+
+def _insert(connection: Connection, one: Table, candidates: Iterator[dict[str, Any]]) -> str:
+    problem = ""
+    for row in candidates:
+        try:
+            with connection.begin_nested():
+                connection.execute(one.insert(), row)
+        except DBAPIError as error:
+            problem = problem or str(error.orig)
+        else:
+            return ""
+    return problem
+
+
+def _candidates(connection: Connection, one: Table, number: int, chosen: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Rows to be tried: everything filled in; what may be NULL left out; each of those alone."""
+    parents = _parents(connection, one)
+    row = {column.name: _value(column, number, chosen, parents) for column in one.columns}
+    yield row
+    free = [column.name for column in one.columns if column.nullable and not column.primary_key]
+    least = {**row, **dict.fromkeys(free)}
+    yield least
+    for name in free:
+        yield {**least, name: row[name]}
+
+
+def _parents(connection: Connection, one: Table) -> dict[str, Any]:
+    """For each column that refers to another table a value of that table, a different one each time."""
+    found: dict[str, Any] = {}
+    for place, column in enumerate(column for column in one.columns if column.foreign_keys):
+        target = next(iter(column.foreign_keys)).column
+        values = [row[target.name] for row in _rows(connection, target.table)]
+        if values:
+            found[column.name] = values[-1 - place % len(values)]
+    return found
+
+
+def _rows(connection: Connection, one: Table) -> list[Any]:
+    return list(connection.execute(select(one)).mappings())
+
+
+def _value(column: Column[Any], number: int, chosen: dict[str, str], parents: dict[str, Any]) -> Any:
+    if column.foreign_keys:
+        # Who refers to its own table, while that is empty, refers to itself or to nobody.
+        return parents.get(column.name, None if column.nullable else number)
+    sample = _sample(column)
+    if sample is not None:
+        return sample
+    if column.name in chosen:
+        return chosen[column.name]
+    kind = _kind(column)
+    if kind is str:
+        length = getattr(column.type, "length", None) or 40
+        return f"{number}{column.name}"[:length]
+    return _MADE.get(kind, lambda _number: None)(number)
+
+
+def _kind(column: Column[Any]) -> type:
+    try:
+        return column.type.python_type
+    except NotImplementedError:
+        return str
+
+
+def _sample(column: Column[Any]) -> Any:
+    model = Base.metadata.tables.get(column.table.name)
+    if model is None or column.name not in model.columns:
+        return None
+    return model.columns[column.name].info.get(SAMPLE)
+
+
+def content(connection: Connection) -> dict[str, Any]:
+    """The whole database: each table's definition and rows, each index and trigger, in a form that can be compared."""
+    definitions = connection.execute(
+        text("SELECT type || ' ' || name AS name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
+    )
+    found: dict[str, Any] = {row.name: row.sql for row in definitions}
+    for name in plain_tables(connection):
+        rows = connection.exec_driver_sql(f'SELECT * FROM "{name}"').all()  # noqa: S608 - the database's own name
+        found[f"rows of {name}"] = sorted(map(repr, rows))
+    return found
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What is in `after` and was not in `before`, what is missing, and what changed: a sentence each."""
+    said = []
+    for key in sorted({*before, *after}):
+        if key not in after:
+            said.append(f"the {key} is gone" if not key.startswith("rows") else f"the {key} are gone")
+        elif key not in before:
+            said.append(f"the {key} is still there" if not key.startswith("rows") else "")
+        elif before[key] != after[key]:
+            said.append(_changed(key, before[key], after[key]))
+    return [one for one in said if one]
+
+
+def _changed(key: str, before: Any, after: Any) -> str:
+    if not isinstance(before, list):
+        return f"the {key} is not what it was"
+    more, less = [row for row in after if row not in before], [row for row in before if row not in after]
+    said = [f"{len(more)} more, such as {more[0][:100]}"] if more else []
+    if less:
+        said.append(f"{len(less)} missing, such as {less[0][:100]}")
+    return f"the {key} are not what they were: {'; '.join(said) or 'others'}"

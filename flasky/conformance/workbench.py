@@ -1,0 +1,131 @@
+"""Where the suite works: a folder with databases and installed distributions, which several plug-ins can share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+
+from alembic import command
+from flasky.ini import CannotStart
+from flasky.testing.ini import write_ini
+
+_SECONDS = 300
+#: What the made-up site has beside its plug-ins and its database. No mail leaves it: nothing listens on port 1.
+_SETTINGS: Mapping[str, Any] = {
+    "flasky.environment": "testing",
+    "flasky.base_url": "http://localhost",
+    "flasky.admin": "owner@example.com",
+    "mail.host": "127.0.0.1",
+    "mail.port": "1",
+    "mail.tls": "false",
+}
+#: The environment variable that would name another database.
+DATABASE_VARIABLE = "TESTING_DATABASE_URL"
+#: Not part of a source: what tools and builds leave behind, and whatever begins with a dot.
+_NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "*.sqlite*", "logs")
+_OFFLINE = ["--no-deps", "--no-build-isolation", "--no-index", "--no-compile", "--disable-pip-version-check", "--quiet"]
+
+
+class Workbench:
+    """Makes sites in `folder`, and remembers what takes long to make."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None) -> None:
+        """`settings` are INI settings that a plug-in of the site cannot do without."""
+        self.folder = folder
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._migrated: dict[tuple[str, ...], Path] = {}
+        self._installed: dict[Path, Path] = {}
+        self._made = 0
+        self._remembered: dict[Any, Any] = {}
+
+    def once(self, key: Any, find: Callable[[], Any]) -> Any:
+        """What `find` returned when it was first asked for `key`: several rules or plug-ins want to know the same."""
+        if key not in self._remembered:
+            self._remembered[key] = find()
+        return self._remembered[key]
+
+    def place(self, name: str) -> Path:
+        """A new empty folder."""
+        self._made += 1
+        folder = self.folder / f"{self._made}-{name}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def write_site(self, folder: Path, name: str, plugins: tuple[str, ...], database: Path) -> Path:
+        """Write the INI file of a site with these plug-ins and this database, and return it.
+
+        Settings of a plug-in that is not enabled are left out.
+        """
+        settings = {
+            key: value
+            for key, value in self._settings.items()
+            if key in _SETTINGS or key.partition(".")[0] in plugins or key.startswith("flasky.")
+        }
+        given = {"flasky.plugins": " ".join(plugins), "sqlalchemy.url": f"sqlite:///{database}"}
+        return write_ini(folder / f"{name}.ini", {**settings, **given})
+
+    def migrated(self, plugins: tuple[str, ...], target: Path) -> None:
+        """Put a database with the newest schema of these plug-ins, and nothing else, at `target`."""
+        pristine = self._migrated.get(plugins)
+        if pristine is None:
+            folder = self.place("pristine")
+            pristine = folder / "data.sqlite"
+            upgrade(self.write_site(folder, "site", plugins, pristine))
+            self._migrated[plugins] = pristine
+        shutil.copyfile(pristine, target)
+
+    def installed(self, source: Path) -> Path:
+        """Let pip build the distribution in `source` and install it into a clean folder; returns that folder.
+
+        Raises CannotStart with what pip says.
+        """
+        target = self._installed.get(source)
+        if target is None:
+            # A build leaves its traces in the source, so it gets a copy.
+            copy = self.place("source") / source.name
+            shutil.copytree(source, copy, ignore=_not_source)
+            target = self.place("installed")
+            arguments = [sys.executable, "-m", "pip", "install", *_OFFLINE, "--target", str(target), str(copy)]
+            done = subprocess.run(  # noqa: S603 - pip, with a folder that we made
+                arguments, capture_output=True, text=True, timeout=_SECONDS, check=False
+            )
+            if done.returncode:
+                raise CannotStart(f"pip could not build and install it: {done.stderr.strip()[-2000:]}")
+            self._installed[source] = target
+        return target
+
+
+def _not_source(folder: str, names: list[str]) -> set[str]:
+    environments = {name for name in names if Path(folder, name, "pyvenv.cfg").is_file()}
+    return _NOT_SOURCE(folder, names) | environments
+
+
+def upgrade(ini: Path, revision: str = "heads") -> None:
+    """Run `alembic upgrade` for the site of `ini`. Raises what Alembic or a migration raises."""
+    with own_database():
+        command.upgrade(Config(str(ini), stdout=None), revision)  # type: ignore[arg-type]
+
+
+def downgrade(ini: Path, revision: str) -> None:
+    """Run `alembic downgrade` for the site of `ini`. Raises what Alembic or a migration raises."""
+    with own_database():
+        command.downgrade(Config(str(ini), stdout=None), revision)  # type: ignore[arg-type]
+
+
+@contextmanager
+def own_database() -> Iterator[None]:
+    """Let nobody find the database that an environment variable names: it comes before what an INI file says."""
+    kept = os.environ.pop(DATABASE_VARIABLE, None)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.environ[DATABASE_VARIABLE] = kept
