@@ -24,8 +24,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flasky.database import get_database, utc_now
-from flasky.errors.failures import text_of
+from flasky.errors.failures import report_hook, text_of
 from flasky.mail.services import outbox_state
+from flasky.ownership import KERNEL, owner_of_module
 from flasky.site import get_site
 
 logger = logging.getLogger(__name__)
@@ -50,11 +51,15 @@ _READINESS = "flasky.readiness"
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """A check by its name; one that is not `vital` is reported, and the site is ready all the same."""
+    """A check by its name; one that is not `vital` is reported, and the site is ready all the same.
+
+    `package` is the module that added it.
+    """
 
     name: str
     function: Check
     vital: bool
+    package: str = KERNEL
 
 
 @dataclass
@@ -62,13 +67,14 @@ class _Running:
     """A check at work in a thread of its own, so that one which never ends holds up nothing but itself."""
 
     problem: str | None = None
+    error: Exception | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self, function: Check, registry: Registry) -> None:
         try:
             self.problem = function(registry)
         except Exception as error:  # noqa: BLE001 - a check that raises has failed, whatever it raises
-            self.problem = text_of(error)
+            self.problem, self.error = text_of(error), error
         finally:
             self.done.set()
 
@@ -81,6 +87,7 @@ class Readiness:
         self._lock = threading.Lock()
         self._running: dict[str, _Running] = {}
         self._problems: dict[str, str] = {}
+        self._errors: dict[str, Exception] = {}
         self._asked = float("-inf")
 
     def problems(self) -> dict[str, str]:
@@ -106,32 +113,49 @@ class Readiness:
     def _result(self, name: str, deadline: float) -> str | None:
         if not self._running[name].done.wait(max(0.0, deadline - time.monotonic())):
             return f"no answer within {LIMIT_SECONDS:g} s"
-        return self._running.pop(name).problem
+        ended = self._running.pop(name)
+        if ended.error is not None:
+            self._errors[name] = ended.error
+        return ended.problem
 
     def _note(self, problems: dict[str, str]) -> None:
         """Keep what was found, and log what has changed: a probe asks every few seconds."""
-        for name, problem in problems.items():
-            if name not in self._problems:
-                logger.warning("Health check %s failed: %s", name, problem)
+        for check in health_checks(self._registry):
+            if check.name in problems and check.name not in self._problems:
+                self._log(check, problems[check.name])
+        self._errors.clear()
         for name in self._problems:
             if name not in problems:
                 logger.info("Health check %s is well again", name)
         self._problems = problems
 
+    def _log(self, check: HealthCheck, problem: str) -> None:
+        error, owner = self._errors.get(check.name), owner_of_module(self._registry, check.package)
+        if owner.name == KERNEL:
+            # The kernel's own raise on purpose: a database that is down is nobody's bug.
+            logger.warning("Health check %s failed: %s", check.name, problem)
+        elif error is None:
+            extra = {"plugin": str(owner)}
+            logger.warning("plugin=%s: Health check %s failed: %s", owner, check.name, problem, extra=extra)
+        else:
+            hook, then = f"the health check {check.name}", "the other checks are made all the same"
+            report_hook(logger, self._registry, error, kind="health check", hook=hook, package=check.package, then=then)
 
-def add_health_check(config: Configurator, name: str, function: Check, *, vital: bool = True) -> None:
+
+def add_health_check(config: Configurator, name: str, function: Check | str, *, vital: bool = True) -> None:
     """Directive `config.add_health_check(name, function)`: `/health/ready` asks `function(registry)`, too.
 
     It returns None when all is well, else one line for the log; what it raises is a failure as well. It runs in a
     thread of its own, outside of any request, and has failed after `LIMIT_SECONDS`. A site with a failed check is
-    not ready, unless the check is not `vital`: then the answer tells of it and is 200.
+    not ready, unless the check is not `vital`: then the answer tells of it and is 200. A dotted name is resolved.
     """
+    check: Check = config.maybe_dotted(function)
     introspectable = config.introspectable("flasky health checks", name, name, "health check")
-    introspectable["value"] = function
-    introspectable["package"] = config.package_name
+    introspectable["value"] = check
+    introspectable["package"] = package = config.package_name
 
     def register() -> None:
-        config.registry.setdefault(_CHECKS, {})[name] = HealthCheck(name, function, vital)
+        config.registry.setdefault(_CHECKS, {})[name] = HealthCheck(name, check, vital, package)
 
     config.action((_CHECKS, name), register, introspectables=(introspectable,))
 

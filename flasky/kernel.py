@@ -21,6 +21,8 @@ ROOMS = (
     "flasky.languages",
     "flasky.database",
     "flasky.failpoints",
+    "flasky.statistics",
+    "flasky.hooks",
     "flasky.migrations",
     "flasky.security",
     "flasky.errors",

@@ -71,7 +71,7 @@ class RecordFormatter(logging.Formatter):
         super().__init__()
 
     def fields(self, record: logging.LogRecord) -> dict[str, str]:
-        """Time (UTC, ISO 8601), level, logger, request id, message in one line, and the traceback, if any."""
+        """Time (UTC, ISO 8601), level, logger, request id, message in one line; plug-in and traceback, if any."""
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -79,6 +79,8 @@ class RecordFormatter(logging.Formatter):
             "request_id": getattr(record, "request_id", "") or current_request_id.get(),
             "message": one_line(record.getMessage()),
         }
+        if plugin := getattr(record, "plugin", ""):
+            fields["plugin"] = one_line(str(plugin))
         if details := self._details(record):
             fields["traceback"] = without_controls(details)
         return fields

@@ -9,14 +9,20 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
+from pyramid.request import Request
 
 from flasky.site import Site, get_site
 
 #: The owner of what the kernel itself contributes.
 KERNEL = "flasky"
+#: The owner of what the site's own folder of templates holds.
+SITE = "site"
+#: The name of the function by which a tween of a plug-in passes a request on: errors from there are not the tween's.
+PASSES_ON = "flasky_passes_on"
 
 #: Pyramid's and Flasky's categories of introspectables, and what a contribution of each is called.
 _KINDS = {
@@ -31,7 +37,18 @@ _KINDS = {
     "flasky slots": "slot",
     "flasky mails": "mail",
     "flasky static files": "static",
+    "flasky health checks": "health check",
 }
+
+
+class Owner(NamedTuple):
+    """A plug-in, or Flasky itself: its name and version. The text is `polls 1.2.0`, as the log says it."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".rstrip()
 
 
 @dataclass(frozen=True, order=True)
@@ -48,16 +65,101 @@ class Contribution:
         return asdict(self)
 
 
-def owner_of_module(registry: Registry, module: str) -> tuple[str, str]:
-    """Name and version of the enabled plug-in that `module` belongs to; those of Flasky for the kernel's.
+def owner_of_module(registry: Registry, module: str) -> Owner:
+    """The enabled plug-in that `module` belongs to, the innermost package counts; Flasky for the kernel's.
 
     A module of neither is its own owner, without a version.
     """
-    for item in get_site(registry).plugins:
-        if module == item.package or module.startswith(f"{item.package}."):
-            return item.name, item.version
+    found = _plugin_of_module(get_site(registry), module)
+    if found is not None:
+        return found
     top = module.partition(".")[0]
-    return (KERNEL, version("flasky")) if top == KERNEL else (top, "")
+    return kernel() if top == KERNEL else Owner(top, "")
+
+
+def _plugin_of_module(site: Site, module: str) -> Owner | None:
+    known, package = site.by_package, module
+    while package:
+        if (item := known.get(package)) is not None:
+            return Owner(item.name, item.version)
+        package = package.rpartition(".")[0]
+    return None
+
+
+@cache
+def kernel() -> Owner:
+    """Flasky itself."""
+    return Owner(KERNEL, version("flasky"))
+
+
+def owner_of_error(registry: Registry, error: BaseException, otherwise: Owner | None = None) -> Owner:
+    """Whose error it is: the plug-in of the innermost line of its traceback that belongs to one.
+
+    A line of a template counts as the template's owner. When no line belongs to a plug-in, the error that led to
+    this one is asked; then it is `otherwise`'s (whose view or hook was at work), and without one Flasky's.
+    """
+    asked: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if any(current is one for one in asked):
+            continue
+        asked.append(current)
+        if (found := _owner_of_traceback(registry, current)) is not None:
+            return found
+        waiting.extend(_led_to(current))
+    return otherwise or kernel()
+
+
+def _led_to(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return list(error.exceptions)
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return [] if earlier is None else [earlier]
+
+
+def _owner_of_traceback(registry: Registry, error: BaseException) -> Owner | None:
+    found, traceback = None, error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_name == PASSES_ON:
+            found = None
+        else:
+            found = _owner_of_frame(registry, traceback.tb_frame) or found
+        traceback = traceback.tb_next
+    return found
+
+
+def _owner_of_frame(registry: Registry, frame: FrameType) -> Owner | None:
+    site, module = get_site(registry), str(frame.f_globals.get("__name__", ""))
+    if (found := _plugin_of_module(site, module)) is not None:
+        return found
+    file = frame.f_code.co_filename
+    # Jinja gives the frames of a template its file, in place of the code that was made of it.
+    if module != file and "__jinja_template__" not in frame.f_globals:
+        return None
+    owner = owner_of_file(site, file)
+    if owner != KERNEL:
+        return next(Owner(item.name, item.version) for item in site.plugins if item.name == owner)
+    from flasky.templating import site_templates  # noqa: PLC0415 - it shows slots, which ask here for owners
+
+    folder = site_templates(site)
+    return Owner(SITE, "") if folder is not None and Path(file).is_relative_to(folder) else None
+
+
+def owner_of_request(request: Request) -> Owner:
+    """The plug-in whose view answers the request, by its route; Flasky when none does."""
+    route = getattr(request, "matched_route", None)
+    if route is None:
+        return kernel()
+    site, introspector = get_site(request.registry), request.registry.introspector
+    for item in introspector.get_category("views") or ():
+        view = item["introspectable"]
+        module = getattr(view["callable"], "__module__", "") or ""
+        if view.get("route_name") == route.name and (found := _plugin_of_module(site, module)) is not None:
+            return found
+    place = getattr(introspector.get("routes", route.name), "action_info", None)
+    owner = owner_of_file(site, getattr(place, "file", "") or "")
+    return next((Owner(item.name, item.version) for item in site.plugins if item.name == owner), kernel())
 
 
 def owner_of_file(site: Site, file: str) -> str:
@@ -96,6 +198,8 @@ def declared(site: Site) -> Iterator[Contribution]:
 
 
 def _registered(registry: Registry, site: Site) -> Iterator[Contribution]:
+    from flasky.extension_points import CATEGORY as EXTENSION_POINTS  # noqa: PLC0415 - not needed to name an owner
+    from flasky.extension_points import extension_points  # noqa: PLC0415 - see above
     from flasky.templating import template_folders  # noqa: PLC0415 - it shows slots, which ask here for owners
 
     for owner, folder in template_folders(registry):
@@ -103,7 +207,9 @@ def _registered(registry: Registry, site: Site) -> Iterator[Contribution]:
             if file.is_file():
                 name = file.relative_to(folder).as_posix()
                 yield Contribution(owner.removeprefix("plug-in ").lower(), "template", name, str(file))
-    for category, kind in _KINDS.items():
+    points = extension_points(registry)
+    kinds = {**_KINDS, EXTENSION_POINTS: "extension point", **{name: point.kind for name, point in points.items()}}
+    for category, kind in kinds.items():
         for item in registry.introspector.get_category(category) or ():
             introspectable = item["introspectable"]
             owner, where = _place(site, introspectable)

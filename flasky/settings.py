@@ -347,6 +347,13 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         help="The owner's mail address.",
     ),
     Setting(
+        "flasky.measure",
+        bool,
+        default="true",
+        env="FLASKY_MEASURE",
+        help="Whether to measure what each plug-in costs.",
+    ),
+    Setting(
         "flasky.mail_sender",
         parse_address,
         default="Flasky Admin <flasky@example.com>",

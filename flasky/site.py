@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,11 @@ class Site:
 
     settings: Settings
     plugins: tuple[LoadedPlugin, ...]
+
+    @cached_property
+    def by_package(self) -> dict[str, LoadedPlugin]:
+        """The enabled plug-ins by the names of their packages."""
+        return {item.package: item for item in self.plugins}
 
     @property
     def environment(self) -> str:

@@ -22,13 +22,14 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
 from pyramid_retry import is_error_retryable
-from sqlalchemy.exc import DBAPIError
 
-from flasky.database.session import SAFE_METHODS
 from flasky.directives import ANONYMOUS, SIGNED_IN
+from flasky.errors.failures import report_hook
+from flasky.hooks import let_others_read
 from flasky.languages import known_identity
 from flasky.ownership import owner_of_module
 from flasky.settings import Fault
+from flasky.statistics.meter import SLOT, Key, get_meter
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ class Contribution:
 
     `name` is its own name, by which another plug-in can replace it. `filling` is a template's name, or a function
     that takes the request and the slot's values and returns a text (escaped unless it is `Markup`) or None.
-    `permission` is what a visitor needs to see it: None, ANONYMOUS, SIGNED_IN or the name of a permission.
+    `permission` is what a visitor needs to see it: None, ANONYMOUS, SIGNED_IN or the name of a permission. What it
+    costs is noted under `key`.
     """
 
     slot: str
@@ -56,6 +58,7 @@ class Contribution:
     order: int
     permission: str | None
     package: str
+    key: Key = ("", "")
 
     @property
     def shown_filling(self) -> str:
@@ -153,13 +156,15 @@ def slots(registry: Registry) -> dict[str, tuple[Contribution, ...]]:
 def _settle(registry: Registry) -> dict[str, tuple[Contribution, ...]]:
     """Apply the replacements and sort, once: nothing of this is left to do when a page is made."""
     replaced: dict[tuple[str, str], tuple[Filling | None, str]] = dict(registry.get(_REPLACEMENTS, {}))
+    # The owners are settled here too: whoever shows a page asks for nothing that stays the same.
     settled = {}
     for slot, items in registry.get(_REGISTRY_KEY, {}).items():
         kept = []
         for item in items:
             filling, package = replaced.pop((slot, item.name), (item.filling, item.package))
             if filling is not None:
-                kept.append(Contribution(slot, item.name, filling, item.order, item.permission, package))
+                key = (owner_of_module(registry, package).name, SLOT)
+                kept.append(Contribution(slot, item.name, filling, item.order, item.permission, package, key))
         settled[slot] = tuple(sorted(kept, key=lambda item: item.order))
     if replaced:
         (slot, name), (_, package) = next(iter(replaced.items()))
@@ -185,32 +190,30 @@ def _shown(environment: Environment, item: Contribution, request: Request, value
     try:
         if not may_see(item.permission, request):
             return Markup()
-        if not isinstance(item.filling, str):
-            text = item.filling(request, **values)
-            return Markup() if text is None else escape(text)
-        rendered = environment.get_template(item.filling).render(request=request, **values)
-        return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made
+        meter = get_meter(request.registry)
+        return meter.run(item.key, item.shown_filling, _filled, environment, item, request, values)
     except Exception as error:
         if is_error_retryable(request, error):
             raise
-        _let_others_read(request, error)
-        owner, version = owner_of_module(request.registry, item.package)
-        logger.exception(
-            "the plug-in %s %s failed in the slot %r (%s); the page is shown without it",
-            owner,
-            version,
-            item.slot,
-            item.shown_filling,
+        let_others_read(request, error)
+        report_hook(
+            logger,
+            request.registry,
+            error,
+            kind="slot",
+            hook=f"the slot {item.slot!r} ({item.shown_filling})",
+            package=item.package,
+            then="the page is shown without it",
         )
         return Markup()
 
 
-def _let_others_read(request: Request, error: Exception) -> None:
-    """End the failed transaction of a request that only reads: PostgreSQL refuses everything after an error in one."""
-    if isinstance(error, DBAPIError) and request.method in SAFE_METHODS:
-        for name in ("db", "read"):
-            if name in request.__dict__:
-                request.__dict__[name].rollback()
+def _filled(environment: Environment, item: Contribution, request: Request, values: dict[str, Any]) -> Markup:
+    if not isinstance(item.filling, str):
+        text = item.filling(request, **values)
+        return Markup() if text is None else escape(text)
+    rendered = environment.get_template(item.filling).render(request=request, **values)
+    return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made
 
 
 def faults_of_slots(registry: Registry, shown: Iterable[str]) -> list[Fault]:

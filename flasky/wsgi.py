@@ -61,7 +61,7 @@ class Application:
         environ.pop("HTTP_X_VHM_ROOT", None)
         status, headers, body = self._answer(environ)
         headers.append(("X-Request-ID", request_id))
-        _log_request(environ, status, started)
+        _log_request(environ, self.registry, status, started)
         start_response(status, headers)
         return body
 
@@ -82,7 +82,7 @@ class Application:
             _check(started.status, headers)
         except Exception as error:  # noqa: BLE001 - the last resort: the server's own page has no headers
             _close(body)
-            note_last_resort(environ, error)
+            note_last_resort(environ, self.registry, error)
             return self._last_resort(environ)
         return started.status, headers, body
 
@@ -91,7 +91,7 @@ class Application:
         try:
             headers = headers_for(self.registry, environ, headers)
         except Exception as error:  # noqa: BLE001 - what breaks the headers must not break this page
-            note_last_resort(environ, error)
+            note_last_resort(environ, self.registry, error)
             headers += _LEAST_HEADERS
         return "500 Internal Server Error", headers, [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
 
@@ -155,9 +155,9 @@ def _close(body: Iterable[bytes]) -> None:
             logger.exception("closing the body of an answer that failed failed too")
 
 
-def _log_request(environ: dict[str, Any], status: str, started: float) -> None:
+def _log_request(environ: dict[str, Any], registry: Registry, status: str, started: float) -> None:
     try:
-        log_failure(environ)
+        log_failure(environ, registry)
         elapsed = (perf_counter() - started) * 1000
         level = logging.WARNING if elapsed > SLOW_MS else logging.INFO
         if requests_logger.isEnabledFor(level):

@@ -9,6 +9,7 @@ from pyramid.events import ContextFound, NewResponse
 from pyramid.request import Request
 from pyramid_retry import IBeforeRetry
 
+from flasky.errors.counts import prepare_counts
 from flasky.errors.failures import forget_attempt
 from flasky.errors.report import HIDDEN, is_secret_name
 from flasky.logs import REQUEST_ID, SHOWN_PATH, STATEMENTS, current_request_id, shown_path
@@ -16,7 +17,8 @@ from flasky.site import get_site
 
 
 def includeme(config: Configurator) -> None:
-    """Register the exception views and `request.id`."""
+    """Register the exception views and `request.id`, and begin to count errors."""
+    prepare_counts(config.registry)
     config.add_request_method(request_id, "id", property=True)
     config.add_subscriber(hide_secrets_of_path, ContextFound)
     config.add_subscriber(forget_attempt, IBeforeRetry)

@@ -11,7 +11,11 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from pyramid.registry import Registry
+
+from flasky.errors.counts import count_error
 from flasky.logs import shown_path
+from flasky.ownership import Owner, kernel, owner_of_error, owner_of_module
 
 logger = logging.getLogger("flasky.errors")
 
@@ -21,11 +25,12 @@ _LONGEST_TEXT = 1000
 
 @dataclass(frozen=True)
 class Failure:
-    """A record to be: its level, its line, and the error whose traceback belongs to it, if any."""
+    """A record to be: its level, its line, the error whose traceback belongs to it, if any, and whose error it is."""
 
     level: int
     message: str
     error: Exception | None = None
+    owner: Owner | None = None
 
 
 def note(environ: dict[str, Any], failure: Failure) -> None:
@@ -36,12 +41,14 @@ def note(environ: dict[str, Any], failure: Failure) -> None:
     environ[_KEY] = failure
 
 
-def note_last_resort(environ: dict[str, Any], error: Exception) -> None:
+def note_last_resort(environ: dict[str, Any], registry: Registry, error: Exception) -> None:
     """Remember an error that no exception view saw."""
+    owner = owner_of_error(registry, error)
     message = (
-        f"{environ.get('REQUEST_METHOD')} {shown_path(environ)}: 500, outside of the error pages: {text_of(error)}"
+        f"{environ.get('REQUEST_METHOD')} {shown_path(environ)}: 500, plugin={owner}, outside of the error pages: "
+        f"{text_of(error)}"
     )
-    note(environ, Failure(logging.ERROR, message, error))
+    note(environ, Failure(logging.ERROR, message, error, owner))
 
 
 def forget_attempt(event: Any) -> None:
@@ -49,12 +56,31 @@ def forget_attempt(event: Any) -> None:
     event.environ.pop(_KEY, None)
 
 
-def log_failure(environ: dict[str, Any]) -> None:
-    """Write the record of this request, if it failed."""
+def log_failure(environ: dict[str, Any], registry: Registry) -> None:
+    """Write the record of this request, if it failed, and count an error for the plug-in that it belongs to."""
     # Taken out, as the error's frames hold the environ: together they would be a cycle.
     failure: Failure | None = environ.pop(_KEY, None)
-    if failure is not None:
-        logger.log(failure.level, "%s", failure.message, exc_info=failure.error)
+    if failure is None:
+        return
+    owner = failure.owner or kernel()
+    if failure.level >= logging.ERROR:
+        count_error(registry, owner, "request")
+    logger.log(failure.level, "%s", failure.message, exc_info=failure.error, extra={"plugin": str(owner)})
+
+
+def report_hook(
+    log: logging.Logger, registry: Registry, error: Exception, *, kind: str, hook: str, package: str, then: str
+) -> Owner:
+    """Log and count an error of something that a plug-in hooked in, and return whose error it is.
+
+    `kind` is what it is called in the statistics (`slot`), `hook` says which one, `package` is the module that it
+    belongs to where the traceback does not tell, and `then` how things go on without it.
+    """
+    owner = owner_of_error(registry, error, owner_of_module(registry, package))
+    count_error(registry, owner, kind)
+    extra = {"plugin": str(owner)}
+    log.error("plugin=%s: %s failed: %s; %s", owner, hook, text_of(error), then, exc_info=error, extra=extra)
+    return owner
 
 
 def text_of(error: BaseException) -> str:
@@ -68,9 +94,10 @@ def text_of(error: BaseException) -> str:
 
 def _both(earlier: Failure, later: Failure) -> Failure:
     if earlier.error is None or later.error is None or _leads_to(later.error, earlier.error):
-        return Failure(max(earlier.level, later.level), later.message, later.error or earlier.error)
+        owner = later.owner or earlier.owner
+        return Failure(max(earlier.level, later.level), later.message, later.error or earlier.error, owner)
     group = ExceptionGroup("one error followed another", [earlier.error, later.error])
-    return Failure(max(earlier.level, later.level), f"{later.message}; after {earlier.message}", group)
+    return Failure(max(earlier.level, later.level), f"{later.message}; after {earlier.message}", group, later.owner)
 
 
 def _leads_to(error: BaseException, earlier: BaseException) -> bool:

@@ -23,6 +23,7 @@ from flasky.errors.exceptions import Refused, in_english
 from flasky.errors.failures import text_of
 from flasky.languages import _
 from flasky.migrations.explanations import why_unavailable
+from flasky.ownership import Owner
 from flasky.site import get_site
 
 #: What a client is asked to wait before it tries again while the database cannot be used.
@@ -159,8 +160,9 @@ def _decided_by(setting: str, request: Request) -> str:
     return f"; decided by {setting}" + (f" = {value.shown!r} ({value.where})" if value else "")
 
 
-def describe_for_log(problem: Problem, request: Request, path: str) -> str:
-    """The one line about `problem`: method, path, route, status and reason."""
+def describe_for_log(problem: Problem, request: Request, path: str, owner: Owner) -> str:
+    """The one line about `problem`: method, path, route, plug-in and its version, status and reason."""
     route: Any = getattr(request, "matched_route", None)
     name = route.name if route is not None else "-"
-    return f"{request.method} {path} route={name}: {problem.status}" + (f" {problem.reason}" if problem.reason else "")
+    line = f"{request.method} {path} route={name} plugin={owner}: {problem.status}"
+    return f"{line} {problem.reason}" if problem.reason else line

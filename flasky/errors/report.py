@@ -18,6 +18,7 @@ from pyramid.request import Request
 
 from flasky.errors.failures import text_of
 from flasky.logs import without_controls
+from flasky.ownership import owner_of_error, owner_of_request
 from flasky.settings import Value
 from flasky.site import Site
 
@@ -67,11 +68,12 @@ class Report:
     headers: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, str, str], ...]
     statements: tuple[str, ...]
+    owner: str = ""
 
     @property
     def markdown(self) -> str:
         """The whole report as Markdown."""
-        parts = [f"## {self.summary}"]
+        parts = [f"## {self.summary}", *([f"Plug-in: {self.owner}"] if self.owner else [])]
         if self.advice:
             parts.append(self.advice)
         if self.reason != self.summary:
@@ -92,6 +94,7 @@ class Report:
         return {
             "reason": self.reason,
             "advice": self.advice,
+            "plugin": self.owner,
             "traceback": self.traceback.splitlines(),
             "statements": list(self.statements),
         }
@@ -103,8 +106,9 @@ def make_report(
     """Describe `error` for a developer. With `whole` false only reason and advice: the code is not what is wrong."""
     values = site.settings.describe()
     hide = _hider(values)
+    owner = str(owner_of_error(request.registry, error, owner_of_request(request)))
     if not whole:
-        return Report(hide(text_of(error)), hide(reason), advice, (), "", (), (), (), ())
+        return Report(hide(text_of(error)), hide(reason), advice, (), "", (), (), (), (), owner)
     return Report(
         summary=hide(text_of(error)),
         reason=hide(reason),
@@ -115,6 +119,7 @@ def make_report(
         headers=tuple((name, hide(value)) for name, value in _headers(request)),
         settings=tuple((value.setting.name, hide(value.shown), value.where) for value in values),
         statements=tuple(hide(statement) for statement in request.__dict__.get("statements", ())),
+        owner=owner,
     )
 
 

@@ -21,6 +21,7 @@ from flasky.errors.problems import Problem, describe_for_log, explain
 from flasky.errors.rendering import answer, plain_answer
 from flasky.errors.report import Report, make_report
 from flasky.logs import shown_path
+from flasky.ownership import owner_of_error, owner_of_request
 from flasky.site import get_site
 
 
@@ -57,7 +58,8 @@ def _page(error: Exception, request: Request) -> Response:
 
 
 def _last(failed: Exception, error: Exception, request: Request) -> Response:
-    note(request.environ, Failure(logging.ERROR, f"{shown_path(request.environ)}: 500", error))
+    owner = owner_of_error(request.registry, error)
+    note(request.environ, Failure(logging.ERROR, f"{shown_path(request.environ)} plugin={owner}: 500", error, owner))
     _note_also(failed, request)
     headers, body = last_resort_page(request.environ)
     return Response(body, status=500, headerlist=headers)
@@ -65,12 +67,15 @@ def _last(failed: Exception, error: Exception, request: Request) -> Response:
 
 def _note(error: Exception, problem: Problem, request: Request) -> None:
     if problem.level:
-        line = describe_for_log(problem, request, shown_path(request.environ))
-        note(request.environ, Failure(problem.level, line, error if problem.with_traceback else None))
+        owner = owner_of_error(request.registry, error, owner_of_request(request))
+        line = describe_for_log(problem, request, shown_path(request.environ), owner)
+        note(request.environ, Failure(problem.level, line, error if problem.with_traceback else None, owner))
 
 
 def _note_also(failed: Exception, request: Request) -> None:
-    note(request.environ, Failure(logging.ERROR, f"{shown_path(request.environ)}: the error page failed", failed))
+    owner = owner_of_error(request.registry, failed)
+    line = f"{shown_path(request.environ)}: the error page failed, plugin={owner}"
+    note(request.environ, Failure(logging.ERROR, line, failed, owner))
 
 
 def _report(error: Exception, problem: Problem, request: Request) -> Report | None:

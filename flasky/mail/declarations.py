@@ -72,3 +72,9 @@ def declared_mail(registry: Registry, template: str) -> DeclaredMail:
             f"config.add_mail({template!r}, subject, sample={{…}})"
         )
     return mail
+
+
+def declaring_package(registry: Registry, template: str) -> str:
+    """The package that declared the mail; the kernel's own for a mail that nobody declares (any more)."""
+    mail: DeclaredMail | None = registry.get(_REGISTRY_KEY, {}).get(template)
+    return __name__ if mail is None else mail.package

@@ -21,8 +21,10 @@ from pyramid_mailer.mailer import Mailer
 from sqlalchemy import and_, delete, select
 
 from flasky.database import get_database, utc_now
+from flasky.errors.counts import count_error
 from flasky.failpoints import failpoint
 from flasky.mail.addresses import clean_address
+from flasky.mail.declarations import declaring_package
 from flasky.mail.models import OutgoingMail, Status
 from flasky.mail.services import wake_event
 from flasky.mail.transport import (
@@ -32,6 +34,7 @@ from flasky.mail.transport import (
     TemporaryFailure,
     make_mailer,
 )
+from flasky.ownership import owner_of_module
 from flasky.queues.claims import Claims, Rules, growing
 from flasky.queues.worker import Worker, WorkerThread
 from flasky.site import get_site
@@ -60,6 +63,7 @@ class _Claim:
     sender: str
     send_to: set[str]
     raw: bytes
+    template: str
 
     def to_message(self) -> bytes:
         """The message as it goes over the wire."""
@@ -151,7 +155,7 @@ class Deliverer(Worker):
             return
         except PermanentFailure as error:
             self._note(claim, Status.FAILED, str(error))
-            logger.error("Mail %d is refused for good: %s", claim.id, error)
+            self._blame(claim, f"is refused for good: {error}")
             tally.given_up += 1
         except TemporaryFailure as error:
             self._note_postponed(claim, str(error))
@@ -160,7 +164,7 @@ class Deliverer(Worker):
             # Not the error's own text: it can quote the mail.
             reason = f"it cannot be sent as it is ({type(error).__name__})"
             self._note(claim, Status.PARKED, reason)
-            logger.error("Mail %d is parked: %s", claim.id, reason)
+            self._blame(claim, f"is parked: {reason}")
             tally.given_up += 1
         else:
             failpoint(self.registry, "after_smtp")
@@ -168,6 +172,14 @@ class Deliverer(Worker):
             logger.info("Mail %d is sent (%s)", claim.id, claim.message_id)
             tally.sent += 1
         self._server_answers()
+
+    def _blame(self, claim: _Claim, what: str) -> None:
+        """Log and count a mail that is given up for the plug-in that declared it."""
+        package = declaring_package(self.registry, claim.template)
+        owner = owner_of_module(self.registry, package)
+        count_error(self.registry, owner, "mail")
+        extra = {"plugin": str(owner)}
+        logger.error("Mail %d (%s) of plugin=%s %s", claim.id, claim.template, owner, what, extra=extra)
 
     def _server_trouble(self, claim: _Claim, error: Exception) -> float:
         """Give the mail back untouched; returns the seconds to wait before the server is asked again."""
@@ -231,7 +243,7 @@ def start_deliverer(registry: Registry) -> WorkerThread:
 
 
 def _copied(mail: OutgoingMail) -> _Claim:
-    return _Claim(mail.id, mail.message_id, mail.sender, {mail.recipient}, mail.raw)
+    return _Claim(mail.id, mail.message_id, mail.sender, {mail.recipient}, mail.raw, mail.template)
 
 
 def _check(claim: _Claim) -> None:

@@ -42,7 +42,7 @@ def test_f36_a_failing_contribution_is_logged_with_its_plugin_and_the_page_stand
     assert "The board, with posters" in page.text
     assert "footer&gt;" not in page.text
     [record] = [record for record in caplog.records if record.name == "flasky.slots"]
-    assert "the plug-in board 1.2 failed in the slot 'footer' (flasky_board.views.footer)" in record.getMessage()
+    assert "plugin=board 1.2: the slot 'footer' (flasky_board.views.footer) failed" in record.getMessage()
     assert record.exc_info
 
 

@@ -11,8 +11,10 @@ from typing import Any
 from pyramid.httpexceptions import HTTPServiceUnavailable, HTTPTooManyRequests
 from translationstring import TranslationString
 
+from flasky.events import Refusal
 
-class Fault(ValueError):
+
+class Fault(Refusal, ValueError):
     """Something that was typed cannot be taken: `field` names the form's field, `reason` is translatable."""
 
     def __init__(self, field: str, reason: TranslationString) -> None:
@@ -21,7 +23,7 @@ class Fault(ValueError):
         super().__init__(reason.interpolate())
 
 
-class Faults(ValueError):
+class Faults(Refusal, ValueError):
     """Everything in a form that cannot be taken: `reasons` maps a field's name to a translatable sentence."""
 
     def __init__(self, reasons: Mapping[str, TranslationString]) -> None:
@@ -29,7 +31,7 @@ class Faults(ValueError):
         super().__init__("; ".join(reason.interpolate() for reason in self.reasons.values()))
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """Something that the rules of the site forbid; `reason` is a translatable sentence."""
 
     def __init__(self, reason: TranslationString) -> None:

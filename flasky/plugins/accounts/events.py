@@ -1,12 +1,16 @@
 """What other plug-ins can subscribe to: `config.add_subscriber(function, Registered)`.
 
-Each is published in the transaction of the change, before it commits: a subscriber that raises undoes the change,
-and what it stores through `event.work.db` is there if and only if the change is.
+Each is published in the transaction of the change, before it commits: what a subscriber stores through
+`event.work.db` is there if and only if the change is. One that raises `Fault` or `Refused` of `accounts.services`, an
+HTTP exception or another `flasky.events.Refusal` undoes the change; one that fails in any other way is undone alone
+and logged with its plug-in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import Work
@@ -18,6 +22,11 @@ class MemberEvent:
 
     work: Work
     user: User
+
+    @property
+    def session(self) -> Session:
+        """The session that holds the transaction of the change."""
+        return self.work.db
 
 
 class Registered(MemberEvent):

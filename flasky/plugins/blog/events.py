@@ -1,11 +1,14 @@
 """What other plug-ins can subscribe to: `config.add_subscriber(function, PostPublished)`.
 
-Each is published in the transaction of the change, before it commits: a subscriber that raises undoes the change.
+Each is published in the transaction of the change, before it commits: a subscriber that refuses undoes the change
+(`flasky.plugins.accounts.events` says how), one that fails is undone alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
@@ -13,10 +16,21 @@ from flasky.plugins.blog.models import Comment, Post
 
 
 @dataclass(frozen=True)
-class PostEvent:
-    """Something happened to `post`; `work` holds the session, the registry and who is asking."""
+class BlogEvent:
+    """Something happened in the blog; `work` holds the session, the registry and who is asking."""
 
     work: Work
+
+    @property
+    def session(self) -> Session:
+        """The session that holds the transaction of the change."""
+        return self.work.db
+
+
+@dataclass(frozen=True)
+class PostEvent(BlogEvent):
+    """Something happened to `post`."""
+
     post: Post
 
 
@@ -33,10 +47,9 @@ class PostDeleted(PostEvent):
 
 
 @dataclass(frozen=True)
-class CommentEvent:
+class CommentEvent(BlogEvent):
     """Something happened to `comment`."""
 
-    work: Work
     comment: Comment
 
 
@@ -45,9 +58,8 @@ class CommentAdded(CommentEvent):
 
 
 @dataclass(frozen=True)
-class Followed:
+class Followed(BlogEvent):
     """A member follows another now."""
 
-    work: Work
     follower_id: int
     followed: User

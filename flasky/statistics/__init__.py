@@ -1,0 +1,10 @@
+"""What each plug-in costs: measured while the site runs, and told by `flasky plugin stats` and at `/metrics`."""
+
+from __future__ import annotations
+
+from pyramid.config import Configurator
+
+
+def includeme(config: Configurator) -> None:
+    """Measure."""
+    config.include("flasky.statistics.measuring")

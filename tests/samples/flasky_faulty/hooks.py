@@ -1,0 +1,86 @@
+"""What fails: the header X-Fail says which of them, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyramid.httpexceptions import HTTPGone
+from pyramid.request import Request
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from flasky.events import Refusal
+
+
+class Bug(Exception):
+    """What a plug-in with a bug raises."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """Something was written in the transaction of `session`."""
+
+    request: Request
+    session: Session
+
+
+def fail(request: Request, place: str) -> None:
+    """Fail as the request says, if it means this place."""
+    wanted, _, how = request.headers.get("X-Fail", "").partition(" ")
+    if wanted != place:
+        return
+    if how == "refuse":
+        raise Refusal("no")
+    if how == "gone":
+        raise HTTPGone
+    if how == "sql":
+        session: Any = request.db
+        session.execute(text("SELECT 1 FROM nothing_of_that_name"))
+    raise Bug(f"in the {place}")
+
+
+def tween(handler: Callable[[Request], Any], _registry: Any) -> Callable[[Request], Any]:
+    """A tween."""
+
+    def faulty_tween(request: Request) -> Any:
+        fail(request, "tween")
+        return handler(request)
+
+    return faulty_tween
+
+
+def on_request(event: Any) -> None:
+    """A subscriber, before anything else; to `write` it queues a mail first, which nobody may get."""
+    if event.request.headers.get("X-Fail") == "early write":
+        event.request.send_mail("early@example.com", "Early", "mail/faulty", number=1)
+        raise Bug("after an early write")
+    fail(event.request, "request")
+
+
+def on_response(event: Any) -> None:
+    """A subscriber when the answer is there."""
+    fail(event.request, "response")
+
+
+def on_chosen(event: Any) -> None:
+    """A subscriber to an event of the kernel's."""
+    fail(event.request, "language")
+
+
+def on_written(event: Written) -> None:
+    """A subscriber inside of a transaction, which has written by then."""
+    event.request.send_mail("hook@example.com", "Of the hook", "mail/faulty", number=1)
+    fail(event.request, "written")
+
+
+def fill(request: Request) -> None:
+    """A slot."""
+    fail(request, "slot")
+
+
+def check(registry: Any) -> None:
+    """A health check."""
+    if registry.get("test.sick"):
+        raise Bug("in the check")
