@@ -1,19 +1,20 @@
 """Databases for tests: real ones, migrated once, and brought back to that state after each test that wrote.
 
-Restoring a copy keeps what the migrations themselves put in (roles, say), which truncating tables would lose.
+Restoring what was there keeps what the migrations themselves put in (roles, say), which truncating tables would lose.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
 
 from flasky.testing.missing import missing
 
@@ -120,7 +121,10 @@ class PostgreSQLServer:
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
 
     def stop(self) -> None:
-        """Stop the server and remove its folder."""
+        """Stop the server at once (an orderly stop first writes what is thrown away here) and remove its folder."""
+        postmaster = self._server.get_postmaster_info().process
+        postmaster.send_signal(signal.SIGQUIT)
+        postmaster.wait(30)
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -144,15 +148,77 @@ def _start_postgresql(data: Path) -> Any:
 
 
 class PostgreSQLDatabase:
-    """A database that is restored by making it again from its template."""
+    """A database whose rows are put back; if its schema was changed, it is made again from its template."""
 
     def __init__(self, server: PostgreSQLServer, name: str, template: str) -> None:
         self._server, self._name, self._template = server, name, template
         self.url = server.url_of(name)
+        self._engine = create_engine(self.url, poolclass=NullPool)
+        with self._engine.connect() as connection:
+            self._schema = connection.scalar(_SCHEMA)
+            self._pristine = text(_putting_back(connection))
 
     def restore(self) -> None:
-        """Drop it and make it again."""
-        self._server.recreate(self._name, self._template)
+        """Put the rows back, which takes a tenth of the time of making the database again."""
+        with self._engine.begin() as connection:
+            connection.execute(_END_OTHERS)
+            unchanged = connection.scalar(_SCHEMA) == self._schema
+            if unchanged:
+                connection.execute(self._pristine)
+        if not unchanged:
+            self._server.recreate(self._name, self._template)
+
+
+#: A test may leave a connection with locks behind. 5000: milliseconds to wait until it has gone.
+_END_OTHERS = text(
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
+
+#: Changes with every table, column, index, constraint, trigger, type and function: xmin is who wrote the entry last.
+#: 16384 is the first number that PostgreSQL gives to what is not its own.
+_SCHEMA = text(
+    """
+    SELECT md5(string_agg(entry, ',' ORDER BY entry)) FROM (
+        SELECT concat_ws('/', 'class', oid, xmin) AS entry FROM pg_class WHERE oid >= 16384
+        UNION ALL SELECT concat_ws('/', 'column', attrelid, attnum, xmin) FROM pg_attribute WHERE attrelid >= 16384
+        UNION ALL SELECT concat_ws('/', 'default', oid, xmin) FROM pg_attrdef WHERE oid >= 16384
+        UNION ALL SELECT concat_ws('/', 'constraint', oid, xmin) FROM pg_constraint WHERE oid >= 16384
+        UNION ALL SELECT concat_ws('/', 'trigger', oid, xmin) FROM pg_trigger WHERE oid >= 16384
+        UNION ALL SELECT concat_ws('/', 'type', oid, xmin) FROM pg_type WHERE oid >= 16384
+        UNION ALL SELECT concat_ws('/', 'function', oid, xmin) FROM pg_proc WHERE oid >= 16384
+    ) AS entries
+    """
+)
+
+
+def _putting_back(connection: Connection) -> str:
+    """The statements that give every table the rows, and every sequence the value, that it has now."""
+    # As a replica: without the checks of foreign keys and the triggers, which would want an order.
+    statements = ["SET LOCAL session_replication_role = replica"]
+    for table, columns in connection.execute(_TABLES):
+        statements.append(f"DELETE FROM {table}")  # noqa: S608 - quoted by the database
+        rows = connection.scalar(text(f"SELECT json_agg({table})::text FROM {table}"))  # noqa: S608 - the same
+        if rows:
+            literal = rows.replace("'", "''")
+            statements.append(
+                f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE "  # noqa: S608 - the same
+                f"SELECT {columns} FROM json_populate_recordset(NULL::{table}, '{literal}')"
+            )
+    statements += connection.scalars(_SEQUENCES)
+    # A colon is a parameter to SQLAlchemy's text().
+    return ";\n".join(statements).replace(":", "\\:")
+
+
+_TABLES = text(
+    "SELECT quote_ident(table_name), string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) "
+    "FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name) "
+    "WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND is_generated = 'NEVER' GROUP BY table_name"
+)
+_SEQUENCES = text(
+    "SELECT format('SELECT setval(%L, %s, %L)', quote_ident(sequencename), coalesce(last_value, start_value), "
+    "last_value IS NOT NULL) FROM pg_sequences WHERE schemaname = 'public'"
+)
 
 
 class _Environment:
