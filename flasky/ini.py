@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plaster import get_loader
+from plaster import parse_uri
 from plaster.exceptions import PlasterError
 
 #: Where PasteDeploy looks for the application when nothing else is said.
@@ -38,8 +38,12 @@ def read_ini(path: str | Path) -> IniFile:
     file = Path(path).absolute()
     if not file.is_file():
         raise CannotStart(f"There is no INI file {file}.")
+    # Not plaster.get_loader: to find out that an INI file is read by this loader it reads what every installed
+    # distribution says of itself, which takes longer than all the rest.
+    from plaster_pastedeploy import Loader  # noqa: PLC0415 - not needed to list the commands
+
     try:
-        loader = get_loader(str(file), protocols=["wsgi"])
+        loader = Loader(parse_uri(str(file)))
         if APP_SECTION not in loader.get_sections():
             raise CannotStart(f"{file} has no section [{APP_SECTION}], so it does not describe a site.")
         settings = loader.get_wsgi_app_settings()
