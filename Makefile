@@ -16,6 +16,9 @@ LOCK = $(BIN)/uv pip compile setup.py --no-config --quiet --universal --python-v
 
 export PYTHON
 
+# Where it is set, every process would compile Flasky again, and the tests start hundreds of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-all lint format bench messages lock upgrade runtime dev clean
 

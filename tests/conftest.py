@@ -1,0 +1,45 @@
+"""What holds for the whole suite: which tests coverage watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from coverage import Coverage
+
+HERE = Path(__file__).parent
+
+#: Tests that drive whole programs (a browser, a server that is killed, every command of the documentation): each
+#: process would start at half the speed, and what they run of Flasky is run by tests in process too.
+PROGRAMS = frozenset(
+    {"browser", "docs", "faults", "tools", "test_make.py", "test_server.py"}
+    | {f"plugin_platform/{name}.py" for name in ("test_docs", "test_life", "test_new")}
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let coverage look away where it would see nothing new, as what it watches takes twice the time."""
+    measurement = Coverage.current()
+    if measurement is None or _is_watched(item):
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        # With this in their environment (coverage's patch "subprocess"), new processes are watched.
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        measurement.stop()
+        try:
+            return (yield)
+        finally:
+            measurement.start()
+
+
+def _is_watched(item: pytest.Item) -> bool:
+    """Whether a test can show code that no other shows: what runs on both databases is watched on SQLite."""
+    place = item.path.relative_to(HERE)
+    if place.parts[0] in PROGRAMS or place.as_posix() in PROGRAMS:
+        return False
+    marker = item.get_closest_marker("databases")
+    has_twin = marker is None or "sqlite" in marker.args
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return not (has_twin and parameters.get("database_server") == "postgresql")
