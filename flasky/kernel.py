@@ -17,18 +17,20 @@ LIBRARIES = ("pyramid_jinja2", "pyramid_retry", "pyramid_tm", "pyramid_mailer")
 #: The kernel's rooms, in the order in which they are included.
 ROOMS = (
     "flasky.directives",
+    "flasky.extension_points",
     "flasky.permissions",
     "flasky.languages",
     "flasky.database",
-    "flasky.failpoints",
     "flasky.statistics",
     "flasky.hooks",
+    "flasky.failpoints",
     "flasky.migrations",
     "flasky.security",
     "flasky.errors",
     "flasky.templating",
     "flasky.mail",
     "flasky.health",
+    "flasky.jobs",
 )
 
 #: Settings of the libraries below that no site should have to know (P7, P8, P30).

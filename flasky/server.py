@@ -32,6 +32,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from flasky.events import ServingBegins
+from flasky.jobs.worker import start_worker
 from flasky.mail.deliverer import start_deliverer
 from flasky.migrations.state import check_schema
 from flasky.security.headers import headers_for
@@ -64,8 +65,8 @@ GRACE_SECONDS = 30
 _LINGER_SECONDS = 0.5
 _POLL_SECONDS = 0.05
 
-#: Seconds that the mail which is being sent gets to finish.
-_DELIVERER_SECONDS = 10
+#: Seconds that the mail which is being sent and the job which is being done get to finish, together.
+_WORKERS_SECONDS = 10
 
 #: Descriptors that one connection may cost (its socket, a spooled body, a database connection); accept() spins when
 #: there are none left, so the limit of connections stays below a third of them.
@@ -206,7 +207,7 @@ def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, A
     doors = [item for item in table.values() if isinstance(item, BaseWSGIServer)]
     for door in doors:
         door.channel_class = channel_class(stopping, registry)
-    with _deliverer(registry), _signals(stopping, doors[0]):
+    with _workers(registry), _signals(stopping, doors[0]):
         _announce(sockets, settings)
         if registry is not None:
             registry.notify(ServingBegins(registry))
@@ -258,16 +259,21 @@ def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
 
 
 @contextlib.contextmanager
-def _deliverer(registry: Registry | None) -> Iterator[None]:
-    """Deliver mails in a thread of this process, if the site wants it."""
-    if registry is None or not get_site(registry).settings["flasky.mail_deliver"]:
-        yield
-        return
-    deliverer = start_deliverer(registry)
+def _workers(registry: Registry | None) -> Iterator[None]:
+    """Deliver mails and do jobs in threads of this process, as the site wants it."""
+    threads = []
+    if registry is not None:
+        settings = get_site(registry).settings
+        starts = (("flasky.mail_deliver", start_deliverer), ("flasky.jobs_run", start_worker))
+        threads = [start(registry) for wanted, start in starts if settings[wanted]]
     try:
         yield
     finally:
-        deliverer.stop(_DELIVERER_SECONDS)
+        deadline = time.monotonic() + _WORKERS_SECONDS
+        for thread in threads:
+            thread.tell()
+        for thread in threads:
+            thread.stop(max(0.0, deadline - time.monotonic()))
 
 
 class _Impatient(Exception):

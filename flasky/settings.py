@@ -351,7 +351,14 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         bool,
         default="true",
         env="FLASKY_MEASURE",
-        help="Whether to measure what each plug-in costs.",
+        help="Whether to measure what each plug-in costs (docs/operations/statistics.md).",
+    ),
+    Setting(
+        "flasky.statistics",
+        default="run",
+        env="FLASKY_STATISTICS",
+        help="The folder in which each server tells its numbers for `flasky plugin stats`, beside the INI file unless "
+        "it is absolute; empty for none.",
     ),
     Setting(
         "flasky.mail_sender",
@@ -386,6 +393,20 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         default="2592000",
         env="FLASKY_MAIL_KEEP",
         help="Seconds that a sent mail stays in the list (30 days). In production its body goes when it is sent.",
+    ),
+    Setting(
+        "flasky.jobs_run",
+        bool,
+        default="true",
+        env="FLASKY_JOBS_RUN",
+        help="Whether the server process does background jobs itself. Off when `flasky jobs run` runs beside it.",
+    ),
+    Setting(
+        "flasky.jobs_keep",
+        parse_seconds,
+        default="604800",
+        env="FLASKY_JOBS_KEEP",
+        help="Seconds that a job stays in the list when it is done (7 days).",
     ),
     Setting("mail.host", default="smtp.qq.com", env="MAIL_SERVER", help="The SMTP server."),
     Setting("mail.port", parse_port, default="587", env="MAIL_PORT", help="The SMTP server's port."),

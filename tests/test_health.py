@@ -58,7 +58,7 @@ def test_a_live_process_says_so_without_its_database(make_app: Callable[..., App
 
 def test_a_site_in_order_is_ready(testapp: TestApp, statements: Statements) -> None:
     answer = testapp.get("/health/ready", status=200)
-    assert answer.json == {"status": "ok", "checks": {"database": "ok", "migrations": "ok", "mail": "ok"}}
+    assert answer.json == {"status": "ok", "checks": {"database": "ok", "migrations": "ok", "mail": "ok", "jobs": "ok"}}
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.content_type == "application/json"
     assert "Set-Cookie" not in answer.headers
@@ -123,7 +123,7 @@ def test_a_check_that_raises_has_failed_and_stops_no_other(testapp: TestApp, wit
 
     with_check("polls", broken)
     answer = testapp.get("/health/ready", status=503)
-    assert answer.json["checks"] == {"database": "ok", "migrations": "ok", "mail": "ok", "polls": "failed"}
+    assert answer.json["checks"] == {"database": "ok", "migrations": "ok", "mail": "ok", "jobs": "ok", "polls": "failed"}
     assert "visitors" not in answer.text
 
 

@@ -20,6 +20,7 @@ from flasky.settings import parse_list
 FAMILIES: dict[str, tuple[str, str]] = {
     "about": ("flasky.cli.about:about", "Versions, database, plug-ins and schema of this site."),
     "check": ("flasky.cli.check:check", "Find names in code and templates that exist nowhere."),
+    "jobs": ("flasky.cli.jobs:jobs", "See, retry and do background jobs."),
     "log": ("flasky.cli.log:log", "Find what the log says about a request."),
     "mail": ("flasky.mail.cli:mail", "See, send and test mails."),
     "plugin": ("flasky.cli.plugin:plugin", "See, make, check, enable and remove plug-ins."),

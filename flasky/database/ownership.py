@@ -12,7 +12,7 @@ from flasky.site import Site
 from flasky.startup import CannotStart
 
 #: The kernel's own models.
-KERNEL_MODELS = ("flasky.mail.models",)
+KERNEL_MODELS = ("flasky.mail.models", "flasky.jobs.models")
 
 
 def import_models(site: Site) -> None:

@@ -84,13 +84,17 @@ class WorkerThread(threading.Thread):
         """Work until `stop` is called."""
         self._worker.run(self._stop_event, self._wake)
 
+    def tell(self) -> None:
+        """Take nothing further; returns at once."""
+        self._stop_event.set()
+        self._wake.set()
+
     def stop(self, timeout: float) -> bool:
         """Take nothing further and wait `timeout` seconds for what is being done; whether it has ended.
 
         What is cut off here is taken up after the next start.
         """
-        self._stop_event.set()
-        self._wake.set()
+        self.tell()
         self.join(timeout)
         return not self.is_alive()
 
