@@ -78,6 +78,8 @@ SCREENS = {
 }
 
 
+# A browser sees no difference between databases; tests/plugins/blog runs on both.
+@pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("screen", SCREENS)
 def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[..., Any], screen: str) -> None:
     site = make_live_site()

@@ -64,19 +64,24 @@ def test_links_of_members_are_marked_as_such() -> None:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_xss_03_p27_every_shape_is_linear(name: str) -> None:
-    """CPU time, as the machine may be busy: a hundred times the text takes at most about a hundred times as long."""
+    """A hundred times the text takes at most about a hundred times as long; what a form takes is within a second."""
     shape = SHAPES[name]
     markdown.render(shape(1000))
-    seconds = {}
-    for size in (10_000, 100_000):
-        source = shape(size)
+    bound = 25 * max(seconds(shape(10_000), 0), 0.02)
+    assert seconds(shape(100_000), bound) < bound
+    assert seconds(shape(limits.LONGEST_BODY), 1) < 1
+
+
+def seconds(source: str, enough: float) -> float:
+    """The processor time to render `source`: the least of up to three tries, as what else runs slows each down."""
+    least = float("inf")
+    for _try in range(3):
         begin = time.process_time()
         markdown.render(source)
-        seconds[size] = time.process_time() - begin
-    assert seconds[100_000] < 25 * max(seconds[10_000], 0.02), seconds
-    begin = time.process_time()
-    markdown.render(shape(limits.LONGEST_BODY))
-    assert time.process_time() - begin < 3
+        least = min(least, time.process_time() - begin)
+        if least < enough:
+            break
+    return least
 
 
 def test_xss_03_deep_nesting_never_raises() -> None:
