@@ -19,9 +19,11 @@ from pyramid.exceptions import ConfigurationConflictError, ConfigurationError, C
 
 from flasky.directives import start_checks
 from flasky.ownership import KERNEL, home, owner_of_file
+from flasky.requests import use_one_class
 from flasky.settings import ConfigurationFaults, Fault, Setting, Settings, Value
 from flasky.site import Site, declared_settings, read_site
 from flasky.startup import show_plainly
+from flasky.statistics.start import StartTimes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,9 +55,11 @@ class Assembly:
         """Read settings and plug-ins, and import the plug-ins' models, as their tables may not meet."""
         # From here on, whatever refuses to start does so in words.
         show_plainly()
+        self._times = StartTimes()
         site, self.faults = read_site(global_config, ini, os.environ)
         self.site = _completed(site)
-        self.faults.extend(faults_of_models(self.site))
+        self.faults.extend(faults_of_models(self.site, self._times))
+        self._roots = {f"{item.includeme}:includeme": item.name for item in self.site.plugins}
 
     def include(self, config: Configurator, package: str, plugin: str = "") -> None:
         """Include the `includeme` of `package`, which belongs to `plugin` or, without one, to the kernel.
@@ -63,7 +67,8 @@ class Assembly:
         Raises ConfigurationFaults when the kernel cannot be included because of faults that are known by then.
         """
         try:
-            config.include(package)
+            with self._times.of(plugin):
+                config.include(package)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is a fault to report
             if not plugin:
                 self._give_up(error)
@@ -83,7 +88,10 @@ class Assembly:
                 self._give_up(error)
         if self.faults:
             raise ConfigurationFaults(dict.fromkeys(self.faults))
-        return config.make_wsgi_app()
+        self._times.finish(config.registry)
+        router = config.make_wsgi_app()
+        use_one_class(router)
+        return router
 
     def _give_up(self, error: Exception) -> None:
         """Raise `error`; but if there are faults already it is their consequence, and they are what to mend."""
@@ -117,10 +125,13 @@ class Assembly:
         function = action["callable"]
         if function is None:
             return None
+        # What a plug-in includes in turn is done for it, too.
+        plugin = self._roots.get(next(iter(action["includepath"]), ""), "")
 
         def guarded(*arguments: Any, **options: Any) -> None:
             try:
-                function(*arguments, **options)
+                with self._times.of(plugin):
+                    function(*arguments, **options)
             except Exception as error:
                 known = isinstance(error, ConfigurationError | ConfigurationFaults)
                 if not (known or self.faults) and self._owner(action["info"]) == KERNEL:
@@ -182,14 +193,15 @@ def _line_in(folder: Path, error: BaseException) -> str:
     return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
 
 
-def faults_of_models(site: Site) -> list[Fault]:
-    """Models that cannot be imported, and tables that two plug-ins make."""
+def faults_of_models(site: Site, times: StartTimes) -> list[Fault]:
+    """Models that cannot be imported, and tables that two plug-ins make. `times` notes what importing them takes."""
     faults = []
     for item in site.plugins:
         if not item.plugin.models:
             continue
         try:
-            import_module(item.plugin.models)
+            with times.of(item.name):
+                import_module(item.plugin.models)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's module raises is a fault to report
             faults.append(_fault_of_models(site, item.name, item.package, error))
     return faults

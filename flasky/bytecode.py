@@ -31,6 +31,7 @@ def _fingerprint(environment: Environment) -> str:
     options = (
         version("flasky"),
         version("jinja2"),
+        environment.code_generator_class.__qualname__,
         environment.autoescape,
         environment.trim_blocks,
         environment.lstrip_blocks,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, nodes, pass_context
 from jinja2.runtime import Context
+from jinja2.utils import missing
 from markupsafe import Markup, escape
 from pyramid.config import Configurator
 from pyramid.interfaces import IRendererFactory
@@ -24,6 +25,7 @@ from translationstring import TranslationString
 
 from flasky.assets import asset_url
 from flasky.bytecode import keep, keep_compiled, kept_code
+from flasky.compiling import QuickEnvironment
 from flasky.directives import navigation
 from flasky.flash import Flash, take_flashes
 from flasky.languages import DOMAIN, LANGUAGES, known_identity
@@ -42,9 +44,10 @@ _SUFFIX = ".jinja2"
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _REFERENCE = re.compile(r"""\{%[-+]?\s*(?:extends|include|import|from)\s+(["'])(?P<name>.+?)\1(?P<rest>[^%]*)%\}""")
 _KERNEL = Path(__file__).parent / "templates"
-_PATHS = "flasky.navigation_paths"
-_FRAGMENTS = "flasky.fragments"
-_MOST_FRAGMENTS = 500
+_NAVIGATION = "flasky.navigation_links"
+_REMEMBERED = "flasky.remembered"
+_MOST_REMEMBERED = 500
+_Value = TypeVar("_Value")
 #: After everything that registers a search path or replaces the environment.
 _LAST = 1000
 
@@ -57,7 +60,8 @@ def get_environment(registry: Registry) -> Environment:
 
 def _request(context: Context) -> Request:
     # A macro that was imported without its context has no request of its own.
-    return context.get("request") or get_current_request()
+    request = context.resolve_or_missing("request")
+    return get_current_request() if request is missing else request
 
 
 @pass_context
@@ -121,11 +125,18 @@ def _navigation(context: Context, area: str) -> tuple[Link, ...]:
     """``navigation("main")``: the links of an area of the navbar that this visitor may see."""
     request = _request(context)
     here = request.matched_route.name if getattr(request, "matched_route", None) else None
-    return tuple(
-        Link(entry.title, _path_of(request, entry.route), entry.route == here)
-        for entry in navigation(request.registry)
-        if entry.area == area and may_see(entry.permission, request)
-    )
+    identity = known_identity(request)
+    # All that `may_see` looks at: what they may do, and for nobody whether this is an error page.
+    visitor = getattr(request, "exception", None) is None if identity is None else identity.permissions
+
+    def make() -> tuple[Link, ...]:
+        return tuple(
+            Link(entry.title, request.route_path(entry.route), entry.route == here)
+            for entry in navigation(request.registry)
+            if entry.area == area and may_see(entry.permission, request)
+        )
+
+    return _remembered(request.registry, (_NAVIGATION, area, here, request.script_name, visitor), make)
 
 
 @pass_context
@@ -136,27 +147,26 @@ def _fragment(context: Context, name: str, **values: Hashable) -> Markup:
     templates and static files change). Such a template must not ask who the visitor is.
     """
     request = _request(context)
-    site = get_site(request.registry)
-    remembered: dict[Hashable, Markup] = request.registry.setdefault(_FRAGMENTS, {})
-    key = (name, request.locale_name, request.environ.get("SCRIPT_NAME", ""), *values.items())
-    known = remembered.get(key)
-    if known is None or site.environment == "development":
+
+    def make() -> Markup:
         rendered = context.environment.get_template(name).render(request=request, **values)
-        known = Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made
-        if len(remembered) >= _MOST_FRAGMENTS:
+        return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made
+
+    if get_site(request.registry).environment == "development":
+        return make()
+    return _remembered(request.registry, (name, request.locale_name, request.script_name, *values.items()), make)
+
+
+def _remembered(registry: Registry, key: Hashable, make: Callable[[], _Value]) -> _Value:
+    """What `make` returned for `key`, which names everything that it depends on."""
+    remembered: dict[Hashable, _Value] = registry.setdefault(_REMEMBERED, {})
+    known = remembered.get(key)
+    if known is None:
+        known = make()
+        if len(remembered) >= _MOST_REMEMBERED:
             remembered.clear()
         remembered[key] = known
     return known
-
-
-def _path_of(request: Request, route: str) -> str:
-    """The path of a route without placeholders, made once: it only depends on where the site is mounted."""
-    paths = request.registry.setdefault(_PATHS, {})
-    key = (request.script_name, route)
-    if key not in paths:
-        paths[key] = request.route_path(route)
-    path: str = paths[key]
-    return path
 
 
 @pass_context
@@ -197,6 +207,8 @@ def furnish(environment: Environment) -> None:
     environment.policies["ext.i18n.trimmed"] = True
     # {% trans %} passes its variables on instead of formatting the text itself.
     environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    # pyramid_jinja2 makes the environment itself, and cannot be told of which class.
+    environment.__class__ = QuickEnvironment
 
 
 class Renderers:

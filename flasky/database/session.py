@@ -96,13 +96,7 @@ def open_session(request: Request) -> Session:
 def open_read_connection(request: Request) -> Connection:
     """`request.read`: a Core connection that only reads."""
     connection = get_database(request.registry).read_engine.connect()
-    connection.info["request"] = request
-
-    def give_back(_request: Request) -> None:
-        connection.info.pop("request", None)
-        connection.close()
-
-    request.add_finished_callback(give_back)
+    request.add_finished_callback(lambda _: connection.close())
     return connection
 
 

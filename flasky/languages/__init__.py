@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from translationstring import TranslationStringFactory
@@ -30,6 +31,8 @@ _ = TranslationStringFactory(DOMAIN)
 COOKIE = "language"
 _DEFAULT = next(iter(LANGUAGES))
 _LONGEST_HEADER = 1000
+#: Browsers send a few different ones between them.
+_HEADERS_REMEMBERED = 256
 _ASKING = "flasky_asking_identity"
 
 
@@ -83,8 +86,13 @@ def preferred(header: str) -> str:
 
     The header is a stranger's: what cannot be read is passed over.
     """
+    return _preferred(header[:_LONGEST_HEADER])
+
+
+@lru_cache(maxsize=_HEADERS_REMEMBERED)
+def _preferred(header: str) -> str:
     best, best_weight = _DEFAULT, 0.0
-    for item in header[:_LONGEST_HEADER].split(","):
+    for item in header.split(","):
         tag, _semicolon, parameter = item.partition(";")
         language = tag.strip().partition("-")[0].lower()
         weight = _weight(parameter)

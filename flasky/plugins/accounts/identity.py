@@ -60,6 +60,9 @@ class Identity:
 
 def identity(request: Request) -> Identity | None:
     """The identity provider of the site: whose session the cookie names, None when it names no good one (SES-08)."""
+    if "HTTP_COOKIE" not in request.environ:
+        # Most visitors: nothing is made for them.
+        return None
     work = work_of(request)
     digest = fingerprint(work.cookie)
     if digest is None:

@@ -13,9 +13,15 @@ from markupsafe import Markup
 from pyramid.registry import Registry
 from pyramid.request import Request
 
+from flasky.directives import ANONYMOUS
+from flasky.slots import slots
+
 _KEPT = "blog.kept_lists"
 _START = "blog.start"
 _MOST = 200
+#: The slots of the home page.
+_SLOTS = ("head", "navbar", "home", "footer")
+_SEEN_BY_VISITORS = (None, ANONYMOUS)
 
 
 def prepare(registry: Registry) -> None:
@@ -37,6 +43,18 @@ def kept(request: Request, key: Hashable, version: int, make: Callable[[], Marku
         lists.clear()
     lists[full_key] = (version, html)
     return html
+
+
+def is_whole_page(request: Request) -> bool:
+    """Whether the version of the lists says for the whole home page that it is the same as before.
+
+    Not for who sends a cookie, and may have a message to be shown or a language. And not where other plug-ins show
+    visitors something on the page, of which the version knows nothing.
+    """
+    if "HTTP_COOKIE" in request.environ:
+        return False
+    filled = slots(request.registry)
+    return not any(item.permission in _SEEN_BY_VISITORS for name in _SLOTS for item in filled.get(name, ()))
 
 
 def etag(request: Request, version: int) -> str:

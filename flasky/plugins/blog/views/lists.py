@@ -50,12 +50,11 @@ def home(request: Request) -> Mapping[str, Any] | Response:
 
 def _kept_home(request: Request, limit: int) -> Mapping[str, Any] | Response:
     version = reading.list_version(request.read)
-    if "HTTP_COOKIE" not in request.environ:
-        # Who sends a cookie may have a message to be shown, or a language.
-        request.response.etag = kept.etag(request, version)
-        request.response.cache_control.no_cache = True
-        if request.response.etag in request.if_none_match:
-            return Response(status=304, headers={"ETag": request.response.headers["ETag"]})
+    if kept.is_whole_page(request):
+        headers = {"ETag": f'"{kept.etag(request, version)}"', "Cache-Control": "no-cache"}
+        if kept.etag(request, version) in request.if_none_match:
+            return Response(status=304, headers=headers)
+        request.response.headers.update(headers)
 
     def make() -> Markup:
         return _rendered(request, reading.everyone(request.read, Way.FIRST, None, limit))
