@@ -150,11 +150,12 @@ def _mails(subject: Subject) -> Iterator[Finding]:
 
 
 def _translations(subject: Subject) -> Iterator[Finding]:
-    texts = extract(subject.package)
+    package = subject.package_in_source
+    texts = extract(package)
     if not len(texts):
         raise NotApplicable("nothing in its code and templates is marked for translation")
-    for language in languages_of(subject.package):
-        path = catalog_path(subject.package, language)
+    for language in languages_of(package):
+        path = catalog_path(package, language)
         for problem in problems_of(path, texts, language):
             yield Finding(str(path), problem.text)
 

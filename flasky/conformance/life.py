@@ -9,8 +9,8 @@ from flasky import removal, trial
 from flasky.conformance import rows
 from flasky.conformance.rule import Finding, NotApplicable, Rule
 from flasky.conformance.schema import connected
-from flasky.conformance.subject import Subject, start, stop
-from flasky.conformance.workbench import upgrade
+from flasky.conformance.subject import Subject
+from flasky.conformance.workbench import start, stop
 from flasky.ini import CannotStart
 from flasky.site import get_site
 
@@ -30,7 +30,6 @@ class Life:
         subject = self._subject
         get_site(subject.registry)
         subject.bench.migrated(subject.others, subject.database)
-        self._visit_without()
         before, files = self._content(), self._files()
         self._findings[_DISABLED].extend(self._used())
         filled = self._content()
@@ -43,14 +42,14 @@ class Life:
         """Migrate, fill its tables, and ask for its pages."""
         subject = self._subject
         try:
-            upgrade(subject.ini)
+            subject.bench.upgrade(subject.ini)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's migration raises is the finding
             yield Finding(self._where, f"enabled, it cannot be migrated: {type(error).__name__}: {error}")
             return
         with connected(subject.database) as connection:
             rows.fill(connection, self._own_tables())
         try:
-            yield from self._visited(subject.application, trial.pages(subject.registry, [subject.name]), "enabled")
+            yield from self._visited(subject.application, subject.pages, "enabled")
         finally:
             stop(subject.application)
 
@@ -62,7 +61,7 @@ class Life:
 
     def _switched_off(self, filled: dict[str, Any]) -> Iterator[Finding]:
         try:
-            upgrade(self._subject.ini_without)
+            self._subject.bench.upgrade(self._subject.ini_without)
             yield from self._visit_without()
         except Exception as error:  # noqa: BLE001 - whatever fails without the plug-in is the finding
             yield Finding(self._where, f"disabled, the site does not work: {type(error).__name__}: {error}")
@@ -76,8 +75,7 @@ class Life:
         """Start the site without the plug-in, and ask for its home page and for the plug-in's pages."""
         application = start(self._subject.ini_without)
         try:
-            pages = trial.pages(self._subject.registry, [self._subject.name])
-            return list(self._visited(application, pages, "disabled"))
+            return list(self._visited(application, self._subject.pages, "disabled"))
         finally:
             stop(application)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
@@ -17,7 +16,7 @@ from sqlalchemy import Connection, NullPool
 from flasky.conformance import rows
 from flasky.conformance.rule import Finding, NotApplicable, Rule
 from flasky.conformance.subject import Subject
-from flasky.conformance.workbench import downgrade, own_database, upgrade
+from flasky.conformance.workbench import own_database
 from flasky.database.base import Base
 from flasky.database.engine import make_engine
 from flasky.migrations.autogenerate import Autogenerate
@@ -46,24 +45,24 @@ def _models(subject: Subject) -> Iterable[Finding]:
     try:
         chain_of(subject.site, subject.name)
         subject.bench.migrated(subject.others, folder / "data.sqlite")
-        upgrade(ini)
+        subject.bench.upgrade(ini)
     except Exception as error:  # noqa: BLE001 - whatever a stranger's migration raises is the finding
         return [
             Finding(str(subject.item.plugin.migrations or subject.package), f"alembic upgrade heads: {_said(error)}")
         ]
     with own_database():
-        script = ScriptDirectory.from_config(config := Config(str(ini)))
+        script = ScriptDirectory.from_config(config := subject.bench.alembic(ini))
     autogenerate = Autogenerate(subject.site, script, config)
     with connected(folder / "data.sqlite") as connection:
         include = autogenerate.include_object(connection)
-        context = MigrationContext.configure(connection, opts={"include_object": include})
+
+        def own(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+            taken = include(item, name, kind, reflected, compare_to)
+            return taken and (kind != "table" or autogenerate.owner(str(name)) == subject.name)
+
+        context = MigrationContext.configure(connection, opts={"include_object": own})
         found = _flat(compare_metadata(context, Base.metadata))
-    return [
-        Finding(_place(subject, table), problem)
-        for change in found
-        for table, problem in [_described(change)]
-        if autogenerate.owner(table) == subject.name
-    ]
+    return [Finding(_place(subject, table), problem) for change in found for table, problem in [_described(change)]]
 
 
 def _flat(changes: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
@@ -146,14 +145,14 @@ class Journey:
                 return
 
     def _steps(self) -> list[Script]:
-        script = ScriptDirectory.from_config(Config(str(self._ini)))
+        script = ScriptDirectory.from_config(self._subject.bench.alembic(self._ini))
         found = locations(self._subject.site, script)
         return [step for step in reversed(list(script.walk_revisions())) if chain_of_script(found, step) == self._chain]
 
     def _up(self, steps: list[Script]) -> Iterator[Finding]:
         for step in steps:
             try:
-                upgrade(self._ini, step.revision)
+                self._subject.bench.upgrade(self._ini, step.revision)
             except Exception as error:  # noqa: BLE001 - whatever a stranger's migration raises is the finding
                 yield Finding(step.path, f"upgrading with rows in its tables fails: {_said(error)}")
                 return
@@ -171,7 +170,7 @@ class Journey:
         for step in reversed(steps):
             lower = step.down_revision
             try:
-                downgrade(self._ini, lower if isinstance(lower, str) else f"{self._chain}@base")
+                self._subject.bench.downgrade(self._ini, lower if isinstance(lower, str) else f"{self._chain}@base")
             except Exception as error:  # noqa: BLE001 - whatever a stranger's migration raises is the finding
                 yield Finding(step.path, f"downgrading with rows in its tables fails: {_said(error)}")
                 return

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import flasky
 from flasky.conformance.rule import NotApplicable
-from flasky.conformance.workbench import Workbench, own_database
+from flasky.conformance.workbench import Workbench, own_database, start, stop
 from flasky.ini import CannotStart, read_ini
 from flasky.loader import LoadedPlugin, available, declarations, load
 from flasky.ownership import KERNEL, Contribution, contributions, home, owner_of_file
 from flasky.site import Site, get_site, load_site
+from flasky.trial import pages
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
@@ -89,7 +89,16 @@ class Subject:
     @cached_property
     def contributions(self) -> list[Contribution]:
         """Everything that the plug-in brings to the started site. Raises NotApplicable."""
-        return [one for one in contributions(self.registry) if one.plugin == self.name]
+        return [one for one in self._everything if one.plugin == self.name]
+
+    @cached_property
+    def _everything(self) -> list[Contribution]:
+        return contributions(self.registry)
+
+    @cached_property
+    def pages(self) -> list[str]:
+        """The paths of the home page and of those pages of the plug-in that can be asked for without knowing more."""
+        return pages(self.registry, [self.name])
 
     @cached_property
     def tables(self) -> list[Table]:
@@ -122,8 +131,7 @@ class Subject:
     @cached_property
     def templates_of_others(self) -> set[str]:
         """The names of the templates of the started site that are not the plug-in's. Raises NotApplicable."""
-        everything = contributions(self.registry)
-        return {one.name for one in everything if one.kind == "template" and one.plugin != self.name}
+        return {one.name for one in self._everything if one.kind == "template" and one.plugin != self.name}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -142,24 +150,22 @@ class Subject:
                 return folder
         raise NotApplicable("the source of its distribution is not here")
 
+    @property
+    def package_in_source(self) -> Path:
+        """The package's folder in its source, where that is here: what is imported may come from a wheel that lacks
+        something. Else the folder of the package."""
+        inside = Path(*self.item.package.split("."))
+        try:
+            source = self.source
+        except NotApplicable:
+            return self.package
+        folders = (source / inside, source / "src" / inside)
+        return next((folder for folder in folders if folder.is_dir()), self.package)
+
     def close(self) -> None:
         """Let go of the database."""
         if "application" in self.__dict__:
             stop(self.application)
-
-
-def start(ini: Path) -> Application:
-    """The site that `ini` describes. Raises CannotStart and whatever a start raises."""
-    read = read_ini(ini)
-    with own_database():
-        return flasky.main(read.global_config, **read.settings)
-
-
-def stop(application: Application) -> None:
-    """Close what the site holds open."""
-    from flasky.database import get_database  # noqa: PLC0415 - brings SQLAlchemy
-
-    get_database(application.registry).dispose()
 
 
 def place_of(thing: Any) -> str:

@@ -27,18 +27,12 @@ def _wheel(subject: Subject) -> Iterator[Finding]:
         yield Finding(str(source), str(error))
         return
     installed = target.joinpath(*subject.item.package.split("."))
-    package = _package_in(source, subject)
+    package = subject.package_in_source
     missing = [file for file in parts(subject, package) if not (installed / file.relative_to(package)).is_file()]
     for file in missing:
         yield Finding(str(file), "is not in the wheel")
     if not missing:
         yield from _tried(subject, target)
-
-
-def _package_in(source: Path, subject: Subject) -> Path:
-    """The package's folder in its source: what is imported may itself come from a wheel that lacks something."""
-    inside = Path(*subject.item.package.split("."))
-    return next((folder for folder in (source / inside, source / "src" / inside) if folder.is_dir()), subject.package)
 
 
 def parts(subject: Subject, package: Path) -> list[Path]:
@@ -67,7 +61,7 @@ def _folders(subject: Subject) -> Iterator[Path]:
 
 def _tried(subject: Subject, target: Path) -> Iterator[Finding]:
     """Start a site with what was installed, once for all plug-ins of the distribution."""
-    point, problem = subject.bench.once(("wheel", target), lambda: _try(subject, target))
+    point, problem = subject.bench.once(("wheel", subject.item.distribution), lambda: _try(subject, target))
     if point:
         yield Finding(str(subject.source), f"a site with the installed wheel failed when it {point}: {problem}")
 
@@ -78,6 +72,7 @@ def _try(subject: Subject, target: Path) -> tuple[str, str]:
     names = [name for name in subject.plugins if name in offered and offered[name].dist == distribution]
     folder = subject.bench.place("tried")
     ini = subject.bench.write_site(folder, "site", subject.plugins, folder / "data.sqlite")
+    subject.bench.migrated(subject.others, folder / "data.sqlite")
     # The installed one first: whoever looks for the plug-in finds nothing of its source.
     path = os.pathsep.join([str(target), *filter(None, sys.path)])
     return run_trial(ini, names, {"PYTHONPATH": path, DATABASE_VARIABLE: ""}, folder)

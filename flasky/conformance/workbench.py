@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -13,9 +14,13 @@ from typing import Any
 
 from alembic.config import Config
 
+import flasky
 from alembic import command
-from flasky.ini import CannotStart
+from flasky.database import get_database
+from flasky.ini import CannotStart, read_ini
 from flasky.testing.ini import write_ini
+from flasky.trial import status_of
+from flasky.wsgi import Application
 
 _SECONDS = 300
 #: What the made-up site has beside its plug-ins and its database. No mail leaves it: nothing listens on port 1.
@@ -41,7 +46,6 @@ class Workbench:
         """`settings` are INI settings that a plug-in of the site cannot do without."""
         self.folder = folder
         self._settings = {**_SETTINGS, **(settings or {})}
-        self._migrated: dict[tuple[str, ...], Path] = {}
         self._installed: dict[Path, Path] = {}
         self._made = 0
         self._remembered: dict[Any, Any] = {}
@@ -73,34 +77,54 @@ class Workbench:
         return write_ini(folder / f"{name}.ini", {**settings, **given})
 
     def migrated(self, plugins: tuple[str, ...], target: Path) -> None:
-        """Put a database with the newest schema of these plug-ins, and nothing else, at `target`."""
-        pristine = self._migrated.get(plugins)
-        if pristine is None:
-            folder = self.place("pristine")
-            pristine = folder / "data.sqlite"
-            upgrade(self.write_site(folder, "site", plugins, pristine))
-            self._migrated[plugins] = pristine
-        shutil.copyfile(pristine, target)
+        """Put the database of a new site with these plug-ins at `target`: migrated, and visited once."""
 
-    def installed(self, source: Path) -> Path:
-        """Let pip build the distribution in `source` and install it into a clean folder; returns that folder.
+        def make() -> Path:
+            folder = self.place("pristine")
+            ini = self.write_site(folder, "site", plugins, folder / "data.sqlite")
+            self.upgrade(ini)
+            application = start(ini)
+            status_of(application, "/")
+            stop(application)
+            return folder / "data.sqlite"
+
+        shutil.copyfile(self.once(("pristine", plugins), make), target)
+
+    def alembic(self, ini: Path) -> Config:
+        """Alembic's configuration of the site of `ini`; it remembers the site, which is read once."""
+        config: Config = self.once(("alembic", ini), lambda: Config(str(ini), stdout=io.StringIO()))
+        return config
+
+    def upgrade(self, ini: Path, revision: str = "heads") -> None:
+        """Run `alembic upgrade` for the site of `ini`. Raises what Alembic or a migration raises."""
+        with own_database():
+            command.upgrade(self.alembic(ini), revision)
+
+    def downgrade(self, ini: Path, revision: str) -> None:
+        """Run `alembic downgrade` for the site of `ini`. Raises what Alembic or a migration raises."""
+        with own_database():
+            command.downgrade(self.alembic(ini), revision)
+
+    def installed(self, *sources: Path) -> Path:
+        """Let pip build the distributions in `sources` and install them into a clean folder; returns that folder.
 
         Raises CannotStart with what pip says.
         """
-        target = self._installed.get(source)
-        if target is None:
+        if sources[0] not in self._installed:
             # A build leaves its traces in the source, so it gets a copy.
-            copy = self.place("source") / source.name
-            shutil.copytree(source, copy, ignore=_not_source)
+            copies = [self.place("source") / source.name for source in sources]
+            for source, copy in zip(sources, copies, strict=True):
+                shutil.copytree(source, copy, ignore=_not_source)
             target = self.place("installed")
-            arguments = [sys.executable, "-m", "pip", "install", *_OFFLINE, "--target", str(target), str(copy)]
-            done = subprocess.run(  # noqa: S603 - pip, with a folder that we made
+            arguments = [sys.executable, "-m", "pip", "install", *_OFFLINE, "--target", str(target), *map(str, copies)]
+            done = subprocess.run(  # noqa: S603 - pip, with folders that we made
                 arguments, capture_output=True, text=True, timeout=_SECONDS, check=False
             )
             if done.returncode:
                 raise CannotStart(f"pip could not build and install it: {done.stderr.strip()[-2000:]}")
-            self._installed[source] = target
-        return target
+            # Who is imported from there says that it was installed from the copy.
+            self._installed.update(dict.fromkeys([*sources, *copies], target))
+        return self._installed[sources[0]]
 
 
 def _not_source(folder: str, names: list[str]) -> set[str]:
@@ -108,16 +132,16 @@ def _not_source(folder: str, names: list[str]) -> set[str]:
     return _NOT_SOURCE(folder, names) | environments
 
 
-def upgrade(ini: Path, revision: str = "heads") -> None:
-    """Run `alembic upgrade` for the site of `ini`. Raises what Alembic or a migration raises."""
+def start(ini: Path) -> Application:
+    """The site that `ini` describes. Raises CannotStart and whatever a start raises."""
+    read = read_ini(ini)
     with own_database():
-        command.upgrade(Config(str(ini), stdout=None), revision)  # type: ignore[arg-type]
+        return flasky.main(read.global_config, **read.settings)
 
 
-def downgrade(ini: Path, revision: str) -> None:
-    """Run `alembic downgrade` for the site of `ini`. Raises what Alembic or a migration raises."""
-    with own_database():
-        command.downgrade(Config(str(ini), stdout=None), revision)  # type: ignore[arg-type]
+def stop(application: Application) -> None:
+    """Close what the site holds open."""
+    get_database(application.registry).dispose()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flasky.languages import _
 from flasky.plugin import Plugin
 from flasky.settings import Setting, parse_count
 
@@ -24,7 +25,8 @@ def includeme(config):
     config.declare_permission("board.pin", "Pin notices")
     config.add_navigation("board.index", "Board")
     config.add_shell_name("Notice", "flasky_board.models.Notice")
-    config.add_mail("mail/board_notice", "A notice: ${text}", sample={"text": "Milk is out"})
+    config.add_translation_dirs("flasky_board:locale")
+    config.add_mail("mail/board_notice", _("A notice: ${text}"), sample={"text": "Milk is out"})
     config.add_slot("home", "board/latest.jinja2")
     config.add_slot("footer", "flasky_board.views.footer")
     config.add_subscriber("flasky_board.views.note", "pyramid.events.NewRequest")
