@@ -13,7 +13,7 @@ from pyramid.interfaces import ITweens
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 from zope.interface import implementer
 
 from flasky.database import get_database
@@ -66,10 +66,14 @@ def knows(registry: Registry, module: str) -> bool:
 def count_statements(engine: Engine, meter: Meter) -> None:
     """Tell `meter` of each statement that is sent."""
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def note(_connection: Connection, _cursor: Any, statement: str, *_more: object) -> None:
+    def note(_cursor: Any, statement: str, *_more: object) -> None:
         if not statement.startswith(_TRANSACTION_WORDS):
             meter.note_statement()
+
+    # Events of the dialect: one that listens to the engine's makes SQLAlchemy prepare all of those anew for each
+    # connection, which takes as long as a small statement.
+    for name in ("do_execute", "do_execute_no_params", "do_executemany"):
+        event.listen(engine, name, note)
 
 
 @implementer(ITweens)
