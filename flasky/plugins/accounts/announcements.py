@@ -13,28 +13,27 @@ from flasky.plugins.accounts.models import Role, User
 from flasky.plugins.accounts.work import Work
 
 #: How long those wait who join when the hour's mails are used up.
-DIGEST_AFTER = timedelta(hours=1)
+_DIGEST_AFTER = timedelta(hours=1)
 _TEMPLATE, _DIGEST = "mail/new_user", "mail/new_users"
 #: How many members one digest names; the rest are in the next.
 _NAMED = 1000
 
 
-def announce(work: Work, user: User) -> bool:
-    """Tell the owner about a new member now, or return False: the hour's mails are used up and a digest will."""
+def announce(work: Work, user: User) -> None:
+    """Tell the owner about a new member now; if the hour's mails are used up, a digest will."""
     owner = administrator(work.registry)
     if owner is None:
-        return True
+        return
     _queue_up(work)
     told = work.db.scalar(
         select(func.count()).select_from(User).where(User.announced_at > work.now() - timedelta(hours=1))
     )
     if (told or 0) >= work.settings["accounts.announcements_per_hour"]:
         user.announcement_due = True
-        return False
+        return
     user.announced_at = work.now()
     language = _language_of(work, owner)
     send(work, _TEMPLATE, owner, language=language, username=user.username, email=user.email or "")
-    return True
 
 
 def send_digest(work: Work) -> None:
@@ -49,7 +48,7 @@ def send_digest(work: Work) -> None:
         .order_by(User.id)
         .limit(_NAMED)
     ).all()
-    if not members or members[0].created_at > work.now() - DIGEST_AFTER:
+    if not members or members[0].created_at > work.now() - _DIGEST_AFTER:
         return
     work.db.execute(
         update(User)

@@ -3,22 +3,22 @@
 A page that only reads must not write, and must not wait for the lock of somebody who does. So a request only notes
 in memory that its session was used, once in five minutes, and a thread stores what was noted a few seconds later,
 for all members in one transaction (docs/decisions/0051-last-seen.md). What a killed process had noted is lost:
-some minutes of "last seen".
+some minutes of "last seen". What is over is cleared away by jobs that the clock has come round.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 from datetime import datetime, timedelta
 
 from pyramid.registry import Registry
+from pyramid.request import Request
 from sqlalchemy.exc import SQLAlchemyError
 
 from flasky.plugins.accounts import announcements, security_log, sessions, tokens
 from flasky.plugins.accounts.leaving import erase_due
-from flasky.plugins.accounts.work import Work, open_work
+from flasky.plugins.accounts.work import Work, open_work, work_of
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,6 @@ _RESOLUTION = timedelta(minutes=5)
 #: The part of the longest pause that it may be wrong by, where that is less.
 _SHARE_OF_IDLE = 10
 _DELAY_SECONDS = 5.0
-_CLEARING_SECONDS = 3600.0
 
 
 class Housekeeper:
@@ -42,8 +41,6 @@ class Housekeeper:
         self._notes = threading.Lock()
         self._storing = threading.Lock()
         self._timer: threading.Timer | None = None
-        self._clearing: threading.Timer | None = None
-        self._cleared = float("-inf")
 
     def note(self, session_id: int, user_id: int, moment: datetime) -> None:
         """Remember that a session was used; costs no statement."""
@@ -70,50 +67,38 @@ class Housekeeper:
                 with open_work(self._registry) as work:
                     sessions.note_use(work, uses)
 
-    def clear_in(self, seconds: float) -> None:
-        """Clear away once more after `seconds`, if the process still runs."""
-        timer = threading.Timer(seconds, self._clear)
-        timer.daemon = True
-        with self._notes:
-            if self._clearing is not None:
-                self._clearing.cancel()
-            self._clearing = timer
-        timer.start()
-
     def forget(self) -> None:
         """Drop what was noted and wait for what is being stored."""
         with self._storing, self._notes:
             self._uses = {}
-            for timer in (self._timer, self._clearing):
-                if timer is not None:
-                    timer.cancel()
-            self._timer = self._clearing = None
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
 
     def _run(self) -> None:
         try:
             self.store()
         except SQLAlchemyError:
             logger.exception("when members were last seen could not be stored")
-        if time.monotonic() - self._cleared > _CLEARING_SECONDS:
-            self._clear()
-
-    def _clear(self) -> None:
-        self._cleared = time.monotonic()
-        try:
-            with self._storing:
-                clear_away(self._registry)
-        except SQLAlchemyError:
-            # It is tried again in an hour.
-            logger.exception("what is over could not be cleared away")
 
 
 def clear_away(registry: Registry) -> int:
-    """Erase the accounts that are due, forget what expired, tell the owner who joined; returns the number erased."""
+    """Erase the accounts that are due and forget what expired; returns the number of accounts erased."""
     erased = erase_due(registry)
-    for task in (sessions.forget_old, tokens.forget_old, security_log.forget_old, announcements.send_digest):
+    for task in (sessions.forget_old, tokens.forget_old, security_log.forget_old):
         with open_work(registry) as work:
             task(work)
     return erased
+
+
+def clear_away_job(request: Request) -> None:
+    """The job `accounts.clear_away`: each account is erased in a transaction of its own, so that one fails alone."""
+    clear_away(request.registry)
+
+
+def announce_job(request: Request) -> None:
+    """The job `accounts.announce`: tell the owner in one mail about those who joined beyond the hour's mails."""
+    announcements.send_digest(work_of(request))
 
 
 def note_use(work: Work, session_id: int, user_id: int, last_used_at: datetime, *, remember: bool) -> None:

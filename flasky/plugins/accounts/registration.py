@@ -16,11 +16,10 @@ from translationstring import TranslationString
 from flasky.languages import _
 from flasky.mail.addresses import InvalidAddress, clean_address
 from flasky.plugins.accounts import confirmation, limits, tokens
-from flasky.plugins.accounts.announcements import DIGEST_AFTER, announce
+from flasky.plugins.accounts.announcements import announce
 from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused
 from flasky.plugins.accounts.events import Confirmed, Registered
 from flasky.plugins.accounts.grants import USER
-from flasky.plugins.accounts.housekeeping import get_housekeeper
 from flasky.plugins.accounts.mails import send, send_to_member
 from flasky.plugins.accounts.models import Invitation, Role, User
 from flasky.plugins.accounts.ownership import promote_owner
@@ -222,8 +221,7 @@ def _join(work: Work, user: User, invited: Invited | None) -> Outcome:
     if invited is not None:
         _use_up(work, invited)
     record(work, Event.REGISTERED, user.id)
-    if not announce(work, user):
-        work.afterwards(lambda: get_housekeeper(work.registry).clear_in(DIGEST_AFTER.total_seconds()))
+    announce(work, user)
     work.registry.notify(Registered(work, user))
     if user.confirmed_at is None:
         confirmation.send_link(work, user)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from pyramid.config import Configurator
@@ -33,6 +34,11 @@ def includeme(config: Configurator) -> None:
     )
     limits.set_limiter(registry, limits.Limiter(settings["accounts.limits_storage"]))
     housekeeping.set_housekeeper(registry, housekeeping.Housekeeper(registry))
+    config.add_job("accounts.clear_away", housekeeping.clear_away_job)
+    config.add_schedule("accounts.clear_away", every=timedelta(hours=1))
+    config.add_job("accounts.announce", housekeeping.announce_job)
+    # Those who joined wait an hour; so the owner hears of them after an hour and a quarter at most.
+    config.add_schedule("accounts.announce", every=timedelta(minutes=15))
     config.add_request_method(identity.make_work, "accounts", reify=True)
     config.add_request_method(identity.user, "user", reify=True)
     config.set_identity(identity.identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flasky.languages import _
@@ -61,6 +62,8 @@ def includeme(config: Configurator) -> None:
     )
     config.include("flasky.plugins.blog.routes")
     config.include("flasky.plugins.blog.mails")
+    config.add_job("blog.digest", "flasky.plugins.blog.digests.mail_due")
+    config.add_schedule("blog.digest", every=timedelta(hours=1))
     config.set_home(
         "flasky.plugins.blog.views.lists.home",
         renderer="blog/home.jinja2",

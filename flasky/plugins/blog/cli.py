@@ -40,7 +40,7 @@ def seed(context: Context, users: int, posts: int) -> None:
 @blog.command("digest")
 @pass_context
 def send_digest(context: Context) -> None:
-    """Mail each member who asked for it what happened in a day; for a timer that runs it every hour."""
+    """Mail each member who asked for it what happened in a day, now; the job `blog.digest` does so every hour."""
     from flasky.plugins.accounts.services import open_work  # noqa: PLC0415 - commands are listed without SQLAlchemy
     from flasky.plugins.blog.notices import send_digests  # noqa: PLC0415 - commands are listed without SQLAlchemy
 

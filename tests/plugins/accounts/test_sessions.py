@@ -249,8 +249,8 @@ class TestLastSeen:
         signed_in()
         stored = threading.Event()
         housekeeper = type(get_housekeeper(registry))(registry, delay=0.01)
-        original = housekeeper._clear
-        housekeeper._clear = lambda: (original(), stored.set())  # type: ignore[method-assign]
+        original = housekeeper.store
+        housekeeper.store = lambda: (original(), stored.set())  # type: ignore[method-assign]
         with work() as opened:
             row = opened.db.scalars(select(UserSession)).one()
             opened.db.execute(update(User).values(last_seen_at=None))
