@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 from pyramid.config import Configurator
@@ -60,17 +59,20 @@ def _module_of(subscriber: Any) -> str:
 
 
 def _guarded(registry: Registry, handler: Handler, module: str) -> Handler:
-    meter, key = get_meter(registry), (owner_of_module(registry, module).name, SUBSCRIBER)
+    run, key = get_meter(registry).run, (owner_of_module(registry, module).name, SUBSCRIBER)
     name = f"{module}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
 
     def guarded(*objects: Any) -> None:
         event = objects[0]
         request = getattr(event, "request", None) or get_current_request()
         session = _open_session(event, request)
-        savepoint = nullcontext() if session is None else session.begin_nested()
+        savepoint = None if session is None else session.begin_nested()
         try:
-            with savepoint:
-                meter.run(key, name, handler, *objects)
+            if savepoint is None:
+                run(key, name, handler, *objects)
+            else:
+                with savepoint:
+                    run(key, name, handler, *objects)
         except Exception as error:
             if _is_meant(error, request) or (session is None and _open_session(event, request) is not None):
                 raise

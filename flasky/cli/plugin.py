@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flasky.cli.context import Context, pass_context
+from flasky.cli.statistics import stats
 from flasky.cli.table import show_table
 from flasky.conformance.cli import check, messages
 from flasky.ini import CannotStart
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 @click.group()
 def plugin() -> None:
     """See, make, check, enable and remove plug-ins."""
+
+
+plugin.add_command(stats)
 
 
 plugin.add_command(check)

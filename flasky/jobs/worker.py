@@ -11,6 +11,7 @@ import logging
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pyramid.registry import Registry
@@ -26,9 +27,11 @@ from flasky.jobs.contracts import jobs
 from flasky.jobs.models import BackgroundJob, Status
 from flasky.jobs.services import wake_event
 from flasky.logs import current_request_id
+from flasky.ownership import owner_of_module
 from flasky.queues.claims import Claims, Rules
 from flasky.queues.worker import Worker, WorkerThread
 from flasky.site import get_site
+from flasky.statistics.meter import JOB, get_meter
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +126,10 @@ class JobWorker(Worker):
     def _try(self, claim: _Claim, tally: Tally) -> None:
         try:
             with background_request(self.registry) as request:
-                self._jobs[claim.name].function(request, **claim.arguments)
+                job = self._jobs[claim.name]
+                key = (owner_of_module(self.registry, job.package).name, JOB)
+                function = partial(job.function, **claim.arguments)
+                get_meter(self.registry).run(key, claim.name, function, request)
                 request.db.flush()
                 self._note_done(request.db, claim)
         except LeaseLost:

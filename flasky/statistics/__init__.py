@@ -6,5 +6,6 @@ from pyramid.config import Configurator
 
 
 def includeme(config: Configurator) -> None:
-    """Measure."""
+    """Measure, and let servers tell what they measured."""
     config.include("flasky.statistics.measuring")
+    config.include("flasky.statistics.sharing")

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
 
 from pyramid.registry import Registry
 
 _REGISTRY_KEY = "flasky.statistics.meter"
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
 #: Whose something is and what it is called: ("polls", "slot").
@@ -49,69 +49,105 @@ class Listener(Protocol):
         ...
 
 
-class _Thread(threading.local):
-    """What is known of the thread at work: what it spent and sent so far in runs that have ended."""
+class _Thread:
+    """What one thread spent and sent so far, in runs that have ended, and what that came to by key.
 
-    spent = 0.0
-    counted = 0
-    statements = 0
-    listener: Listener | None = None
+    Only the thread itself writes here, so that nobody has to wait: a lock for each run would cost as much as the rest.
+    """
+
+    __slots__ = ("counted", "listener", "spent", "statements", "thread", "totals")
+
+    def __init__(self) -> None:
+        self.spent = 0.0
+        self.counted = 0
+        self.statements = 0
+        self.listener: Listener | None = None
+        self.thread = threading.current_thread()
+        #: Runs, seconds and statements.
+        self.totals: dict[Key, list[Any]] = {}
 
 
 class Meter:
     """Runs things and notes what they cost. Safe to be used by several threads."""
 
     def __init__(self) -> None:
-        self._here = _Thread()
+        self._local = threading.local()
         self._lock = threading.Lock()
-        self._totals: dict[Key, list[Any]] = {}
+        self._threads: list[_Thread] = []
+        #: What threads came to that have ended.
+        self._ended: dict[Key, list[Any]] = {}
 
-    def run(self, key: Key, name: str, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    def run(self, key: Key, name: str, function: Callable[[Unpack[Ts]], R], *arguments: *Ts) -> R:
         """Call `function` and note the run under `key`; `name` says which one it was."""
-        here = self._here
+        try:
+            here: _Thread = self._local.here
+        except AttributeError:
+            here = self._begin_thread()
         spent, counted, before, listener = here.spent, here.counted, here.statements, here.listener
         if listener is not None:
             listener.begin()
         started = perf_counter()
         try:
-            return function(*arguments, **named)
+            return function(*arguments)
         finally:
             seconds = perf_counter() - started
             sent = here.statements - before
-            self._add(key, seconds - (here.spent - spent), sent - (here.counted - counted))
+            total = here.totals.get(key)
+            if total is None:
+                total = here.totals[key] = [0, 0.0, 0]
+            total[0] += 1
+            total[1] += seconds - here.spent + spent
+            total[2] += sent - here.counted + counted
             here.spent, here.counted = spent + seconds, counted + sent
             if listener is not None:
                 listener.end(key, name, started, seconds, sent)
 
     def note_statement(self) -> None:
         """This thread sends a statement."""
-        self._here.statements += 1
+        self._here().statements += 1
 
     def listen(self, listener: Listener | None) -> None:
         """Tell `listener` of what runs in this thread from now on; None ends it."""
-        self._here.listener = listener
+        self._here().listener = listener
 
     def totals(self) -> dict[Key, Total]:
         """What everything came to since the process began."""
         with self._lock:
-            return {key: Total(*numbers) for key, numbers in self._totals.items()}
+            sums: dict[Key, list[Any]] = {}
+            _add(sums, self._ended)
+            for one in self._threads:
+                # A copy is made in one step, whatever the thread does meanwhile.
+                _add(sums, dict(one.totals))
+        return {key: Total(*numbers) for key, numbers in sums.items()}
 
-    def _add(self, key: Key, seconds: float, statements: int) -> None:
+    def _here(self) -> _Thread:
+        here: _Thread | None = getattr(self._local, "here", None)
+        return here or self._begin_thread()
+
+    def _begin_thread(self) -> _Thread:
+        here = self._local.here = _Thread()
         with self._lock:
-            total = self._totals.get(key)
-            if total is None:
-                total = self._totals[key] = [0, 0.0, 0]
-            total[0] += 1
-            total[1] += seconds
-            total[2] += statements
+            # A server may make a thread for each request: what has ended is added up, and forgotten.
+            for one in [one for one in self._threads if not one.thread.is_alive()]:
+                _add(self._ended, one.totals)
+                self._threads.remove(one)
+            self._threads.append(here)
+        return here
+
+
+def _add(sums: dict[Key, list[Any]], totals: dict[Key, list[Any]]) -> None:
+    for key, numbers in totals.items():
+        known = sums.setdefault(key, [0, 0.0, 0])
+        for position, number in enumerate(numbers):
+            known[position] += number
 
 
 class NoMeter(Meter):
     """For a site that does not want to measure (`flasky.measure`)."""
 
-    def run(self, key: Key, name: str, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    def run(self, key: Key, name: str, function: Callable[[Unpack[Ts]], R], *arguments: *Ts) -> R:
         """Call `function`."""
-        return function(*arguments, **named)
+        return function(*arguments)
 
 
 def get_meter(registry: Registry) -> Meter:

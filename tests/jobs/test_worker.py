@@ -13,6 +13,7 @@ from flasky.jobs.models import BackgroundJob, Status
 from flasky.jobs.services import wake_event
 from flasky.jobs.worker import JobWorker, Tally, start_worker
 from flasky.queues.claims import FIRST_PAUSE
+from flasky.statistics.meter import JOB, Total, get_meter
 from flasky.testing.waiting import wait_until
 
 #: What does not differ between the databases.
@@ -29,6 +30,17 @@ def test_a_job_is_done_once_and_in_its_own_transaction(queued, worker, row, mail
     job = row(job_id)
     assert (job.status, job.attempts, job.claimed_by, job.last_error) == (Status.DONE, 1, None, None)
     assert job.finished_at is not None
+
+
+@one_database
+def test_a_job_is_counted_with_its_time_for_its_plugin(queued, worker, registry) -> None:
+    """The sample is no plug-in: its module is its own owner."""
+    before = get_meter(registry).totals().get(("sample_jobs", JOB), Total(0, 0.0, 0))
+    queued("sample.send", to="ann@example.com", name="Ann")
+    worker.run_once()
+    after = get_meter(registry).totals()["sample_jobs", JOB]
+    assert after.runs == before.runs + 1
+    assert after.seconds > before.seconds
 
 
 def test_a_job_that_fails_takes_back_what_it_did_and_waits_longer_each_time(
