@@ -34,8 +34,20 @@ _SETTINGS: Mapping[str, Any] = {
 }
 #: The environment variable that would name another database.
 DATABASE_VARIABLE = "TESTING_DATABASE_URL"
-#: Not part of a source: what tools and builds leave behind, and whatever begins with a dot.
-_NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "*.sqlite*", "logs")
+#: Not part of a source: what tools and builds leave behind.
+_NOT_SOURCE = shutil.ignore_patterns(
+    ".git",
+    ".venv*",
+    ".*_cache",
+    ".tox",
+    ".nox",
+    ".coverage*",
+    "__pycache__",
+    "*.egg-info",
+    "build",
+    "dist",
+    "*.sqlite*",
+)
 _OFFLINE = ["--no-deps", "--no-build-isolation", "--no-index", "--no-compile", "--disable-pip-version-check", "--quiet"]
 
 

@@ -365,6 +365,28 @@ def test_the_command_lists_every_rule_and_ends_with_status_1(
     assert (unknown.exit_code, "No installed plug-in is called 'slovnly'" in unknown.output) == (1, True)
 
 
+def test_catalogs_are_brought_in_step_and_compiled(lonely: Path) -> None:
+    """`flasky plugin messages`: what is empty is told, and once it is translated there is nothing to tell."""
+    body = "from flasky.languages import _; config.add_navigation('main.index', _('Tea ${many}'), name='wordy.tea')"
+    package = install(lonely, "wordy", {"__init__.py": DECLARED.format(name="wordy", more="", body=body)})
+    catalog = package / "locale" / "zh" / "LC_MESSAGES" / "flasky.po"
+    told = CliRunner().invoke(main, ["plugin", "messages", "wordy"])
+    assert (told.exit_code, told.stdout) == (0, f"Wrote {catalog}\nWrote {catalog.with_suffix('.mo')}\n")
+    assert "'Tea ${many}' is not translated" in told.stderr
+    catalog.write_text(
+        catalog.read_text().replace('msgstr ""\n', 'msgstr "茶 ${many}"\n').replace('"茶 ${many}"', '""', 1)
+    )
+    told = CliRunner().invoke(main, ["plugin", "messages", "wordy"])
+    assert (told.stdout, told.stderr) == (f"Wrote {catalog.with_suffix('.mo')}\n", "")
+    assert CliRunner().invoke(main, ["plugin", "messages", "wordy"]).output == ""
+
+
+def test_the_page_about_the_suite_has_every_rule() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "plugins" / "conformance.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{rule.name}` | {rule.sentence} |" for rule in RULES]
+
+
 def test_pytest_shows_the_findings_of_one_rule(
     slovenly: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flasky.cli import main
+from flasky.conformance.suite import RULES
+from flasky.conformance.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[2]
-OFFLINE = ["--no-deps", "--no-build-isolation", "--no-index", "--no-compile", "--disable-pip-version-check", "--quiet"]
 
 
 def new(name: str, folder: Path) -> Result:
@@ -23,27 +23,21 @@ def new(name: str, folder: Path) -> Result:
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """A folder with Flasky from its wheel, and a new plug-in from its own."""
-    source, target = tmp_path / "source", tmp_path / "site-packages"
-    source.mkdir()
-    for name in ("setup.py", "MANIFEST.in", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    for name in ("alembic", "flasky"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+def installed(workbench: Workbench, tmp_path: Path) -> list[Path]:
+    """Two folders: Flasky from its wheel, and a new plug-in from its own."""
     assert new("book_club", tmp_path).exit_code == 0
-    plugin = tmp_path / "flasky-book-club"
-    command = [sys.executable, "-m", "pip", "install", *OFFLINE, "--target", str(target), str(source), str(plugin)]
-    subprocess.run(command, check=True, timeout=120)
-    return target
+    return [workbench.installed(source) for source in (ROOT, tmp_path / "flasky-book-club")]
 
 
-def test_what_it_makes_passes_its_own_checks_at_once(installed: Path, tmp_path: Path) -> None:
-    """The wheel of Flasky has its migrations: the plug-in's tests run on a migrated database."""
-    assert (installed / "flasky" / "_alembic" / "env.py").is_file()
-    assert not (installed / "flasky" / "_alembic" / "__init__.py").exists()
+def test_what_it_makes_passes_its_own_checks_at_once(installed: list[Path], tmp_path: Path) -> None:
+    """The wheel of Flasky has its migrations: the plug-in's tests run on a migrated database. The conformance suite is
+    part of its tests."""
+    migrations = installed[0] / "flasky" / "_alembic"
+    assert (migrations / "env.py").is_file()
+    assert not (migrations / "__init__.py").exists()
+    path = os.pathsep.join(map(str, installed))
     folder = tmp_path / "flasky-book-club"
-    environ = {**os.environ, "PYTHONPATH": str(installed), "MYPYPATH": str(installed), "PYTEST_ADDOPTS": ""}
+    environ = {**os.environ, "PYTHONPATH": path, "MYPYPATH": path, "PYTEST_ADDOPTS": ""}
     for name in ("FLASKY_INI", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
         environ.pop(name, None)
     python = [sys.executable, "-m"]
@@ -61,7 +55,10 @@ def test_what_it_makes_passes_its_own_checks_at_once(installed: Path, tmp_path: 
     }
     said = {name: (process.communicate(timeout=120)[0], process.returncode) for name, process in running.items()}
     assert {name: status for name, (_, status) in said.items()} == dict.fromkeys(checks, 0), said
-    assert "6 passed" in said["pytest"][0]
+    assert f"{6 + len(RULES)} passed" in said["pytest"][0]
+    workflow = (folder / ".github" / "workflows" / "check.yml").read_text()
+    for command in ("pytest", "ruff check", "ruff format --check", "mypy"):
+        assert command in workflow
 
 
 def test_a_name_that_cannot_be_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
