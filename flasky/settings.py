@@ -53,6 +53,10 @@ def parse_int(value: str) -> int:
     return int(text)
 
 
+#: Of a token that stands in place of a password.
+_LEAST_TOKEN = 32
+
+
 def parse_seconds(value: str) -> int:
     """A whole number of seconds, at least 1."""
     return _at_least(parse_int(value), 1)
@@ -61,6 +65,13 @@ def parse_seconds(value: str) -> int:
 def parse_count(value: str) -> int:
     """A whole number, at least 0."""
     return _at_least(parse_int(value), 0)
+
+
+def parse_token(value: str) -> str:
+    """A word that cannot be guessed, of at least 32 characters; or nothing."""
+    if value and (len(value) < _LEAST_TOKEN or len(set(value)) < _LEAST_TOKEN // 3 or value.split() != [value]):
+        raise ValueError(f"expected at least {_LEAST_TOKEN} characters that nobody can guess, without spaces")
+    return value
 
 
 def parse_port(value: str) -> int:
@@ -359,6 +370,13 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         env="FLASKY_STATISTICS",
         help="The folder in which each server tells its numbers for `flasky plugin stats`, beside the INI file unless "
         "it is absolute; empty for none.",
+    ),
+    Setting(
+        "flasky.metrics_token",
+        parse_token,
+        env="FLASKY_METRICS_TOKEN",
+        secret=True,
+        help="Who sends this token may read /metrics (docs/operations/statistics.md); without one there is no page.",
     ),
     Setting(
         "flasky.mail_sender",

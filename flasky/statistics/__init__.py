@@ -9,3 +9,4 @@ def includeme(config: Configurator) -> None:
     """Measure, and let servers tell what they measured."""
     config.include("flasky.statistics.measuring")
     config.include("flasky.statistics.sharing")
+    config.include("flasky.statistics.metrics")
