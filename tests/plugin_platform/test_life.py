@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -74,8 +76,46 @@ class Life:
             get_database(app.registry).dispose()
 
 
+@pytest.fixture(scope="module")
+def warm_python(sample_packages: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has imported Flasky's kernel and forks for each command (tests/samples/warm_console.py)."""
+    program = Path(__file__).resolve().parents[1] / "samples" / "warm_console.py"
+    process = subprocess.Popen(
+        [sys.executable, str(program)],
+        env={**os.environ, "PYTHONPATH": str(sample_packages)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.communicate()
+
+
 @pytest.fixture
-def life(database_server: Any, tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> Life:
+def warm_trials(
+    warm_python: subprocess.Popen[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Let a trial be such a fork; it is a process of its own all the same."""
+
+    def run(command: list[str], *, env: dict[str, str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        output = tmp_path / "trial.output"
+        arguments = command[command.index("-m") :]
+        job = {"arguments": arguments, "folder": str(tmp_path), "environ": env, "input": os.devnull}
+        assert warm_python.stdin is not None
+        assert warm_python.stdout is not None
+        warm_python.stdin.write(json.dumps({**job, "output": str(output)}) + "\n")
+        warm_python.stdin.flush()
+        status = int(warm_python.stdout.readline())
+        return subprocess.CompletedProcess(command, status, output.read_text(encoding="utf-8"), "")
+
+    monkeypatch.setattr(trial.subprocess, "run", run)
+    return run
+
+
+@pytest.fixture
+def life(
+    database_server: Any, tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch, warm_trials: object
+) -> Life:
     """A site with what ships, migrated, where the samples are installed but not enabled."""
     monkeypatch.setenv("PYTHONPATH", str(samples))
     monkeypatch.delenv("FLASKY_INI", raising=False)
@@ -112,6 +152,13 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     life.get("/")
     life.get("/board", status=404)
     assert life.sql("SELECT * FROM posters") == [(3, 7)]
+
+    # Enabled again, all is there; no migration is waiting.
+    life.run("enable", "board")
+    life.migrate()
+    assert "胡同" in life.get("/board")
+    life.run("disable", "board")
+    assert life.ini.read_bytes() == before
 
     assert "posters.notice_id → board_notices" in life.run("remove", "board", "--yes", status=1).output
     planned = json.loads(life.run("remove", "poster", "--json").stdout)

@@ -1,8 +1,8 @@
 """Console scripts without the second that their imports take: a warm process that forks for each command.
 
 It reads a line of JSON for each command (arguments, folder, environment, files for input and output) and answers with
-the exit status. What was imported before is the libraries and Flasky's kernel, never a plug-in: those are read anew by
-each command. Every command is a process of its own and ends like one.
+the exit status. Arguments that begin with `-m` run a module. What was imported before is the libraries and Flasky's
+kernel, never a plug-in: those are read anew by each command. Every command is a process of its own and ends like one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import runpy
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -63,12 +64,17 @@ def _run(job: dict) -> None:
     name = job["arguments"][0]
     status = 0
     try:
-        [script] = entry_points(group="console_scripts", name=name)
-        command = script.load()
-        # In place: the functions of Pyramid's scripts hold this list as the default of an argument.
-        sys.argv[:] = [str(Path(sys.executable).with_name(name)), *job["arguments"][1:]]
-        ended = command()
-        status = ended if isinstance(ended, int) else 0
+        if name == "-m":
+            module = job["arguments"][1]
+            sys.argv[:] = job["arguments"][1:]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            [script] = entry_points(group="console_scripts", name=name)
+            command = script.load()
+            # In place: the functions of Pyramid's scripts hold this list as the default of an argument.
+            sys.argv[:] = [str(Path(sys.executable).with_name(name)), *job["arguments"][1:]]
+            ended = command()
+            status = ended if isinstance(ended, int) else 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
