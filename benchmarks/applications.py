@@ -58,7 +58,12 @@ def print_libraries(folder: Path) -> None:
     caller(flasky_site(folder))()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
-        if "site-packages" in file and name == getattr(module, "__name__", "") and "_distutils_hack" not in name:
+        if (
+            "site-packages" in file
+            and "_vendor" not in file
+            and name == getattr(module, "__name__", "")
+            and "_distutils_hack" not in name
+        ):
             print(name)
 
 

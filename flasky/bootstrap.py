@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 from urllib.parse import unquote
 
 _PICTURE = re.compile(r"""url\((["'])data:image/svg\+xml,(.*?)\1\)""")
-_RULE = re.compile(r"([^{}@;]*\[data-bs-theme=dark\][^{}]*)\{([^{}]*)\}")
 _SOURCE_MAP = re.compile(r"\n?(?:/\*|//)# sourceMappingURL=\S+(?: \*/)?\s*$")
 _DARK = "[data-bs-theme=dark]"
 #: The page as a whole, unless somebody chose its scheme by attribute.
@@ -57,8 +56,21 @@ def dark_by_preference(css: str) -> str:
     Rules about a part that is always dark (``.navbar[data-bs-theme=dark]``) stand as they are.
     """
     rules = []
-    for selectors, body in _RULE.findall(css):
+    for selectors, body in _dark_rules(css):
         chosen = [item for item in selectors.split(",") if item.strip().startswith(_DARK)]
         if chosen:
             rules.append(",".join(item.replace(_DARK, _PREFERRED) for item in chosen) + "{" + body + "}")
     return "\n@media (prefers-color-scheme:dark){" + "".join(rules) + "}\n"
+
+
+def _dark_rules(css: str) -> Iterator[tuple[str, str]]:
+    """Selectors and body of each rule that names the dark scheme.
+
+    From word to word: a pattern for a whole rule is tried at every letter of the style sheet, at each start.
+    """
+    end = 0
+    while (found := css.find(_DARK, end)) >= 0:
+        begin = max(css.rfind(mark, end, found) for mark in "{}@;") + 1 or end
+        opening = css.index("{", found)
+        end = css.index("}", opening)
+        yield css[begin:opening], css[opening + 1 : end]
