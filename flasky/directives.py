@@ -15,9 +15,11 @@ from pyramid.registry import Registry
 
 from flasky.settings import Fault
 
-#: What an entry of the navbar names as its permission to be seen only by visitors who are (not) signed in.
+#: What an entry of the navbar names as its permission to be seen only by visitors who are (not) signed in, or who
+#: may see an administration screen.
 ANONYMOUS = "flasky.anonymous"
 SIGNED_IN = "flasky.signed_in"
+ADMINISTERS = "flasky.administers"
 
 _NAVIGATION = "flasky.navigation"
 _SHELL_NAMES = "flasky.shell_names"

@@ -31,6 +31,8 @@ ROOMS = (
     "flasky.mail",
     "flasky.health",
     "flasky.jobs",
+    "flasky.admin_screens",
+    "flasky.api_resources",
 )
 
 #: Settings of the libraries below that no site should have to know (P7, P8, P30).

@@ -23,7 +23,8 @@ from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
 from pyramid_retry import is_error_retryable
 
-from flasky.directives import ANONYMOUS, SIGNED_IN
+from flasky.admin_screens import may_administer
+from flasky.directives import ADMINISTERS, ANONYMOUS, SIGNED_IN
 from flasky.errors.failures import report_hook
 from flasky.hooks import let_others_read
 from flasky.languages import known_identity
@@ -78,6 +79,8 @@ def may_see(permission: str | None, request: Request) -> bool:
         return identity is None and getattr(request, "exception", None) is None
     if identity is None:
         return False
+    if permission == ADMINISTERS:
+        return may_administer(request.registry, identity.permissions)
     return permission == SIGNED_IN or permission in identity.permissions
 
 

@@ -23,6 +23,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "jobs": ("flasky.cli.jobs:jobs", "See, retry and do background jobs."),
     "log": ("flasky.cli.log:log", "Find what the log says about a request."),
     "mail": ("flasky.mail.cli:mail", "See, send and test mails."),
+    "openapi": ("flasky.cli.openapi:openapi", "Print the OpenAPI document of what plug-ins offer to programs."),
     "plugin": ("flasky.cli.plugin:plugin", "See, make, check, enable and remove plug-ins."),
     "routes": ("flasky.cli.routes:routes", "List the routes, or show who answers a path."),
     "serve": ("flasky.cli.serve:serve", "Serve the site, as `pserve` does."),

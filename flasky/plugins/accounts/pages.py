@@ -23,6 +23,12 @@ def includeme(config: Configurator) -> None:
     config.scan("flasky.plugins.accounts.views")
     config.add_subscriber(keep_language, LanguageChosen)
     config.add_navigation("accounts.people", _("People"), permission="accounts.see_people", order=50)
+    config.add_admin_screen(
+        "accounts.roles",
+        _("Roles"),
+        permission="accounts.manage_roles",
+        description=_("Which roles there are, and what each may do."),
+    )
     config.action(
         "accounts.templates",
         lambda: get_environment(config.registry).globals.update(drawn_avatar=drawn_avatar),
