@@ -23,6 +23,7 @@ from flasky.plugins.accounts.ownership import promote_owner
 from flasky.plugins.accounts.passwords import LONGEST_PASSWORD, get_hasher
 from flasky.plugins.accounts.security_log import Event, record
 from flasky.plugins.accounts.sessions import SignedIn
+from flasky.plugins.accounts.sign_in_methods import METHODS
 from flasky.plugins.accounts.tokens import Purpose
 from flasky.plugins.accounts.usernames import canonical
 from flasky.plugins.accounts.work import Work
@@ -104,6 +105,27 @@ def sign_in_by_link(work: Work, secret: str) -> SignedIn:
     if two_factor.is_on(work, user.id):
         return sessions.start(work, user, awaits_code=True)
     return _enter(work, user, remember=False, how="link")
+
+
+def sign_in_by_method(work: Work, method: str, user_id: int | None, *, remember: bool = False) -> SignedIn:
+    """Begin a session for the member whom a sign-in method of another plug-in found; None is nobody.
+
+    With a second factor the session awaits its code. Raises LookupError for a method that was not declared,
+    BadCredentials for nobody and for a member who is shut out, TooManyTries.
+    """
+    if method not in METHODS.contributions(work.registry):
+        raise LookupError(f"no plug-in declares the sign-in method {method!r}: call config.add_sign_in_method")
+    known = _select(work, User.id == user_id) if user_id is not None else None
+    counted = _counted(work, f"method {method}", known)
+    limits.check(work, *counted, user_id=known.id if known else None)
+    user = lock_member(work, known) if known is not None and not known.disabled else None
+    if user is None:
+        limits.count(work, *counted)
+        record(work, Event.SIGN_IN_FAILED, known.id if known else None, how=method)
+        raise BadCredentials
+    if two_factor.is_on(work, user.id):
+        return sessions.start(work, user, remember=remember, awaits_code=True)
+    return _enter(work, user, remember=remember, how=method)
 
 
 def prove(work: Work, password: str) -> SignedIn:

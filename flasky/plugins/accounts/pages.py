@@ -20,6 +20,7 @@ def includeme(config: Configurator) -> None:
     config.add_translation_dirs("flasky.plugins.accounts:locale")
     config.include("flasky.plugins.accounts.proof")
     config.include("flasky.plugins.accounts.views.refusals")
+    config.include("flasky.plugins.accounts.views.other_methods")
     config.scan("flasky.plugins.accounts.views")
     config.add_subscriber(keep_language, LanguageChosen)
     config.add_navigation("accounts.people", _("People"), permission="accounts.see_people", order=50)

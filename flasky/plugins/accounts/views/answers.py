@@ -16,6 +16,7 @@ from flasky.plugins.accounts.drafts import Draft
 from flasky.plugins.accounts.errors import Fault, Faults
 from flasky.plugins.accounts.forms import CodeForm, blame
 from flasky.plugins.accounts.sessions import SignedIn
+from flasky.plugins.accounts.sign_in_methods import sign_in_methods
 from flasky.redirects import safe_next
 
 #: The status of a form that comes back with its faults.
@@ -77,6 +78,15 @@ def go_on(request: Request, signed_in: SignedIn, hidden: Mapping[str, str]) -> R
     response = HTTPSeeOther(safe_next(request, hidden.get(NEXT)))
     sessions.set_cookie(request, response, signed_in)
     return response
+
+
+def show_login(request: Request, form: RequestForm, hidden: Mapping[str, str], status: int = 200) -> Response:
+    """The page for signing in, with the methods of other plug-ins."""
+    query = {NEXT: hidden[NEXT]} if NEXT in hidden else {}
+    methods = [
+        (method.title, request.route_path(method.route, _query=query)) for method in sign_in_methods(request.registry)
+    ]
+    return show(request, "login", {"form": form, "hidden": hidden, "methods": methods}, status)
 
 
 def show_code(request: Request, form: RequestForm, hidden: Mapping[str, str], status: int = 200) -> Response:

@@ -18,6 +18,7 @@ from flasky.plugins.accounts.forms import CodeForm, LinkForm, LoginForm, ProveFo
 from flasky.plugins.accounts.grants import SIGNED_IN
 from flasky.plugins.accounts.tokens import Purpose
 from flasky.plugins.accounts.views.answers import NEXT, UNPROCESSABLE, go, go_on, refuse, show, show_code, wanted
+from flasky.plugins.accounts.views.answers import show_login as login_page
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
 
@@ -30,7 +31,7 @@ def show_login(request: Request) -> Response:
     hidden = wanted(request)
     if request.identity is not None:
         return HTTPSeeOther(safe_next(request, hidden.get(NEXT)))
-    return show(request, "login", {"form": LoginForm(request), "hidden": hidden})
+    return login_page(request, LoginForm(request), hidden)
 
 
 @view_config(
@@ -48,7 +49,7 @@ def login(request: Request) -> Response:
             refuse(request, form, Fault("password", _("Name or password is wrong.")))
         else:
             return go_on(request, signed_in, hidden)
-    return show(request, "login", {"form": form, "hidden": hidden}, UNPROCESSABLE)
+    return login_page(request, form, hidden, UNPROCESSABLE)
 
 
 @view_config(route_name="accounts.code", request_method="GET", permission=NO_PERMISSION_REQUIRED)
