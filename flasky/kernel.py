@@ -28,6 +28,7 @@ ROOMS = (
     "flasky.security",
     "flasky.errors",
     "flasky.templating",
+    "flasky.tracing",
     "flasky.mail",
     "flasky.health",
     "flasky.jobs",

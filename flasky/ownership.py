@@ -137,13 +137,19 @@ def _owner_of_frame(registry: Registry, frame: FrameType) -> Owner | None:
     # Jinja gives the frames of a template its file, in place of the code that was made of it.
     if module != file and "__jinja_template__" not in frame.f_globals:
         return None
-    owner = owner_of_file(site, file)
-    if owner != KERNEL:
-        return next(Owner(item.name, item.version) for item in site.plugins if item.name == owner)
+    owner = owner_of_template(site, file)
+    return None if owner.name == KERNEL else owner
+
+
+def owner_of_template(site: Site, file: str) -> Owner:
+    """The enabled plug-in in whose package the template's `file` lies; the site for its own folder; else Flasky."""
+    name = owner_of_file(site, file)
+    if name != KERNEL:
+        return next(Owner(item.name, item.version) for item in site.plugins if item.name == name)
     from flasky.templating import site_templates  # noqa: PLC0415 - it shows slots, which ask here for owners
 
     folder = site_templates(site)
-    return Owner(SITE, "") if folder is not None and Path(file).is_relative_to(folder) else None
+    return Owner(SITE, "") if folder is not None and Path(file).is_relative_to(folder) else kernel()
 
 
 def owner_of_request(request: Request) -> Owner:

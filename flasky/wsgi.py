@@ -21,6 +21,7 @@ from flasky.errors.failures import log_failure, note_last_resort
 from flasky.errors.fixed import last_resort_page
 from flasky.logs import REQUEST_ID, STATEMENTS, current_request_id, shown_path
 from flasky.security.headers import headers_for
+from flasky.tracing.traces import get_traces
 
 logger = logging.getLogger(__name__)
 requests_logger = logging.getLogger("flasky.requests")
@@ -51,6 +52,8 @@ class Application:
     def __init__(self, router: Any) -> None:
         self._router = router
         self.registry: Registry = router.registry
+        traces = get_traces(self.registry)
+        self._respond = self._answer if traces is None else traces.watch(self._answer)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; never raises."""
@@ -59,7 +62,7 @@ class Application:
         current_request_id.set(request_id)
         # Pyramid would prefix every path with what any visitor may send here.
         environ.pop("HTTP_X_VHM_ROOT", None)
-        status, headers, body = self._answer(environ)
+        status, headers, body = self._respond(environ)
         headers.append(("X-Request-ID", request_id))
         _log_request(environ, self.registry, status, started)
         start_response(status, headers)

@@ -69,6 +69,8 @@ class Report:
     settings: tuple[tuple[str, str, str], ...]
     statements: tuple[str, ...]
     owner: str = ""
+    #: The path of the page that shows what ran.
+    trace: str = ""
 
     @property
     def markdown(self) -> str:
@@ -120,6 +122,7 @@ def make_report(
         settings=tuple((value.setting.name, hide(value.shown), value.where) for value in values),
         statements=tuple(hide(statement) for statement in request.__dict__.get("statements", ())),
         owner=owner,
+        trace=request.route_path("flasky.trace", id=request.id),
     )
 
 

@@ -110,6 +110,14 @@ class Meter:
         """Tell `listener` of what runs in this thread from now on; None ends it."""
         self._here().listener = listener
 
+    def listener(self) -> Listener | None:
+        """Who listens to what runs in this thread."""
+        return self._here().listener
+
+    def sent(self) -> int:
+        """How many statements this thread has sent so far."""
+        return self._here().statements
+
     def totals(self) -> dict[Key, Total]:
         """What everything came to since the process began."""
         with self._lock:

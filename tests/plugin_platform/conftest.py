@@ -32,3 +32,16 @@ def samples(sample_packages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     importlib.invalidate_caches()
     yield sample_packages
     importlib.invalidate_caches()
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The plug-in `faulty`, version 2.1, installed for this module."""
+    folder = tmp_path_factory.mktemp("installed")
+    info = folder / "flasky_faulty-2.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: flasky-faulty\nVersion: 2.1\n")
+    (info / "entry_points.txt").write_text("[flasky.plugins]\nfaulty = flasky_faulty:plugin\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,6 @@ from flasky.testing.mailbox import Mailbox
 
 pytestmark = pytest.mark.usefixtures("faulty")
 only_sqlite = pytest.mark.databases("sqlite")  # Nothing here asks the database.
-
-
-@pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The plug-in `faulty`, version 2.1, installed for this module."""
-    folder = tmp_path_factory.mktemp("installed")
-    info = folder / "flasky_faulty-2.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: flasky-faulty\nVersion: 2.1\n")
-    (info / "entry_points.txt").write_text("[flasky.plugins]\nfaulty = flasky_faulty:plugin\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        yield
 
 
 @pytest.fixture
