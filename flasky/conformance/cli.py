@@ -67,7 +67,7 @@ def _settings(context: Context, name: str) -> dict[str, Any]:
 
 def _show(outcome: Outcome) -> None:
     reason = f" ({outcome.status}: {outcome.reason})" if outcome.reason else ""
-    click.echo(f"{_SIGNS[outcome.status]:6} {outcome.rule.name:12} {outcome.rule.sentence}{reason}")
+    click.echo(f"{_SIGNS[outcome.status]:6} {outcome.rule.name:12}  {outcome.rule.sentence}{reason}")
     for finding in outcome.findings:
         click.echo(f"       {finding}")
     if outcome.failed:

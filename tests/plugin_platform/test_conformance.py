@@ -345,11 +345,11 @@ def test_the_command_lists_every_rule_and_ends_with_status_1(
     shown = CliRunner().invoke(main, ["plugin", "check", "slovenly"])
     assert shown.exit_code == 1
     lines = shown.output.splitlines()
-    assert lines[0].startswith("ok     start        A site with the plug-in")
-    assert lines[1] == "FAILED settings     Every setting says what it is for."
+    assert lines[0].startswith("ok     start         A site with the plug-in")
+    assert lines[1] == "FAILED settings      Every setting says what it is for."
     assert lines[2].endswith("ill_slovenly/__init__.py, line 7: the setting slovenly.size has no help text")
     assert lines[3].startswith("       What to do: Give it help=")
-    assert lines[4].startswith("-      wheel        Its wheel")
+    assert lines[4].startswith("-      wheel         Its wheel")
     assert lines[4].endswith("(not applicable: the source of its distribution is not here)")
     assert lines[5] == "slovenly 1: 1 rule broken."
     rows = json.loads(CliRunner().invoke(main, ["plugin", "check", "slovenly", "--json"]).stdout)

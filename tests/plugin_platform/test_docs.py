@@ -22,8 +22,10 @@ def walk(tmp_path: Path) -> Iterator[Walk]:
     made.stop()
 
 
-def test_the_tutorial_is_typed_from_the_first_command_to_the_removed_plugin(walk: Walk) -> None:
-    for step in steps(DOCS / "tutorial.md"):
+@pytest.mark.parametrize("page", ["tutorial", "growing"])
+def test_the_tutorials_are_typed_from_the_first_command_to_the_last(walk: Walk, page: str) -> None:
+    """From `flasky plugin new` to the removed plug-in, and from an empty folder to one that keeps every promise."""
+    for step in steps(DOCS / f"{page}.md"):
         walk.take(step)
 
 

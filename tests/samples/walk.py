@@ -4,7 +4,8 @@ The pages say what is run by how they are written, and a reader needs to know no
 
 - In a block ```` ```console ```` each line that begins with `$ ` is typed into a shell and each that begins with
   `>>> ` into the Python shell that the command above it opened. All other lines are what one sees.
-- A block whose opening line names a file, as in ```` ```python people/setup.py ````, is written into that file.
+- A block whose opening line names a file, as in ```` ```python people/setup.py ````, is written into that file; with
+  ` …` behind the name, at its end.
 - Every other block is only shown. So are `make`, `git clone` and whatever else needs a network.
 - A command that serves (`SERVING`) runs until the page ends, or, where a line `^C` is shown, until everything that
   was started before it has said what it is shown to say. It is ended with Ctrl-C.
@@ -42,6 +43,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SERVING = {"pserve development.ini": "Flasky is at", "aiosmtpd": "", "flasky mail deliver": "Delivering mails"}
 #: Console scripts that are started through the warm process.
 _SCRIPTS = ("alembic", "flasky", "pserve", "pshell")
+#: What stands behind the name of a file that goes on.
+_MORE = " …"
 #: How a terminal shows that somebody pressed it.
 _CTRL_C = "^C"
 _SECONDS = 120
@@ -75,6 +78,7 @@ class Written:
 
     path: str
     text: str
+    at_the_end: bool = False
 
 
 @dataclass
@@ -97,7 +101,7 @@ def steps(page: Path) -> Iterator[Step]:
                     break
                 block.append(inside)
             if path:
-                yield Written(path, "\n".join(block) + "\n")
+                yield Written(path.removesuffix(_MORE), "\n".join(block) + "\n", path.endswith(_MORE))
             elif language == "console":
                 yield from _typed(block, f"{page.name}:{number}")
     yield PageEnds()
@@ -184,7 +188,8 @@ class Walk:
         if isinstance(step, Written):
             path = self.folder / step.path
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(step.text, encoding="utf-8")
+            before = path.read_text(encoding="utf-8") if step.at_the_end else ""
+            path.write_text(before + step.text, encoding="utf-8")
         elif isinstance(step, PageEnds):
             self._stop_serving()
         elif step.line.startswith("export "):
