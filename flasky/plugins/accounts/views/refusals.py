@@ -21,7 +21,7 @@ from flasky.plugins.accounts import drafts
 from flasky.plugins.accounts.errors import InvalidToken, Refused
 from flasky.plugins.accounts.forms import LoginForm, ProveForm
 from flasky.plugins.accounts.proof import ProofNeeded
-from flasky.plugins.accounts.views.answers import NEXT, blank, go, show, show_draft
+from flasky.plugins.accounts.views.answers import NEXT, blank, go, show, show_draft, show_login
 from flasky.redirects import current_path
 from flasky.security.origin import allowed_origins
 
@@ -58,7 +58,7 @@ def help_on(_error: HTTPForbidden, request: Request) -> Response:
     hidden = {NEXT: current_path(request), drafts.FIELD: drafts.keep(request)}
     form = blank(LoginForm, request)
     request.flash(_("Your session has ended. Sign in, and what you typed goes on its way."), "warning")
-    return show(request, "login", {"form": form, "hidden": hidden}, HTTPForbidden.code)
+    return show_login(request, form, hidden, HTTPForbidden.code)
 
 
 @exception_view_config(BadCSRFToken, accounts_help=True)
