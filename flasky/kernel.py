@@ -34,6 +34,7 @@ ROOMS = (
     "flasky.jobs",
     "flasky.admin_screens",
     "flasky.api_resources",
+    "flasky.seeds",
 )
 
 #: Settings of the libraries below that no site should have to know (P7, P8, P30).
