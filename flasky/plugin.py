@@ -28,8 +28,8 @@ _COMMANDS = re.compile(r"[\w.]+:\w+", re.ASCII)
 
 #: Names that would be taken for the settings or the commands of the kernel and its libraries.
 RESERVED_NAMES = frozenset(
-    {"about", "check", "flasky", "jinja2", "jobs", "log", "mail", "openapi", "plugin", "pyramid", "retry", "routes"}
-    | {"seed", "serve", "settings", "slots", "sqlalchemy", "templates", "tm"}
+    {"about", "check", "db", "flasky", "jinja2", "jobs", "log", "mail", "openapi", "plugin", "pyramid", "retry"}
+    | {"routes", "seed", "serve", "settings", "slots", "sqlalchemy", "templates", "tm"}
 )
 
 

@@ -1,0 +1,179 @@
+"""`flasky db status`: what is applied, what waits, whose tables there are; also while the site cannot start."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.config import Config
+from click.testing import Result
+from sqlalchemy import NullPool, create_engine, text
+
+from alembic import command
+from flasky.testing.ini import write_ini
+from flasky.testing.plugin import TEST_SETTINGS
+from flasky.testing.schema import migrate
+
+Flasky = Callable[..., Result]
+
+MODELS = (
+    "from sqlalchemy.orm import Mapped, mapped_column\nfrom flasky.database import Base\n"
+    "class StatusThing(Base):\n    __tablename__ = 'status_things'\n"
+    "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+)
+REVISION = (
+    '"""{text}"""\nimport sqlalchemy as sa\nfrom alembic import op\nrevision = {revision!r}\ndown_revision = {down!r}\n'
+    "branch_labels = {label!r}\ndepends_on = None\n"
+    "def upgrade() -> None:\n    {up}\ndef downgrade() -> None:\n    pass\n"
+)
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the package of the plug-in `things`, with two migrations."""
+    packages = tmp_path_factory.mktemp("packages")
+    package = packages / "status_things_plugin"
+    (package / "migrations").mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from flasky.plugin import Plugin\n"
+        "plugin = Plugin(name='things', models='status_things_plugin.models', "
+        "migrations='status_things_plugin:migrations')\n"
+        "def includeme(config):\n    pass\n"
+    )
+    (package / "models.py").write_text(MODELS)
+    made = "op.create_table('status_things', sa.Column('id', sa.Integer(), primary_key=True))"
+    for file, content in {
+        "1": REVISION.format(text="Things", revision="things1", down=None, label=("things",), up=made),
+        "2": REVISION.format(text="More", revision="things2", down="things1", label=None, up="pass"),
+    }.items():
+        (package / "migrations" / f"{file}.py").write_text(content)
+    info = packages / "status_things-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: status-things\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[flasky.plugins]\nthings = status_things_plugin:plugin\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(packages)
+        yield package
+
+
+@pytest.fixture
+def ini(database_server: Any, tmp_path: Path, things: Path) -> Path:
+    """A site with what ships, migrated; `things` is installed and not enabled."""
+    settings = {**TEST_SETTINGS, "flasky.plugins": "main accounts"}
+    database = database_server.create(lambda url: migrate({**settings, "sqlalchemy.url": url}))
+    return write_ini(tmp_path / "site.ini", {**settings, "sqlalchemy.url": database.url})
+
+
+def listing(ini: Path, plugins: str) -> None:
+    """Change the list of plug-ins."""
+    lines = [
+        f"flasky.plugins = {plugins}" if "flasky.plugins" in line else line for line in ini.read_text().splitlines()
+    ]
+    ini.write_text("\n".join(lines) + "\n")
+
+
+def upgrade(ini: Path, to: str) -> None:
+    with redirect_stderr(io.StringIO()):
+        command.upgrade(Config(str(ini), stdout=io.StringIO()), to)
+
+
+def told(flasky: Flasky, ini: Path, status: int) -> dict[str, Any]:
+    done = flasky("--ini", ini, "db", "status", "--json")
+    assert done.exit_code == status, done.output
+    found = json.loads(done.stdout)
+    found["plugins"] = {row["plugin"]: row for row in found["plugins"]}
+    return dict(found)
+
+
+def test_from_waiting_to_applied_to_the_rows_of_a_disabled_and_of_a_missing_plugin(
+    flasky: Flasky, ini: Path, things: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = told(flasky, ini, 0)
+    assert before["current"] is True
+    assert list(before["plugins"]) == ["flasky", "main", "accounts"]
+    shipped, accounts = before["plugins"]["flasky"], before["plugins"]["accounts"]
+    assert shipped["revisions"] == shipped["heads"] != []
+    assert "outgoing_mails" in shipped["tables"]
+    assert accounts["chain"] == "flasky"
+    assert {"users", "roles"} <= set(accounts["tables"])
+
+    listing(ini, "main accounts things")
+    row = told(flasky, ini, 1)["plugins"]["things"]
+    assert (row["state"], row["revisions"], row["heads"]) == ("enabled", [], ["things2"])
+    assert row["pending"] == ["things1 “Things”", "things2 “More”"]
+    upgrade(ini, "things1")
+    row = told(flasky, ini, 1)["plugins"]["things"]
+    assert (row["revisions"], row["pending"], row["tables"]) == (["things1"], ["things2 “More”"], ["status_things"])
+    upgrade(ini, "heads")
+    found = told(flasky, ini, 0)
+    assert found["plugins"]["things"]["pending"] == []
+    assert found["plugins"]["things"]["rows"] == {}
+
+    url = next(line for line in ini.read_text().splitlines() if "sqlalchemy.url" in line).partition("=")[2].strip()
+    engine = create_engine(url.replace("%%", "%"), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO status_things VALUES (1), (2)"))
+    engine.dispose()
+    listing(ini, "main accounts")
+    row = told(flasky, ini, 0)["plugins"]["things"]
+    assert (row["state"], row["revisions"], row["rows"]) == ("disabled", ["things2"], {"status_things": 2})
+    monkeypatch.syspath_prepend(things.parent)
+    monkeypatch.setattr("flasky.migrations.status.available", dict)
+    row = told(flasky, ini, 0)["plugins"]["things"]
+    assert (row["state"], row["rows"]) == ("not installed", {"status_things": 2})
+    lines = flasky("--ini", ini, "db", "status").output.splitlines()
+    assert lines[2].split() == ["Plug-in", "State", "Revision", "Head", "Waiting", "Tables", "Rows"]
+    assert "things    not installed  things2" in "\n".join(lines)
+
+
+@pytest.mark.databases("sqlite")  # What keeps the site from starting is not the database.
+def test_it_works_when_the_site_cannot_start(flasky: Flasky, ini: Path, things: Path) -> None:
+    """A misspelt plug-in, models that cannot be imported: the table comes, the faults follow, exit status 1."""
+    listing(ini, "main accounts things acounts")
+    (things / "models.py").write_text("raise RuntimeError")
+    done = flasky("--ini", ini, "db", "status")
+    (things / "models.py").write_text(MODELS)
+    assert done.exit_code == 1
+    assert any(line.split()[:2] == ["things", "enabled"] for line in done.output.splitlines())
+    assert "things: things1 “Things” is not applied" in done.output
+    assert f"Apply what waits with: alembic -c {ini} upgrade heads" in done.output
+    assert "no installed plug-in is called 'acounts'. Did you mean 'accounts'?" in done.output
+
+
+@pytest.mark.databases("sqlite")  # The files are the same.
+def test_migrations_that_cannot_be_read_are_told_and_the_database_is_shown(
+    flasky: Flasky, ini: Path, things: Path
+) -> None:
+    listing(ini, "main accounts things")
+    broken = things / "migrations" / "3.py"
+    broken.write_text("raise ZeroDivisionError\n")
+    found = told(flasky, ini, 1)
+    broken.unlink()
+    assert any("ZeroDivisionError" in problem for problem in found["problems"])
+    assert "users" in found["plugins"]["accounts"]["tables"]
+    assert found["plugins"]["flasky"]["revisions"]
+
+
+def test_a_database_that_newer_code_has_migrated(flasky: Flasky, ini: Path) -> None:
+    url = next(line for line in ini.read_text().splitlines() if "sqlalchemy.url" in line).partition("=")[2].strip()
+    engine = create_engine(url.replace("%%", "%"), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'tomorrow'"))
+        connection.execute(text("UPDATE alembic_owners SET name = 'tomorrow' WHERE kind = 'revision'"))
+    engine.dispose()
+    found = told(flasky, ini, 1)
+    assert any("flasky is ahead of the code: there is no revision tomorrow" in one for one in found["problems"])
+
+
+@pytest.mark.databases("sqlite")  # A file that is not there.
+def test_without_a_database_everything_waits_and_none_is_made(flasky: Flasky, ini_file: Callable[..., Path]) -> None:
+    ini = ini_file()
+    found = told(flasky, ini, 1)
+    assert found["plugins"]["flasky"]["pending"]
+    assert any("There is no database" in problem for problem in found["problems"])
+    assert not (ini.parent / "data.sqlite").exists()
