@@ -61,8 +61,8 @@ def _import(subject: Subject) -> Iterator[Finding]:
 
 def _names(subject: Subject) -> Iterator[Finding]:
     for one in subject.contributions:
-        if one.kind in {"route", "permission", "static"} and not _carries(subject.name, one.name):
-            yield Finding(_place(one), f"the {_KINDS[one.kind]} {one.name!r} does not begin with {subject.name!r}")
+        if one.kind in _NAMED and not _carries(subject.name, one.name):
+            yield Finding(_place(one), f"the {_NAMED[one.kind]} {one.name!r} does not begin with {subject.name!r}")
         elif one.kind == "template" and not _may_be_called(subject, one.name):
             problem = f"the template {one.name!r} neither stands in a folder {subject.name!r} nor overrides another's"
             yield Finding(one.where, problem)
@@ -71,7 +71,14 @@ def _names(subject: Subject) -> Iterator[Finding]:
         yield from _names_of_tables(subject)
 
 
-_KINDS = {"route": "route", "permission": "permission", "static": "name of static files"}
+#: Kinds of contributions whose names have the plug-in's in front, and what people call them.
+_NAMED = {
+    "route": "route",
+    "permission": "permission",
+    "static": "name of static files",
+    "job": "job",
+    "schedule": "schedule",
+}
 
 
 def _names_of_tables(subject: Subject) -> Iterator[Finding]:
@@ -179,7 +186,7 @@ IMPORT = Rule(
 )
 NAMES = Rule(
     "names",
-    "Tables, routes, permissions, templates, mails and static files carry the plug-in's name.",
+    "Tables, routes, permissions, templates, mails, jobs and static files carry the plug-in's name.",
     "Rename it, so that it cannot meet what another plug-in calls so.",
     _names,
 )

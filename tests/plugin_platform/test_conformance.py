@@ -106,6 +106,7 @@ SLOVENLY = {
             config.add_route("untidy.index", "/untidy")
             config.add_route("slovenly.other", "/slovenly")
             config.scan("ill_slovenly.views")
+            config.add_job("untidy.tidy", "ill_slovenly.views.for_nobody")
         """,
     "models.py": """\
         from sqlalchemy import String
@@ -190,6 +191,7 @@ def broken(slovenly: Subject) -> dict[str, Outcome]:
                 "__init__.py, line 17: the route 'untidy.index' does not begin with 'slovenly'",
                 "__init__.py, line 15: the permission 'untidy.see'",
                 "__init__.py, line 14: the name of static files 'untidy'",
+                "__init__.py, line 20: the job 'untidy.tidy'",
                 "models.py, line 4: the table 'untidy_things'",
                 "templates/untidy.jinja2: the template 'untidy.jinja2' neither stands in a folder 'slovenly' nor",
                 "templates/mail/untold.txt: the template 'mail/untold.txt'",
