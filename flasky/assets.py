@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -65,6 +66,10 @@ class Files(Protocol):
         """The paths of all files, with forward slashes."""
         ...
 
+    def integrity(self, path: str) -> str:
+        """The fingerprint of the file `path`, as the attribute `integrity` of a script wants it."""
+        ...
+
     def answer(self, path: str, request: Request) -> Response:
         """The file `path`, which is one of `names`."""
         ...
@@ -82,7 +87,7 @@ class Folder:
         self._lock = threading.Lock()
         self._seen: object = None
         self._version = ""
-        self._names: frozenset[str] = frozenset()
+        self._fingerprints: Mapping[str, str] = {}
 
     def version(self) -> str:
         """The hash over every path and content."""
@@ -92,7 +97,11 @@ class Folder:
     def names(self) -> frozenset[str]:
         """The paths of the files."""
         self._look()
-        return self._names
+        return frozenset(self._fingerprints)
+
+    def integrity(self, path: str) -> str:
+        """The fingerprint of the content that `version` is about."""
+        return self._fingerprints[path]
 
     def answer(self, path: str, request: Request) -> Response:
         """The file's content, from the disk."""
@@ -109,8 +118,9 @@ class Folder:
             seen = [(name, file.stat().st_mtime_ns) for name, file in files.items()] if self._watched else None
             if self._version and seen == self._seen:
                 return
-            self._names = frozenset(files)
-            self._version = _hash({name: file.read_bytes() for name, file in files.items()})
+            content = {name: file.read_bytes() for name, file in files.items()}
+            self._fingerprints = _fingerprints(content)
+            self._version = _hash(content)
             self._seen = seen
 
     def _files(self) -> dict[str, Path]:
@@ -129,6 +139,7 @@ class Generated:
         self._make = make
         self._lock = threading.Lock()
         self._content: Mapping[str, bytes] | None = None
+        self._fingerprints: Mapping[str, str] = {}
         self._version = ""
         self._made = datetime.now(UTC)
 
@@ -140,6 +151,11 @@ class Generated:
     def names(self) -> frozenset[str]:
         """The paths of the files."""
         return frozenset(self._files())
+
+    def integrity(self, path: str) -> str:
+        """The fingerprint of the content."""
+        self._files()
+        return self._fingerprints[path]
 
     def answer(self, path: str, _request: Request) -> Response:
         """The file's content, from memory."""
@@ -153,6 +169,7 @@ class Generated:
                 if self._content is None:
                     content = self._make()
                     self._version = _hash(content)
+                    self._fingerprints = _fingerprints(content)
                     self._content = content
         return self._content
 
@@ -169,6 +186,14 @@ def _hash(files: Mapping[str, bytes]) -> str:
         total.update(f"{name}\0{len(files[name])}\0".encode())
         total.update(files[name])
     return total.hexdigest()[:_VERSION_LENGTH]
+
+
+def _fingerprints(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Path to ``sha384-…`` (Subresource Integrity, W3C), of the scripts: only they are marked with it."""
+    return {
+        name: "sha384-" + b64encode(hashlib.sha384(content).digest()).decode() if name.endswith(".js") else ""
+        for name, content in files.items()
+    }
 
 
 def add_static_files(config: Configurator, name: str, source: str | Callable[[], Mapping[str, bytes]]) -> None:
@@ -211,6 +236,15 @@ def asset_url(request: Request, name: str, path: str) -> str:
     address = f"/static/{name}/v{files.version()}/{_quoted(path)}"
     script_name = request.environ.get("SCRIPT_NAME", "")
     return quote(script_name, encoding="latin-1") + address if script_name else address
+
+
+def asset_integrity(request: Request, name: str, path: str) -> str:
+    """The fingerprint of a published script, for its attribute `integrity` (HDR-05). Raises UnknownAsset as asset_url.
+
+    A browser runs the script only if it is that one, whatever a cache or a proxy made of it.
+    """
+    asset_url(request, name, path)
+    return static_files(request.registry)[name].integrity(path)
 
 
 @lru_cache(maxsize=1024)

@@ -27,6 +27,7 @@ SYNTAX = "syntax"
 
 _ROUTE_METHODS = frozenset({"route_url", "route_path"})
 _TEMPLATE_FUNCTIONS = frozenset({"render", "render_to_response"})
+_ASSET_FUNCTIONS = frozenset({"asset_url", "asset_integrity"})
 _TEMPLATE_SUFFIX = ".jinja2"
 
 
@@ -67,7 +68,7 @@ def _call(node: ast.Call) -> Iterator[tuple[str, str]]:
         yield PERMISSION, first
     elif called in _TEMPLATE_FUNCTIONS and first.endswith(_TEMPLATE_SUFFIX):
         yield TEMPLATE, first
-    elif called == "asset_url" and len(given) == 3 and all(given[1:]):
+    elif called in _ASSET_FUNCTIONS and len(given) == 3 and all(given[1:]):
         yield STATIC_FILE, "/".join(given[1:])
     elif called == "send_mail" and isinstance(node.func, ast.Attribute) and len(given) > 2 and given[2]:
         yield MAIL, given[2]
@@ -118,7 +119,7 @@ def _template_call(call: nodes.Call) -> Iterator[tuple[str, str]]:
         yield ROUTE, given[0]
     elif called == "has_permission" and given:
         yield PERMISSION, given[0]
-    elif called == "asset_url" and len(given) == 2:
+    elif called in _ASSET_FUNCTIONS and len(given) == 2:
         yield STATIC_FILE, "/".join(given)
 
 

@@ -345,6 +345,13 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         help="The public address of the site; links in mails, feeds and canonical addresses begin with it.",
     ),
     Setting(
+        "flasky.hsts_preload",
+        bool,
+        default=False,
+        help="Let browsers be shipped with the knowledge that the domain and everything below it is on https only: "
+        "the word that https://hstspreload.org asks for. Years pass until it is forgotten again.",
+    ),
+    Setting(
         "flasky.hosts",
         list,
         env="FLASKY_HOSTS",

@@ -23,7 +23,7 @@ from pyramid.threadlocal import get_current_request
 from pyramid_jinja2 import IJinja2Environment
 from translationstring import TranslationString
 
-from flasky.assets import asset_url
+from flasky.assets import asset_integrity, asset_url
 from flasky.bytecode import keep, keep_compiled, kept_code
 from flasky.compiling import QuickEnvironment
 from flasky.directives import navigation
@@ -97,6 +97,12 @@ def _translate(context: Context, message: Any) -> Any:
 def _asset_url(context: Context, name: str, path: str) -> str:
     """``asset_url("polls", "polls.css")``: the address of a static file."""
     return asset_url(_request(context), name, path)
+
+
+@pass_context
+def _asset_integrity(context: Context, name: str, path: str) -> str:
+    """``asset_integrity("polls", "polls.js")``: the fingerprint of a script, for its attribute ``integrity``."""
+    return asset_integrity(_request(context), name, path)
 
 
 @pass_context
@@ -184,6 +190,7 @@ def _identity(context: Context) -> Any:
 _GLOBALS: dict[str, Any] = {
     "SITE_NAME": SITE_NAME,
     "LANGUAGES": LANGUAGES,
+    "asset_integrity": _asset_integrity,
     "asset_url": _asset_url,
     "csrf_field": _csrf_field,
     "current_path": _current_path,

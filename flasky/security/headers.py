@@ -89,6 +89,7 @@ _FIXED: tuple[tuple[str, str], ...] = (
     ),
 )
 _HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+_HSTS_PRELOAD = (_HSTS[0], f"{_HSTS[1]}; preload")
 
 #: HDR-08: what tells an attacker which software, in which version, answers.
 _UNWANTED = frozenset({"server", "x-powered-by"})
@@ -126,7 +127,7 @@ def policy(registry: Registry) -> str:
 def _precomputed(registry: Registry) -> tuple[tuple[str, tuple[str, str]], ...]:
     headers = [("Content-Security-Policy", policy(registry)), *_FIXED]
     if get_site(registry).settings["flasky.base_url"].startswith("https://"):
-        headers.append(_HSTS)
+        headers.append(_HSTS_PRELOAD if get_site(registry).settings["flasky.hsts_preload"] else _HSTS)
     return tuple((header[0].lower(), header) for header in headers)
 
 
@@ -174,7 +175,7 @@ def keep_private(event: NewResponse) -> None:
     """
     attributes = event.request.__dict__
     asked = "flasky_identity" in attributes
-    personal = _PERSONAL in attributes or (asked and attributes["flasky_identity"] is not None)
+    personal = is_personal(event.request) or (asked and attributes["flasky_identity"] is not None)
     headers = event.response.headers
     if personal or "Set-Cookie" in headers:
         headers["Cache-Control"] = "no-store"
@@ -187,6 +188,11 @@ def keep_private(event: NewResponse) -> None:
 def mark_personal(request: Request) -> None:
     """Say that the answer to `request` holds something of this visitor alone, such as a token: no cache keeps it."""
     request.__dict__[_PERSONAL] = True
+
+
+def is_personal(request: Request) -> bool:
+    """Whether `mark_personal` was called for `request` so far."""
+    return _PERSONAL in request.__dict__
 
 
 def _vary_by_cookie(headers: Any) -> None:

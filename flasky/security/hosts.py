@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pyramid.config import Configurator
+from pyramid.httpexceptions import HTTPPermanentRedirect
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
@@ -94,8 +95,12 @@ def check_hosts(handler: Handler, registry: Registry) -> Handler:
     # Almost every request names one of a few hosts; an attacker's are never kept.
     known: set[str] = set()
 
+    https = get_site(registry).settings["flasky.base_url"].startswith("https://")
+
     def checked(request: Request) -> Response:
         environ = request.environ
+        # Whoever says so: it is the visitor's own loss, and a proxy that says nothing is not sent in circles.
+        by_http = https and environ.get("HTTP_X_FORWARDED_PROTO", "").lower() == "http"
         drop_forwarding(environ)
         host = environ.get("HTTP_HOST", "")
         if host not in known:
@@ -104,9 +109,17 @@ def check_hosts(handler: Handler, registry: Registry) -> Handler:
                 raise RefusedHost(seen=f"Host: {_printable(host)}", expected=hosts.expected, setting="flasky.hosts")
             if len(known) < 100:
                 known.add(host)
-        return handler(request)
+        return handler(request) if not by_http else _to_https(request, host)
 
     return checked
+
+
+def _to_https(request: Request, host: str) -> Response:
+    """The same page of the same host by https (HDR-03). What was sent unencrypted is never worked on."""
+    if request.method not in {"GET", "HEAD"}:
+        raise RefusedHost(seen="http", expected="https", setting="flasky.base_url")
+    name = host.partition(":")[0] if not host.startswith("[") else host.partition("]")[0] + "]"
+    return HTTPPermanentRedirect(location=f"https://{name}{request.path_qs}")
 
 
 def _printable(host: str) -> str:
