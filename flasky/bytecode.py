@@ -8,6 +8,7 @@ that there are, the versions of Flasky and Jinja) is in the files' names, so tha
 from __future__ import annotations
 
 import hashlib
+import inspect
 from importlib.metadata import version
 from types import CodeType
 
@@ -31,7 +32,8 @@ def _fingerprint(environment: Environment) -> str:
     options = (
         version("flasky"),
         version("jinja2"),
-        environment.code_generator_class.__qualname__,
+        # It is code of this site's own, which may change without a new version.
+        inspect.getsource(environment.code_generator_class),
         environment.autoescape,
         environment.trim_blocks,
         environment.lstrip_blocks,

@@ -1,7 +1,7 @@
 """How templates become code: what is safe HTML already is not asked to be escaped once more.
 
-Much of what a page shows is `Markup`: links, times, texts that were cleaned before. MarkupSafe's `escape` gives such a
-value back as it is, but takes longer for that than Jinja takes for all else it does with the value.
+Much of what a page shows is `Markup` (links, times, texts that were cleaned before) or a number. MarkupSafe's `escape`
+gives such a value back as it is, but takes longer for that than Jinja takes for all else it does with the value.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ class Compiler(CodeGenerator):
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         if _is_plain(frame, finalize):
-            # `Markup` itself only: a class derived from it may say in __html__ what it likes.
-            self.write("(_shown if type(_shown := (")
+            # These classes themselves only: one derived from them may say in __html__ or __str__ what it likes.
+            self.write("(_shown if (_kind := type(_shown := (")
         else:
             super()._output_child_pre(node, frame, finalize)
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         if _is_plain(frame, finalize):
-            self.write(")) is Markup else escape(_shown))")
+            self.write("))) is Markup else str(_shown) if _kind is int else escape(_shown))")
         else:
             super()._output_child_post(node, frame, finalize)
 

@@ -27,6 +27,7 @@ from flasky.errors.exceptions import RefusedInput
 from flasky.languages import _
 from flasky.security import conditional, forms
 from flasky.security.cookie_header import clean_cookies
+from flasky.security.csrf import SAFE_METHODS
 from flasky.security.methods import methods_of_view, views_of_routes
 
 Handler = Callable[[Request], Response]
@@ -124,6 +125,9 @@ def check_body(event: BeforeTraversal) -> None:
         raise HTTPNotFound
     environ = request.environ
     length = environ.get("CONTENT_LENGTH")
+    if length == "0" and not environ.get("CONTENT_TYPE"):
+        # Most requests: pyramid_retry has looked for a body, and found none.
+        return
     if length or environ.get("CONTENT_TYPE") or environ.get("wsgi.input_terminated"):
         _check_length(length or "", door.max_body)
         forms.check_form(request, door.files, door.max_body)
@@ -150,7 +154,7 @@ def refuse_repetition(view: Any, info: Any) -> Any:
     def checked(context: Any, request: Request) -> Any:
         if "&" in request.environ.get("QUERY_STRING", ""):
             _refuse_twice(request.GET, repeated, _("the query"))
-        if len(request.POST) > 1:
+        if request.method not in SAFE_METHODS and len(request.POST) > 1:
             _refuse_twice(request.POST, repeated, _("the form"))
         return view(context, request)
 

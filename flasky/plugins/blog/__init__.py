@@ -78,4 +78,5 @@ def includeme(config: Configurator) -> None:
     config.add_navigation("blog.moderate", _("Moderation"), permission="blog.moderate", order=40)
     config.add_navigation("blog.notices", _("Notices"), permission="accounts.take_part", order=10, area="account")
     kept.prepare(config.registry)
+    config.add_subscriber(kept.forget, "flasky.testing.reset.SiteReset")
     config.scan("flasky.plugins.blog.views")

@@ -1,19 +1,22 @@
-"""Lists as anonymous visitors see them, kept as HTML between requests.
+"""What anonymous visitors see of the home page, kept as HTML between requests.
 
 Each visit asks the database for the number of the lists' version, which changes in the transaction that changes a
-list: what is shown is never old. Only beginnings of lists are kept, those that are asked for again and again.
+list: what is shown is never old. Only the beginning of the list is kept, which is asked for again and again: the list,
+and where nothing else on the page can change, the page with it.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from markupsafe import Markup
 from pyramid.registry import Registry
 from pyramid.request import Request
 
 from flasky.directives import ANONYMOUS
+from flasky.security.headers import is_personal
 from flasky.slots import slots
 
 _KEPT = "blog.kept_lists"
@@ -31,27 +34,38 @@ def prepare(registry: Registry) -> None:
     registry[_START] = secrets.token_hex(4)
 
 
+def forget(event: Any) -> None:
+    """Forget everything: a test begins, whose database counts its versions from the beginning."""
+    prepare(event.registry)
+
+
 def kept(request: Request, key: Hashable, version: int, make: Callable[[], Markup]) -> Markup:
-    """The HTML called `key` in the visitor's language: what was kept of this version, else what `make` returns."""
-    lists: dict[Hashable, tuple[int, Markup]] = request.registry[_KEPT]
-    full_key = (request.script_name, request.locale_name, key)
-    found = lists.get(full_key)
+    """The HTML called `key` in the visitor's language: what was kept of this version, else what `make` returns.
+
+    What `make` made for this visitor alone (a form's token, a message) is shown to them and not kept.
+    """
+    known: dict[Hashable, tuple[int, Markup]] = request.registry[_KEPT]
+    full_key = (request.path, request.locale_name, key)
+    found = known.get(full_key)
     if found is not None and found[0] == version:
         return found[1]
     html = make()
-    if len(lists) >= _MOST:
-        lists.clear()
-    lists[full_key] = (version, html)
+    if is_personal(request) or request.response_callbacks:
+        return html
+    if len(known) >= _MOST:
+        known.clear()
+    known[full_key] = (version, html)
     return html
 
 
 def is_whole_page(request: Request) -> bool:
     """Whether the version of the lists says for the whole home page that it is the same as before.
 
-    Not for who sends a cookie, and may have a message to be shown or a language. And not where other plug-ins show
-    visitors something on the page, of which the version knows nothing.
+    Not for who sends a cookie, and may have a message to be shown or a language, and not with a query, which the
+    switch of languages repeats. And not where other plug-ins show visitors something on the page, of which the version
+    knows nothing.
     """
-    if "HTTP_COOKIE" in request.environ:
+    if "HTTP_COOKIE" in request.environ or request.environ.get("QUERY_STRING"):
         return False
     filled = slots(request.registry)
     return not any(item.permission in _SEEN_BY_VISITORS for name in _SLOTS for item in filled.get(name, ()))

@@ -193,8 +193,8 @@ def _listing(
     values["limit"] = limit + 1
     if cursor is not None:
         values["moment"], values["id"] = cursor
-    found = list(connection.execute(statement, values))
-    goes_on, rows = len(found) > limit, found[:limit]
+    found = connection.execute(statement, values).all()
+    goes_on, rows = len(found) > limit, list(found[:limit])
     if way is Way.NEWER:
         rows.reverse()
     newer = older = None

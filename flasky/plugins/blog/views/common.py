@@ -14,6 +14,8 @@ from flasky.plugins.blog.reading import Cursor, Reader, Way, parse_cursor
 
 def place(request: Request) -> tuple[Way, Cursor | None]:
     """Which part of a list the query asks for. Raises RefusedInput (400)."""
+    if not request.query_string:
+        return Way.FIRST, None
     for name, way in (("older", Way.OLDER), ("newer", Way.NEWER)):
         text = request.GET.get(name)
         if text is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from markupsafe import Markup
+from pyramid.renderers import render
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -23,6 +24,8 @@ from flasky.templating import get_environment
 
 _COOKIE = "posts"
 _FOLLOWED = "followed"
+#: The template of the home page.
+HOME = "blog/home.jinja2"
 #: How many posts a profile shows.
 _ON_PROFILE = 5
 
@@ -50,16 +53,19 @@ def home(request: Request) -> Mapping[str, Any] | Response:
 
 def _kept_home(request: Request, limit: int) -> Mapping[str, Any] | Response:
     version = reading.list_version(request.read)
-    if kept.is_whole_page(request):
-        headers = {"ETag": f'"{kept.etag(request, version)}"', "Cache-Control": "no-cache"}
-        if kept.etag(request, version) in request.if_none_match:
-            return Response(status=304, headers=headers)
-        request.response.headers.update(headers)
 
-    def make() -> Markup:
-        return _rendered(request, reading.everyone(request.read, Way.FIRST, None, limit))
+    def make() -> Mapping[str, Any]:
+        listing = reading.everyone(request.read, Way.FIRST, None, limit)
+        return {"posts": _rendered(request, listing)}
 
-    return {"posts": kept.kept(request, "home", version, make)}
+    if not kept.is_whole_page(request):
+        return {"posts": kept.kept(request, "list", version, lambda: make()["posts"])}
+    etag = kept.etag(request, version)
+    headers = {"ETag": f'"{etag}"', "Cache-Control": "no-cache"}
+    if etag in request.if_none_match:
+        return Response(status=304, headers=headers)
+    page = kept.kept(request, "page", version, lambda: Markup(render(HOME, make(), request)))  # noqa: S704 - as above
+    return Response(page.encode(), headers=headers)
 
 
 @view_config(route_name="blog.show", request_method="POST", permission="blog.follow")

@@ -1,0 +1,204 @@
+"""The home page as visitors without an account see it is kept, and is never old, whoever changed what it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from markupsafe import Markup
+from pyramid.registry import Registry
+from sqlalchemy.orm import Session
+
+import flasky
+from flasky.database import get_database
+from flasky.directives import ANONYMOUS
+from flasky.flash import flash
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import comments, kept, members, moderation, posts, storage
+from flasky.plugins.blog.views import lists
+from flasky.slots import Contribution, slots
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths for which a list was made, and not only shown again."""
+    paths: list[str] = []
+    rendered = lists._rendered
+
+    def note(request: Any, listing: Any) -> Markup:
+        paths.append(request.path)
+        return rendered(request, listing)
+
+    monkeypatch.setattr(lists, "_rendered", note)
+    return paths
+
+
+def test_the_page_is_made_once_until_something_changes(client: Any, member: Any, write: Any, made: list[str]) -> None:
+    anna, visitor = member(), client()
+    write(anna, "First")
+    pages = {visitor.get("/").text for _ in range(3)}
+    assert len(pages) == 1
+    assert made == ["/"]
+    write(anna, "Second")
+    assert "Second" in visitor.get("/")
+    assert made == ["/", "/"]
+
+
+def test_each_language_has_its_own(client: Any, member: Any, write: Any) -> None:
+    write(member(), "First")
+    visitor = client()
+    for _ in range(2):
+        for language, text in (("en", "0 comments"), ("zh", "条评论")):
+            page = visitor.get("/", headers={"Accept-Language": language})
+            assert text in page
+            assert f'<html lang="{language}">' in page
+            assert page.headers["Content-Language"] == language
+            assert page.headers["ETag"] != visitor.get("/", headers={"Accept-Language": "de"}).headers["ETag"] or (
+                language == "en"
+            )
+
+
+def test_what_moderators_and_authors_do_shows_at_once(
+    client: Any, member: Any, write: Any, comment: Any, work_as: Any, db: Session
+) -> None:
+    anna, bob, visitor = member("anna"), member("bob", role="Moderator"), client()
+    post = write(anna, "Something", title="Walk")
+    said = comment(bob, post)
+
+    def shown(text: str) -> bool:
+        return text in visitor.get("/")
+
+    assert shown("1 comment")
+    with work_as(bob) as work:
+        moderation.hide(work, comments.find(work, said), "rude")
+    assert shown("0 comments")
+    with work_as(bob) as work:
+        moderation.show(work, comments.find(work, said))
+    assert shown("1 comment")
+    with work_as(bob) as work:
+        moderation.hide(work, posts.find(work, post), "rude")
+    assert not shown("Walk")
+    with work_as(bob) as work:
+        moderation.show(work, posts.find(work, post))
+    assert shown("Walk")
+    assert shown("anna")
+    with work_as(anna) as work:
+        members.erase(work, work.db.get(User, anna))
+        work.db.delete(work.db.get(User, anna))
+    assert not shown("anna")
+    assert shown("a former member")
+
+
+def test_a_new_name_shows_at_once_where_whoever_gives_it_says_so(
+    client: Any, member: Any, write: Any, registry: Registry
+) -> None:
+    """No page renames members; a plug-in that does has to call `lists_changed` (docs/plugins/blog.md)."""
+    anna, visitor = member("anna"), client()
+    write(anna, "Something")
+    assert "anna" in visitor.get("/")
+    with open_work(registry) as work:
+        work.db.get(User, anna).username = "beatrix"
+        storage.lists_changed(work.db)
+    page = visitor.get("/")
+    assert "beatrix" in page
+    assert "anna" not in page
+
+
+def test_what_another_process_writes_shows_at_once(
+    app: Any, app_settings: dict[str, Any], member: Any, write: Any, client: Any
+) -> None:
+    """Another application on the same database stands for the process: it knows nothing of what is kept here."""
+    anna, visitor = member(), client()
+    post = write(anna, "Before")
+    page = visitor.get("/")
+    settings = {**app.registry.settings, **app_settings}
+    names = ("sqlalchemy.url", "flasky.secret_key", "flasky.environment", "flasky.base_url", *app_settings)
+    other = flasky.main({}, **{name: settings[name] for name in names})
+    try:
+        with open_work(other.registry) as work:
+            work.db.get(posts.Post, post).summary = "<p>After</p>"
+            storage.lists_changed(work.db)
+    finally:
+        get_database(other.registry).dispose()
+    answer = visitor.get("/", headers={"If-None-Match": page.headers["ETag"]})
+    assert answer.status_code == 200
+    assert "After" in answer
+
+
+def test_acl_02_what_members_see_is_not_kept_for_visitors(client: Any, member: Any, write: Any) -> None:
+    """Who is signed in sees forms with their token and links of their own; the next visitor sees none of it."""
+    anna = member("anna")
+    write(anna, "Something")
+    for browser, signed_in in ((client(), False), (client(anna), True), (client(), False)):
+        page = browser.get("/")
+        assert ("csrf_token" in page) is signed_in
+        assert ("Write a post" in page) is signed_in
+        assert ("ETag" in page.headers) is not signed_in
+        assert page.headers["Cache-Control"] == ("no-store" if signed_in else "no-cache")
+
+
+def test_a_visitor_with_a_message_sees_it_and_nobody_else_does(
+    client: Any, member: Any, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(member(), "Something")
+    place = lists.place
+
+    def with_message(request: Any) -> Any:
+        flash(request, "Only for you")
+        return place(request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lists, "place", with_message)
+        assert "Only for you" in client().get("/")
+    assert "Only for you" not in client().get("/")
+
+
+def test_csr_01_a_form_with_a_token_is_never_kept(dummy_request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site's own template may show a form to everybody: its token is for one visitor."""
+    monkeypatch.setitem(dummy_request.registry, kept._KEPT, {})
+    dummy_request.response_callbacks = ()
+    monkeypatch.setattr(kept, "is_personal", lambda _request: True)
+    tokens = iter((Markup("one"), Markup("two")))
+    shown = [kept.kept(dummy_request, "page", 1, lambda: next(tokens)) for _ in range(2)]
+    assert shown == ["one", "two"]
+    monkeypatch.setattr(kept, "is_personal", lambda _request: False)
+    shown = [kept.kept(dummy_request, "page", 1, lambda: Markup("kept")) for _ in range(2)]
+    assert shown[0] is shown[1]
+
+
+def test_with_a_query_the_switch_of_languages_leads_back_to_it(client: Any, member: Any, write: Any) -> None:
+    write(member(), "Something")
+    visitor = client()
+    assert 'value="/?from=a"' in visitor.get("/?from=a")
+    assert "from=a" not in visitor.get("/")
+    assert "ETag" not in visitor.get("/?from=a").headers
+
+
+@pytest.mark.parametrize(("permission", "whole"), [(None, False), (ANONYMOUS, False), ("blog.moderate", True)])
+@pytest.mark.parametrize("slot", ["head", "navbar", "home", "footer"])
+def test_what_other_plugins_show_visitors_is_never_kept(
+    slot: str, permission: str | None, whole: bool, client: Any, member: Any, write: Any, monkeypatch: Any, app: Any
+) -> None:
+    """A weather report in the footer changes without the list: the page has no ETag then and is made each time."""
+    write(member(), "Something")
+    visitor, reports = client(), iter(range(100))
+    visitor.get("/")
+    item = Contribution(slot, "weather", lambda _request: f"report {next(reports)}", 1, permission, "flasky")
+    monkeypatch.setitem(slots(app.registry), slot, (item,))
+    pages = [visitor.get("/") for _ in range(2)]
+    assert [f"report {number}" in page for number, page in enumerate(pages)] == [not whole, not whole]
+    assert ["ETag" in page.headers for page in pages] == [whole, whole]
+
+
+def test_a_304_says_what_the_page_would_say_and_asks_the_database_once(
+    client: Any, member: Any, write: Any, statements: Any
+) -> None:
+    write(member(), "Something")
+    visitor = client()
+    page = visitor.get("/")
+    answer = visitor.get("/", headers={"If-None-Match": page.headers["ETag"]}, status=304)
+    assert len(statements()) == 1
+    for name in ("ETag", "Cache-Control", "Vary", "Content-Language", "Content-Security-Policy"):
+        assert answer.headers[name] == page.headers[name], name
+    assert visitor.head("/").headers["ETag"] == page.headers["ETag"]
