@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -365,6 +365,30 @@ def test_the_command_lists_every_rule_and_ends_with_status_1(
     assert CliRunner().invoke(main, ["plugin", "check", "main"]).output.endswith("No rule is broken.\n")
     unknown = CliRunner().invoke(main, ["plugin", "check", "slovnly"])
     assert (unknown.exit_code, "No installed plug-in is called 'slovnly'" in unknown.output) == (1, True)
+
+
+def test_settings_without_a_default_are_given(
+    lonely: Path, ini_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the INI file for the command, by a line of the configuration for pytest; an environment variable that names
+    a database means another one."""
+    monkeypatch.setattr(suite, "RULES", RULES[:1])
+    monkeypatch.setenv("TESTING_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    declared = DECLARED.format(
+        name="needy", more="settings=(Setting('needy.key', required=True, help='A key.'),)", body="pass"
+    )
+    install(lonely, "needy", {"__init__.py": f"from flasky.settings import Setting\n{declared}"})
+    refused = CliRunner().invoke(main, ["plugin", "check", "needy"])
+    assert (refused.exit_code, "a value is required in testing" in refused.output) == (1, True)
+    ini = ini_file(needy__key="abc")
+    assert CliRunner().invoke(main, ["--ini", str(ini), "plugin", "check", "needy"]).exit_code == 0
+    (lonely / "pytest.ini").write_text(
+        "[pytest]\nflasky_conformance = needy\nflasky_conformance_settings =\n    needy.key = abc\n"
+    )
+    monkeypatch.chdir(lonely)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider -p no:xdist -p no:hypothesispytest -p no:playwright")
+    assert pytest.main(["-q", "pytest.ini"]) == pytest.ExitCode.OK
+    assert "1 passed" in capsys.readouterr().out
 
 
 def test_catalogs_are_brought_in_step_and_compiled(lonely: Path) -> None:
