@@ -68,14 +68,17 @@ def load(entry: EntryPoint) -> LoadedPlugin:
 
 
 def declarations(names: Iterable[str]) -> list[LoadedPlugin]:
-    """The declarations of those of `names` that can be loaded, for what must work when the site cannot start."""
+    """The declarations of those of `names` that can be loaded, in their one order.
+
+    For what must work when the site cannot start.
+    """
     offered = available()
-    loaded = []
+    loaded: dict[str, LoadedPlugin] = {}
     for name in dict.fromkeys(names):
         # `resolve_plugins` says what is wrong with the others, when the site is started.
         with suppress(Exception):
-            loaded.append(load(offered[name]))
-    return loaded
+            loaded[name] = load(offered[name])
+    return _order(loaded)[0]
 
 
 def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin], list[Fault]]:

@@ -40,22 +40,22 @@ class Families(PlainErrors):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every name that can be typed after `flasky`."""
-        return sorted({*FAMILIES, *_plugin_commands(ctx)})
+        return sorted({*FAMILIES, *plugin_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command; None when there is none of that name."""
-        target = FAMILIES[cmd_name][0] if cmd_name in FAMILIES else _plugin_commands(ctx).get(cmd_name, ("", ""))[0]
+        target = FAMILIES[cmd_name][0] if cmd_name in FAMILIES else plugin_commands(ctx).get(cmd_name, ("", ""))[0]
         return _import(target, cmd_name) if target else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line each, from the tables: no command is imported."""
-        lines = {name: line for name, (_, line) in {**_plugin_commands(ctx), **FAMILIES}.items()}
+        lines = {name: line for name, (_, line) in {**plugin_commands(ctx), **FAMILIES}.items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted(lines.items()))
 
 
-def _plugin_commands(ctx: click.Context) -> dict[str, tuple[str, str]]:
-    """The commands of the plug-ins that the INI file lists; none when there is no INI file to be read."""
+def plugin_commands(ctx: click.Context) -> dict[str, tuple[str, str]]:
+    """The commands of the plug-ins that the INI file lists, in their one order; none when it cannot be read."""
     context = ctx.find_object(Context) or Context(ctx.params.get("ini") or "")
     try:
         listed = context.ini.settings.get("flasky.plugins", "")

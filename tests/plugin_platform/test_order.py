@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from alembic.config import Config
 from webtest import TestApp
 
+from alembic import command
 from flasky.assets import static_files
+from flasky.cli import main, plugin_commands
+from flasky.cli.context import Context
 from flasky.cli.slots import slot_rows
 from flasky.cli.templates import layers
 from flasky.directives import navigation
+from flasky.loader import declarations
 from flasky.site import get_site
 from flasky.wsgi import Application
 
@@ -39,6 +49,60 @@ def test_the_golden_order(make_app: MakeApp) -> None:
         marks = re.findall(r'class="(board|echo)-latest"', page.text)
         assert marks == [*names]
         assert ('class="echo-before"' in page.text) is (names[-1] == "echo")
+
+
+@pytest.fixture
+def ordered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two plug-ins with a command and a migration each, `heron` and `ibis`; the list is what the migrations ran."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "order_of_birds.py").write_text("ran = []\n")
+    for name in ("heron", "ibis"):
+        package = packages / f"order_{name}"
+        (package / "migrations").mkdir(parents=True)
+        (package / "__init__.py").write_text(
+            "from flasky.plugin import Plugin\n"
+            f"plugin = Plugin(name={name!r}, commands='order_{name}:main', migrations='order_{name}:migrations')\n"
+            "def includeme(config):\n    pass\n"
+        )
+        (package / "migrations" / "1.py").write_text(
+            f'"""Fly"""\nimport order_of_birds\nrevision = "{name}1"\ndown_revision = depends_on = None\n'
+            f"branch_labels = ({name!r},)\ndef upgrade() -> None:\n    order_of_birds.ran.append({name!r})\n"
+            "def downgrade() -> None:\n    pass\n"
+        )
+        info = packages / f"order_{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: order-{name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[flasky.plugins]\n{name} = order_{name}:plugin\n")
+        # Another test may have imported the one of its own folder.
+        monkeypatch.delitem(sys.modules, f"order_{name}", raising=False)
+    monkeypatch.delitem(sys.modules, "order_of_birds", raising=False)
+    monkeypatch.syspath_prepend(packages)
+    ran: list[str] = import_module("order_of_birds").ran
+    return ran
+
+
+@pytest.mark.parametrize("names", [("heron", "ibis"), ("ibis", "heron")])
+def test_the_golden_order_of_commands_and_migrations(
+    ordered: list[str], ini_file: Callable[..., Path], names: tuple[str, str]
+) -> None:
+    """`alembic upgrade heads` runs each plug-in's migrations in its turn, behind those of what ships."""
+    ini = ini_file(flasky__plugins=f"main accounts {' '.join(names)}")
+    context = click.Context(main, obj=Context(str(ini)))
+    assert [name for name in plugin_commands(context) if name in names] == [*names]
+    with redirect_stderr(io.StringIO()):
+        command.upgrade(Config(str(ini), stdout=io.StringIO()), "heads")
+    assert ordered == [*names]
+
+
+def test_commands_of_what_is_required_come_first_in_either_order(ini_file: Callable[..., Path]) -> None:
+    """As everything else of it, although the INI file names it later."""
+    for listed in ("poster board echo", "echo poster board"):
+        context = click.Context(main, obj=Context(str(ini_file(flasky__plugins=f"main accounts {listed}"))))
+        names = [item.name for item in declarations(f"main accounts {listed}".split())]
+        assert names.index("board") < names.index("poster")
+        ours = [name for name in plugin_commands(context) if name in {"board", "echo"}]
+        assert ours == [name for name in names if name in {"board", "echo"}]
 
 
 def test_what_is_required_comes_first_in_either_order(make_app: MakeApp) -> None:
