@@ -21,13 +21,24 @@ PAGE = 50
 
 
 def report(work: Work, thing: Post | Comment, reason: str) -> bool:
-    """Tell the moderators about a post or comment; False when one has told them already. Raises Fault, Refused."""
+    """Tell the moderators about a post or comment; False when one has told them already. Raises Fault, Refused.
+
+    One's report that they have answered is opened again, with the new reason: something may have changed since.
+    """
     me = who(work).user_id
     if thing.author_id == me:
         raise Refused(_("This is your own: edit or delete it."))
     check_text("reason", reason, limits.LONGEST_REASON)
     named = {"post_id": thing.id} if isinstance(thing, Post) else {"comment_id": thing.id}
-    return add_unless_there(work.db, Report, reporter_id=me, reason=reason, created_at=work.now(), **named)
+    if add_unless_there(work.db, Report, reporter_id=me, reason=reason, created_at=work.now(), **named):
+        return True
+    again = (
+        update(Report)
+        .filter_by(reporter_id=me, **named)
+        .where(Report.resolved_at.is_not(None))
+        .values(reason=reason, created_at=work.now(), resolved_at=None, resolved_by_id=None)
+    )
+    return changed(work.db, again) > 0
 
 
 def hide(work: Work, thing: Post | Comment, reason: str) -> None:

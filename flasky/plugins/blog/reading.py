@@ -97,39 +97,30 @@ def _ordered(statement: Rows, moment: Any, post_id: Any, way: Way) -> Rows:
     return statement.limit(bindparam("limit"))
 
 
-@cache
-def _all_posts(way: Way) -> Rows:
-    return _ordered(select(*_COLUMNS).outerjoin(User, User.id == Post.author_id), Post.listed_at, Post.id, way)
+class Source(Enum):
+    """Whose posts a list has."""
+
+    EVERYONE = "everyone"
+    AUTHOR = "author"
+    TAG = "tag"
+    FOLLOWED = "followed"
 
 
 @cache
-def _posts_of(way: Way) -> Rows:
-    statement = select(*_COLUMNS).join(User, User.id == Post.author_id).where(Post.author_id == bindparam("author"))
-    return _ordered(statement, Post.listed_at, Post.id, way)
-
-
-@cache
-def _posts_with_tag(way: Way) -> Rows:
-    statement = (
-        select(*_COLUMNS)
-        .select_from(PostTag)
-        .join(Post, Post.id == PostTag.post_id)
-        .outerjoin(User, User.id == Post.author_id)
-        .where(PostTag.tag_id == bindparam("tag"))
-    )
-    return _ordered(statement, PostTag.listed_at, PostTag.post_id, way)
-
-
-@cache
-def _posts_of_followed(way: Way) -> Rows:
-    statement = (
-        select(*_COLUMNS)
-        .select_from(Follow)
-        .join(Post, Post.author_id == Follow.followed_id)
-        .join(User, User.id == Post.author_id)
-        .where(Follow.follower_id == bindparam("me"))
-    )
-    return _ordered(statement, Post.listed_at, Post.id, way)
+def _posts(source: Source, way: Way) -> Rows:
+    """The posts of a list, with their authors; a former member has no row."""
+    statement = select(*_COLUMNS)
+    moment, post_id = Post.listed_at, Post.id
+    if source is Source.AUTHOR:
+        statement = statement.where(Post.author_id == bindparam("author"))
+    elif source is Source.TAG:
+        moment, post_id = PostTag.listed_at, PostTag.post_id
+        tagged = statement.select_from(PostTag).join(Post, Post.id == PostTag.post_id)
+        statement = tagged.where(PostTag.tag_id == bindparam("tag"))
+    elif source is Source.FOLLOWED:
+        followed = statement.select_from(Follow).join(Post, Post.author_id == Follow.followed_id)
+        statement = followed.where(Follow.follower_id == bindparam("me"))
+    return _ordered(statement.outerjoin(User, User.id == Post.author_id), moment, post_id, way)
 
 
 @cache
@@ -155,17 +146,17 @@ def _newest_of_followed(way: Way) -> Rows:
 
 def everyone(connection: Connection, way: Way, cursor: Cursor | None, limit: int) -> Listing:
     """The posts of everybody. One statement."""
-    return _listing(connection, _all_posts(way), way, cursor, limit)
+    return _listing(connection, _posts(Source.EVERYONE, way), way, cursor, limit)
 
 
 def of_author(connection: Connection, user_id: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
     """The posts of one member. One statement."""
-    return _listing(connection, _posts_of(way), way, cursor, limit, author=user_id)
+    return _listing(connection, _posts(Source.AUTHOR, way), way, cursor, limit, author=user_id)
 
 
 def with_tag(connection: Connection, tag_id: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
     """The posts with a tag. One statement."""
-    return _listing(connection, _posts_with_tag(way), way, cursor, limit, tag=tag_id)
+    return _listing(connection, _posts(Source.TAG, way), way, cursor, limit, tag=tag_id)
 
 
 def of_followed(connection: Connection, me: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
@@ -175,7 +166,7 @@ def of_followed(connection: Connection, me: int, way: Way, cursor: Cursor | None
         listing = _listing(connection, _newest_of_followed(way), way, cursor, limit, me=me)
         if (listing.newer if way is Way.NEWER else listing.older) is not None:
             return listing
-    return _listing(connection, _posts_of_followed(way), way, cursor, limit, me=me)
+    return _listing(connection, _posts(Source.FOLLOWED, way), way, cursor, limit, me=me)
 
 
 def list_version(connection: Connection) -> int:

@@ -37,8 +37,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_page_is_made_once_until_something_changes(client: Any, member: Any, write: Any, made: list[str]) -> None:
     anna, visitor = member(), client()
     write(anna, "First")
-    pages = {visitor.get("/").text for _ in range(3)}
-    assert len(pages) == 1
+    pages = [visitor.get("/") for _ in range(3)]
+    assert len({page.text for page in pages}) == 1
+    assert {page.headers["Content-Type"] for page in pages} == {"text/html; charset=UTF-8"}
     assert made == ["/"]
     write(anna, "Second")
     assert "Second" in visitor.get("/")

@@ -90,6 +90,26 @@ def test_a_report_of_a_comment_is_answered_when_it_is_left_as_it_is(
     assert "word" in client().get("/post/1")
 
 
+def test_a_report_after_an_answer_opens_it_again(
+    people: Any, write: Any, comment: Any, work_as: Any, db: Session
+) -> None:
+    post = write(people["anna"])
+    for kind, number in ((posts, post), (comments, comment(people["anna"], post))):
+        told = []
+        for reason, answered in (("first", False), ("again", True), ("", False), ("third", False)):
+            with work_as(people["mona"]) as work:
+                if answered:
+                    moderation.resolve(work, kind.find(work, number))
+            with work_as(people["bob"]) as work:
+                if reason:
+                    told.append(moderation.report(work, kind.find(work, number), reason))
+        assert told == [True, True, False]
+        with work_as(people["mona"]) as work:
+            (item,) = moderation.queue(work)
+            assert (item.reason, item.reporter_id, item.resolved_by_id) == ("again", people["bob"], None)
+            moderation.resolve(work, kind.find(work, number))
+
+
 def test_hiding_twice_and_showing_twice_counts_once(
     people: Any, write: Any, comment: Any, work_as: Any, db: Session
 ) -> None:

@@ -83,6 +83,17 @@ def test_writing_previewing_and_publishing(client: Any, member: Any, db: Session
     browser.get("/tag/nothing", status=404)
 
 
+@pytest.mark.parametrize("body", ["<!-- nothing -->", "[](https://example.com)", "&nbsp;", "---"])
+def test_a_post_without_title_and_text_has_a_heading_all_the_same(
+    body: str, client: Any, member: Any, write: Any
+) -> None:
+    post = write(member(), body)
+    page = client().get(f"/post/{post}")
+    for element in ("h1", "title"):
+        assert page.html.find(element).get_text(strip=True).removesuffix("– Flasky").strip(), element
+    assert page.html.find("meta", property="og:title")["content"].strip()
+
+
 def test_a_draft_is_seen_by_its_author_alone(client: Any, member: Any) -> None:
     anna, bob = client(member("anna")), client(member("bob", role="Moderator"))
     page = publish(anna, "not yet", do="draft").follow()

@@ -65,7 +65,9 @@ def _kept_home(request: Request, limit: int) -> Mapping[str, Any] | Response:
     if etag in request.if_none_match:
         return Response(status=304, headers=headers)
     page = kept.kept(request, "page", version, lambda: Markup(render(HOME, make(), request)))  # noqa: S704 - as above
-    return Response(page.encode(), headers=headers)
+    response = Response(page.encode())
+    response.headers.update(headers)
+    return response
 
 
 @view_config(route_name="blog.show", request_method="POST", permission="blog.follow")

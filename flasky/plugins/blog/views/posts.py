@@ -41,9 +41,12 @@ def post(request: Request) -> Mapping[str, Any]:
     limit = request.registry.settings["blog.comments_per_page"]
     comments, more = reading.comments_of(request.read, row.id, reader, after, limit)
     can_comment = may(request, "blog.comment") and row.listed_at is not None
+    text = " ".join(markdown.text_of(row.html).split())
     return {
         "post": row,
-        "text": " ".join(markdown.text_of(row.html).split())[:200],
+        "text": text[:200],
+        # Markdown may render to no text at all: a comment, a picture that is taken out.
+        "title": row.title or text[:60] or f"#{row.id}",
         "comments": comments,
         "more": more,
         "look": reading.Look(request),
