@@ -347,7 +347,7 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
     Setting(
         "flasky.hsts_preload",
         bool,
-        default=False,
+        default="false",
         help="Let browsers be shipped with the knowledge that the domain and everything below it is on https only: "
         "the word that https://hstspreload.org asks for. Years pass until it is forgotten again.",
     ),

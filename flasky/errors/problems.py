@@ -150,7 +150,7 @@ def _reason_of_database(error: Exception, request: Request) -> str:
     """The error's text and what it means for this site's database; empty for other errors (F23, F25)."""
     if not isinstance(error, DBAPIError | PoolTimeout) or database_status(error, request.method) != _UNAVAILABLE:
         return ""
-    return f"{text_of(error)}; {why_unavailable(error, get_site(request.registry))}"
+    return f"{text_of(error)}; {in_english(why_unavailable(error, get_site(request.registry)))}"
 
 
 def _decided_by(setting: str, request: Request) -> str:

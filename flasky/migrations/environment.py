@@ -25,6 +25,7 @@ from alembic import context
 from flasky.database.base import Base
 from flasky.database.engine import make_migration_engine, make_read_engine, sqlite_file
 from flasky.database.ownership import import_models
+from flasky.errors.exceptions import in_english
 from flasky.migrations.autogenerate import Autogenerate
 from flasky.migrations.backup import back_up
 from flasky.migrations.explanations import upgrade_command, why_unavailable
@@ -147,7 +148,7 @@ class Run:
             connection.begin().rollback()
         except DBAPIError as error:
             # Not only OperationalError: a file that is no database is a plain DatabaseError (F25).
-            raise CommandError(why_unavailable(error, self.site)) from error
+            raise CommandError(in_english(why_unavailable(error, self.site))) from error
         try:
             yield connection
         finally:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from translationstring import TranslationString
 
 from flasky.database.engine import sqlite_file
+from flasky.languages import _
 from flasky.settings import redact_url
 from flasky.site import Site
 
 #: SQLite's names for a file that is no database, or no longer a whole one (F25).
 _DAMAGED = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
-_RESTORE = "Put a backup in its place (docs/operations/database.md)"
 #: PostgreSQL: there is no database of that name.
 _INVALID_CATALOG_NAME = "3D000"
 
@@ -43,13 +44,14 @@ def shown_database(site: Site) -> str:
     return str(sqlite_file(url) or redact_url(url))
 
 
-def ahead_of_the_code(revisions: Iterable[tuple[str, str]]) -> str:
+def ahead_of_the_code(revisions: Iterable[tuple[str, str]]) -> TranslationString:
     """Say that the database was migrated by newer code; `revisions` are ids, each with its chain."""
     named = ", ".join(f"{revision} of {chain}" if chain else revision for revision, chain in revisions)
-    return (
-        f"The database is ahead of the code: it is at revision {named}, which this installation does not have. "
+    return _(
+        "The database is ahead of the code: it is at revision ${named}, which this installation does not have. "
         "Install the version that made it, or go back to the backup from before. Nothing was changed: migrations "
-        "are never undone by themselves."
+        "are never undone by themselves.",
+        mapping={"named": named},
     )
 
 
@@ -75,21 +77,29 @@ def is_missing(error: BaseException) -> bool:
     )
 
 
-def why_unavailable(error: DBAPIError | PoolTimeout, site: Site) -> str:
+def why_unavailable(error: DBAPIError | PoolTimeout, site: Site) -> TranslationString:
     """Say in words why the database could not be used."""
-    place = shown_database(site)
+    place = {"place": shown_database(site)}
     if isinstance(error, PoolTimeout):
-        return f"Every connection to {place} is in use."
+        return _("Every connection to ${place} is in use.", mapping=place)
+    detail = {**place, "detail": str(error.orig).strip()}
     if is_damaged(error):
-        return f"{place} is not an SQLite database or is damaged: {error.orig}. {_RESTORE}."
+        return _(
+            "${place} is not an SQLite database or is damaged: ${detail}. "
+            "Put a backup in its place (docs/operations/database.md).",
+            mapping=detail,
+        )
     if is_missing(error):
-        return f"There is no database {place} on the server. Make it with createdb, then: {upgrade_command(site)}"
+        return _(
+            "There is no database ${place} on the server. Make it with createdb, then: ${command}",
+            mapping={**place, "command": upgrade_command(site)},
+        )
     if isinstance(error.orig, sqlite3.Error):
         kind = _sqlite_name(error)
         if kind == "SQLITE_BUSY":
-            return f"{place} is locked: another process has been writing to it for too long."
+            return _("${place} is locked: another process has been writing to it for too long.", mapping=place)
         if kind == "SQLITE_CANTOPEN":
-            return f"{place} cannot be opened. Check that its folder exists and may be written to."
+            return _("${place} cannot be opened. Check that its folder exists and may be written to.", mapping=place)
         if kind == "SQLITE_READONLY":
-            return f"{place} or its folder may not be written to by this user."
-    return f"The database {place} cannot be used: {str(error.orig).strip()}"
+            return _("${place} or its folder may not be written to by this user.", mapping=place)
+    return _("The database ${place} cannot be used: ${detail}", mapping=detail)

@@ -8,6 +8,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
+from flasky.errors.exceptions import in_english
 from flasky.loader import available
 from flasky.migrations.explanations import ahead_of_the_code
 from flasky.migrations.locations import SHIPPED
@@ -36,7 +37,7 @@ def refuse_unknown(site: Site, connection: Connection | None, foreign: tuple[str
         return
     owners = owners_of_revisions(connection)
     if newer := newer_than_the_code(site, owners, foreign):
-        raise CommandError(ahead_of_the_code(newer))
+        raise CommandError(in_english(ahead_of_the_code(newer)))
     installed = available()
     for owner in sorted({owners[revision] for revision in foreign}):
         if owner in installed:

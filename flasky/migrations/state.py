@@ -18,10 +18,11 @@ from sqlalchemy.exc import DBAPIError
 
 from flasky.database.engine import make_read_engine, sqlite_file
 from flasky.database.ownership import owner_of, tables
+from flasky.errors.exceptions import in_english
+from flasky.languages import _
 from flasky.migrations.explanations import (
     ahead_of_the_code,
     is_damaged,
-    is_missing,
     revision_command,
     upgrade_command,
     why_unavailable,
@@ -58,12 +59,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class SchemaState:
-    """What `schema_state` found: for people `message` and the `command` that mends it, if one does."""
+    """What `schema_state` found: what people are `told` and the `command` that mends it, if one does."""
 
     kind: Kind
-    message: str = ""
+    told: str = ""
     command: str = ""
     pending: tuple[str, ...] = field(default=())
+
+    @property
+    def message(self) -> str:
+        """What people are told, in English: for a terminal and the log."""
+        return in_english(self.told)
 
     @property
     def is_current(self) -> bool:
@@ -114,8 +120,8 @@ def schema_state(site: Site) -> SchemaState:
     url = site.settings["sqlalchemy.url"]
     file = sqlite_file(url)
     if file is not None and not file.exists():
-        message = f"There is no database {file} yet. Make it with:"
-        return SchemaState(Kind.MISSING, message, upgrade_command(site))
+        told = _("There is no database ${file} yet. Make it with:", mapping={"file": str(file)})
+        return SchemaState(Kind.MISSING, told, upgrade_command(site))
     engine = make_read_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
@@ -127,16 +133,8 @@ def schema_state(site: Site) -> SchemaState:
 
 
 def _unusable(site: Site, error: DBAPIError) -> SchemaState:
-    kind = Kind.DAMAGED if is_damaged(error) else Kind.UNREACHABLE
-    return (
-        SchemaState(kind, why_unavailable(error, site))
-        if not is_missing(error)
-        else SchemaState(
-            # Only the server's owner can make it, so the button of the development page would not help.
-            Kind.UNREACHABLE,
-            why_unavailable(error, site),
-        )
-    )
+    # A missing database only the server's owner can make, so the button of the development page would not help.
+    return SchemaState(Kind.DAMAGED if is_damaged(error) else Kind.UNREACHABLE, why_unavailable(error, site))
 
 
 def _compare(site: Site, script: ScriptDirectory, connection: Connection) -> SchemaState:
@@ -149,13 +147,12 @@ def _compare(site: Site, script: ScriptDirectory, connection: Connection) -> Sch
     if not pending:
         return SchemaState(Kind.CURRENT)
     listed = [_described(site, script, item) for item in pending[:_LISTED]]
-    if len(pending) > _LISTED:
-        listed.append(f"… and {len(pending) - _LISTED} more")
-    message = (
-        "The database does not have the tables that the code needs. "
-        f"Not applied yet: {'; '.join(listed)}. Apply {'it' if len(pending) == 1 else 'them'} with:"
+    told = _(
+        "The database does not have the tables that the code needs. Not applied yet: ${listed}. "
+        "Apply what is missing with:",
+        mapping={"listed": "; ".join(listed) + ("; …" if len(pending) > _LISTED else "")},
     )
-    return SchemaState(Kind.BEHIND, message, upgrade_command(site), tuple(item.revision for item in pending))
+    return SchemaState(Kind.BEHIND, told, upgrade_command(site), tuple(item.revision for item in pending))
 
 
 def _pending(script: ScriptDirectory, known: tuple[str, ...]) -> list[Script]:

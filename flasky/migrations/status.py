@@ -16,6 +16,7 @@ from sqlalchemy import Connection, NullPool, func, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from flasky.database.engine import make_read_engine, sqlite_file
+from flasky.errors.exceptions import in_english
 from flasky.loader import available
 from flasky.migrations.explanations import shown_database, upgrade_command, why_unavailable
 from flasky.migrations.locations import SHIPPED, chain_of, chain_of_script, config_of, locations
@@ -144,7 +145,7 @@ def _asked(site: Site, code: _Code, rows: list[PluginStatus], problems: list[str
         with engine.connect() as connection:
             return _compared(connection, code, rows, problems)
     except DBAPIError as error:
-        problems.append(why_unavailable(error, site))
+        problems.append(in_english(why_unavailable(error, site)))
         return rows
     finally:
         engine.dispose()
