@@ -19,6 +19,7 @@ from pyramid.exceptions import ConfigurationConflictError, ConfigurationError, C
 
 from flasky.directives import start_checks
 from flasky.ownership import KERNEL, home, owner_of_file
+from flasky.prefixes import prefix_of
 from flasky.requests import use_one_class
 from flasky.settings import ConfigurationFaults, Fault, Setting, Settings, Value
 from flasky.site import Site, declared_settings, read_site
@@ -68,7 +69,7 @@ class Assembly:
         """
         try:
             with self._times.of(plugin):
-                config.include(package)
+                config.include(package, route_prefix=prefix_of(self.site.settings, plugin) if plugin else None)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is a fault to report
             if not plugin:
                 self._give_up(error)

@@ -35,6 +35,7 @@ ROOMS = (
     "flasky.admin_screens",
     "flasky.api_resources",
     "flasky.seeds",
+    "flasky.prefixes",
 )
 
 #: Settings of the libraries below that no site should have to know (P7, P8, P30).

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from flasky.prefixes import parse_prefix
 from flasky.settings import Setting
 
 ENTRY_POINT_GROUP = "flasky.plugins"
@@ -52,7 +53,9 @@ class Plugin:
     `models` is the dotted name of the module that holds its SQLAlchemy models, `migrations` the place of its
     Alembic revisions as ``package:folder``; what ships with Flasky migrates in ``alembic/`` and says nothing.
     `commands` is a click command, normally a group, as ``package.cli:group``: it becomes ``flasky <name> …``. A
-    plug-in that deals with several things lists a `Command` for each, under names of their own.
+    plug-in that deals with several things lists a `Command` for each, under names of their own. `prefix` is a path
+    that every route of it comes below, unless the site decides otherwise (`flasky.prefix.<name>`). `fixtures` is the
+    dotted name of a module with pytest fixtures for the tests of other plug-ins, their names beginning with its own.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Plugin:
     migrations: str | None = None
     commands: str | tuple[Command, ...] = ()
     description: str = ""
+    prefix: str = ""
+    fixtures: str | None = None
 
     @property
     def command_list(self) -> tuple[Command, ...]:
@@ -88,6 +93,10 @@ class Plugin:
                 found.append(f"its commands {command.target!r} must be named as in package.cli:group")
             if not _NAME.fullmatch(command.name) or command.name in RESERVED_NAMES:
                 found.append(f"its command cannot be called {command.name!r}")
+        try:
+            parse_prefix(self.prefix)
+        except ValueError as error:
+            found.append(f"its prefix {self.prefix!r}: {error}")
         prefix = f"{self.name}."
         found.extend(
             f"its setting {setting.name!r} must be named {prefix}something"

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from flasky.loader import LoadedPlugin, resolve_plugins
+from flasky.prefixes import prefix_setting
 from flasky.settings import (
     KERNEL_SETTINGS,
     ConfigurationFaults,
@@ -111,8 +112,9 @@ def read_site(
 
 
 def declared_settings(plugins: list[LoadedPlugin]) -> tuple[Setting, ...]:
-    """The settings of the kernel, then of each plug-in."""
-    return (*KERNEL_SETTINGS, *(setting for item in plugins for setting in item.plugin.settings))
+    """The settings of the kernel, where each plug-in is, then the settings of each."""
+    moved = (prefix_setting(item.name, item.plugin.prefix) for item in plugins)
+    return (*KERNEL_SETTINGS, *moved, *(setting for item in plugins for setting in item.plugin.settings))
 
 
 def production_faults(

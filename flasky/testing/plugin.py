@@ -29,6 +29,7 @@ import flasky
 from flasky.database import get_database
 from flasky.testing.browser import start_browser, watched_page
 from flasky.testing.databases import SERVERS, DatabaseServer, TestDatabase
+from flasky.testing.fixtures import load_fixtures
 from flasky.testing.ini import write_ini
 from flasky.testing.live import LiveSite, free_port
 from flasky.testing.mailbox import Mailbox
@@ -102,6 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.addinivalue_line("markers", "databases(*names): run on these databases only; say why beside it")
     pkg_resources.register_loader_type(AssertionRewritingHook, pkg_resources.DefaultProvider)
+    load_fixtures(config)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

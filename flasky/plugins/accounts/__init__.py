@@ -31,6 +31,7 @@ plugin = Plugin(
     name="accounts",
     description="Members and their roles.",
     models="flasky.plugins.accounts.models",
+    fixtures="flasky.plugins.accounts.fixtures",
     commands=(
         Command("user", "flasky.plugins.accounts.cli:user", "Make, find and look after members."),
         Command("role", "flasky.plugins.accounts.cli:role", "See roles, and what each may do."),
