@@ -1,5 +1,8 @@
 """Removing a plug-in's data: a plan, a dump, then exactly its tables and its rows in Alembic's; and putting it back.
 
+With it go the rows of others that name something of its, as a permission that a role was given: which columns hold
+such names the models say (`flasky.database.names_contributions`).
+
 Whose a table is, the database itself knows (`flasky.migrations.records`), so this works while the plug-in is disabled
 and even when it is no longer installed.
 """
@@ -9,18 +12,36 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, MetaData, Table, column, delete, func, insert, inspect, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    and_,
+    column,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    table,
+    text,
+)
 
 from flasky.database.engine import make_migration_engine
+from flasky.database.ownership import import_models, naming_columns
 from flasky.ini import CannotStart
+from flasky.loader import declarations
 from flasky.migrations.locations import SHIPPED
 from flasky.migrations.records import OWNERS_TABLE, VERSION_TABLE, owners_of_revisions, owners_of_tables
 from flasky.site import Site
@@ -59,12 +80,27 @@ class PlannedTable:
 
 
 @dataclass(frozen=True)
+class PlannedName:
+    """A column of a table that stays, and how many of its rows go because they name something of the plug-in's."""
+
+    table: str
+    column: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What removing a plug-in takes away."""
 
     plugin: str
     tables: tuple[PlannedTable, ...]
     revisions: tuple[str, ...]
+    names: tuple[PlannedName, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing of the plug-in's."""
+        return not (self.tables or self.revisions or self.names)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -93,8 +129,8 @@ def connected(site: Site) -> Iterator[Connection]:
         engine.dispose()
 
 
-def plan(connection: Connection, plugin: str) -> Plan:
-    """What belongs to `plugin` in the database."""
+def plan(connection: Connection, plugin: str, site: Site) -> Plan:
+    """What belongs to `plugin` in the database of `site`. Raises CannotStart when models cannot be imported."""
     if plugin == SHIPPED:
         raise CannotStart("These are the tables of Flasky itself; they are not a plug-in's.")
     names = sorted(name for name, owner in owners_of_tables(connection).items() if owner == plugin)
@@ -116,7 +152,30 @@ def plan(connection: Connection, plugin: str) -> Plan:
         )
         for name in names
     ]
-    return Plan(plugin, tuple(planned), tuple(revisions))
+    return Plan(plugin, tuple(planned), tuple(revisions), tuple(_names(connection, plugin, site, set(names))))
+
+
+def _names(connection: Connection, plugin: str, site: Site, own: set[str]) -> Iterator[PlannedName]:
+    """Where rows of others name something of the plug-in's."""
+    import_models(site)
+    # A plug-in that is switched off may hold such rows, too; one that is broken has to be mended to look after them.
+    holders = {owner for owner in owners_of_tables(connection).values() if owner not in {"", SHIPPED, plugin}}
+    for item in declarations(sorted(holders - {item.name for item in site.plugins})):
+        if item.plugin.models:
+            with suppress(Exception):
+                import_module(item.plugin.models)
+    present = set(inspect(connection).get_table_names()) - own
+    for one in naming_columns():
+        if one.table.name in present:
+            count = connection.execute(
+                select(func.count()).select_from(table(one.table.name)).where(_is_of(plugin, one.name))
+            ).scalar_one()
+            if count:
+                yield PlannedName(one.table.name, one.name, count)
+
+
+def _is_of(plugin: str, name: str) -> ColumnElement[bool]:
+    return column(name, String).startswith(f"{plugin}.", autoescape=True)
 
 
 def dump(connection: Connection, planned: Plan, file: Path) -> None:
@@ -137,6 +196,17 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
             }
             for one in tables
         ],
+        "names": [
+            {
+                "name": item.table,
+                "rows": [
+                    {key: _written(value) for key, value in row._mapping.items()}  # noqa: SLF001 - its public name
+                    for one in _reflected(connection, [item.table])
+                    for row in connection.execute(select(one).where(_is_of(planned.plugin, item.column)))
+                ],
+            }
+            for item in planned.names
+        ],
     }
     try:
         with file.open("x", encoding="utf-8") as target:
@@ -149,7 +219,7 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
 
 def remove(connection: Connection, planned: Plan) -> None:
     """Drop the tables, and forget the plug-in in the tables of the migrations. Raises CannotStart for foreign keys."""
-    if not planned.revisions:
+    if planned.tables and not planned.revisions:
         raise CannotStart(
             f"The tables of {planned.plugin!r} are made by the migrations of Flasky itself, and stay: without them "
             "`alembic upgrade heads` would not know what there is. Nothing was removed."
@@ -159,6 +229,8 @@ def remove(connection: Connection, planned: Plan) -> None:
             f"Other tables refer to those of {planned.plugin!r}: {'; '.join(planned.foreign)}. "
             "Remove the plug-in they belong to first. Nothing was removed."
         )
+    for item in planned.names:
+        connection.execute(delete(table(item.table)).where(_is_of(planned.plugin, item.column)))
     for one in reversed(_reflected(connection, [item.name for item in planned.tables])):
         one.drop(connection)
     version = table(VERSION_TABLE, column("version_num"))
@@ -167,14 +239,17 @@ def remove(connection: Connection, planned: Plan) -> None:
     connection.execute(delete(owners).where(owners.c.owner == planned.plugin))
 
 
-def restore(connection: Connection, file: Path) -> dict[str, int]:
-    """Put the rows of a dump back into the empty tables; returns how many by table. Raises CannotStart."""
+def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
+    """Put the rows of a dump back into the empty tables; returns how many by table. Raises CannotStart.
+
+    Rows of others that named something of the plug-in's come back where they still fit.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         plugin, revisions, dumped = content["plugin"], content["revisions"], content["tables"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotStart(f"{file} is not a dump of a plug-in: {type(error).__name__}: {error}") from error
-    now = plan(connection, plugin)
+    now = plan(connection, plugin, site)
     if list(now.revisions) != list(revisions):
         raise CannotStart(
             f"The dump was made at {', '.join(revisions) or 'no revision'} of {plugin!r}, the database is at "
@@ -190,7 +265,36 @@ def restore(connection: Connection, file: Path) -> dict[str, int]:
         if read:
             connection.execute(insert(one), read)
             _count_on(connection, one)
-    return {name: len(found) for name, found in rows.items()}
+    names = {item["name"]: _put_back(connection, item["name"], item["rows"]) for item in content.get("names", ())}
+    return {**{name: len(found) for name, found in rows.items()}, **names}
+
+
+def _put_back(connection: Connection, name: str, rows: list[dict[str, Any]]) -> int:
+    """Put rows back into a table that others have used meanwhile; returns how many fitted."""
+    count = 0
+    for one in _reflected(connection, [name]) if inspect(connection).has_table(name) else ():
+        for row in rows:
+            read = {key: _read(value) for key, value in row.items()}
+            if _fits(connection, one, read):
+                connection.execute(insert(one), read)
+                count += 1
+        _count_on(connection, one)
+    return count
+
+
+def _fits(connection: Connection, one: Table, row: dict[str, Any]) -> bool:
+    """Whether the row's place is free, and everything that it refers to is still there."""
+    key = and_(*(own == row[own.name] for own in one.primary_key.columns))
+    if connection.execute(select(one).where(key)).first() is not None:
+        return False
+    for reference in one.foreign_key_constraints:
+        pairs = [(part.column, row[part.parent.name]) for part in reference.elements]
+        if any(value is None for _, value in pairs):
+            continue
+        there = and_(*(target == value for target, value in pairs))
+        if connection.execute(select(reference.referred_table).where(there)).first() is None:
+            return False
+    return True
 
 
 def _count_on(connection: Connection, one: Table) -> None:

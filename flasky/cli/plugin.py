@@ -280,7 +280,7 @@ def remove(
 
     if restore is not None:
         with removal.connected(context.site) as connection:
-            for table, count in removal.restore(connection, restore).items():
+            for table, count in removal.restore(connection, restore, context.site).items():
                 click.echo(f"{table}: {count} rows put back")
         return
     if name is None:
@@ -288,9 +288,9 @@ def remove(
     if name in _listed(context):
         raise CannotStart(f"The plug-in {name!r} is enabled. First: flasky --ini {context.path} plugin disable {name}")
     with removal.connected(context.site) as connection:
-        planned = removal.plan(connection, name)
-        _show_plan(planned, as_json)
-        if not (planned.tables or planned.revisions):
+        planned = removal.plan(connection, name, context.site)
+        _show_plan(context, planned, as_json)
+        if planned.is_empty:
             return
         if not yes:
             click.echo("Nothing was changed. Add --yes to do it.", err=True)
@@ -312,17 +312,22 @@ def _dump_file(context: Context, name: str) -> Path:
     return context.ini.path.parent / f"{name}.{moment}.dump.json"
 
 
-def _show_plan(planned: Plan, as_json: bool) -> None:
+def _show_plan(context: Context, planned: Plan, as_json: bool) -> None:
     item, _ = _read(planned.plugin)
     if as_json:
         click.echo(json.dumps(planned.as_json(), indent=2, ensure_ascii=False))
         return
-    if not (planned.tables or planned.revisions):
+    settings = sorted(key for key in context.ini.settings if key.startswith(f"{planned.plugin}."))
+    if settings:
+        click.echo(f"Take these lines out of {context.path} yourself: {', '.join(settings)}")
+    if planned.is_empty:
         click.echo(f"Nothing in the database belongs to a plug-in called {planned.plugin!r}.")
         return
     heads = ("Table", "Rows", "Refers to", "Referred to by")
     rows = [(one.name, one.rows, ", ".join(one.refers_to), ", ".join(one.referred_to_by)) for one in planned.tables]
     show_table(heads, rows)
     click.echo(f"Rows of Alembic's table: {', '.join(planned.revisions) or 'none'}")
+    for one in planned.names:
+        click.echo(f"Rows of others that name something of its: {one.rows} in {one.table}.{one.column}")
     if item is not None:
         click.echo(f"Its files stay until: pip uninstall {item.distribution}")

@@ -87,7 +87,7 @@ class Life:
 
     def _removed(self, before: dict[str, Any], files: set[str]) -> Iterator[Finding]:
         with removal.connected(self._subject.site) as connection:
-            planned = removal.plan(connection, self._subject.name)
+            planned = removal.plan(connection, self._subject.name, self._subject.site)
             if planned.tables or planned.revisions:
                 try:
                     removal.remove(connection, planned)

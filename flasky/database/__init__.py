@@ -7,10 +7,10 @@ from pyramid.config import Configurator
 from flasky.database.base import Base
 from flasky.database.retry import mark_retryable
 from flasky.database.session import Database, get_database, open_read_connection, open_session, set_database
-from flasky.database.types import UTCDateTime, utc_now
+from flasky.database.types import UTCDateTime, names_contributions, utc_now
 from flasky.site import get_site
 
-__all__ = ["Base", "Database", "UTCDateTime", "get_database", "includeme", "utc_now"]
+__all__ = ["Base", "Database", "UTCDateTime", "get_database", "includeme", "names_contributions", "utc_now"]
 
 
 def includeme(config: Configurator) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from flasky.database.base import Base
+from flasky.database.types import names_contributions
 from flasky.site import Site
 from flasky.startup import CannotStart
 
@@ -62,6 +64,12 @@ def models(site: Site) -> dict[str, type]:
         for mapper in Base.registry.mappers
         if isinstance(mapper.local_table, Table) and owner_of(site, mapper.local_table)
     }
+
+
+def naming_columns() -> list[Column[Any]]:
+    """The columns of the models imported so far whose rows name what plug-ins bring (`names_contributions`)."""
+    every = (column for table in Base.metadata.sorted_tables for column in table.columns)
+    return [column for column in every if names_contributions().items() <= column.info.items()]
 
 
 def _module_of(table: Table) -> str:

@@ -38,3 +38,11 @@ class UTCDateTime(types.TypeDecorator[datetime]):
 def utc_now() -> datetime:
     """The present moment, in UTC and with its zone."""
     return datetime.now(UTC)
+
+
+def names_contributions() -> dict[str, Any]:
+    """`info` of a text column whose rows name what plug-ins bring, as `polls.open`: a permission, a job.
+
+    When a plug-in is removed with its data, the rows that name something of its go with it (`flasky.removal`).
+    """
+    return {"flasky.names_contributions": True}

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flasky.database.base import Base
-from flasky.database.types import UTCDateTime, utc_now
+from flasky.database.types import UTCDateTime, names_contributions, utc_now
 from flasky.queues.claims import QueueColumns
 
 
@@ -43,7 +43,7 @@ class BackgroundJob(QueueColumns, Base):
         Index("ix_background_jobs_leases", "status", "claimed_until"),
     )
 
-    name: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(100), info=names_contributions())
     arguments: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -60,5 +60,5 @@ class BackgroundSchedule(Base):
 
     __tablename__ = "background_schedules"
 
-    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True, info=names_contributions())
     begun_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -139,6 +139,10 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     life.ini.write_text(with_plugin(life.ini.read_text(), "poster"))
     life.migrate()
     life.sql("INSERT INTO board_notices VALUES (7, '胡同''s')", "INSERT INTO posters VALUES (3, 7)")
+    decided = "INSERT INTO role_permissions SELECT min(id), '{}', true FROM roles"
+    # The others only look like the board's: an underscore stands for any letter in LIKE.
+    life.sql(*(decided.format(name) for name in ("board.pin", "boards.pin", "poster.see", "boardXpin")))
+    life.sql("INSERT INTO background_schedules VALUES ('board.tidy', '2030-01-01 00:00:00')")
     assert "胡同" in life.get("/board")
 
     enabled = life.ini.read_bytes()
@@ -165,6 +169,7 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     assert planned["revisions"] == ["a_poster0001"]
     [table] = planned["tables"]
     assert (table["name"], table["rows"], table["refers_to"]) == ("posters", 1, ["notice_id → board_notices"])
+    assert planned["names"] == [{"table": "role_permissions", "column": "permission", "rows": 1}]
     assert "posters" in life.tables()
     kept = {name: tmp_path / f"{name}.json" for name in ("poster", "board")}
     life.run("remove", "poster", "--yes", "--dump", str(kept["poster"]))
@@ -172,6 +177,9 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     assert not {"posters", "board_notices"} & life.tables()
     assert life.sql("SELECT version_num FROM alembic_version WHERE version_num LIKE '%poster%'") == []
     assert life.sql("SELECT name FROM alembic_owners WHERE owner IN ('poster', 'board')") == []
+    left = "SELECT permission FROM role_permissions ORDER BY permission"
+    assert life.sql(left) == [("boardXpin",), ("boards.pin",)]
+    assert life.sql("SELECT name FROM background_schedules WHERE name LIKE 'board.%'") == []
     life.migrate()
     assert "Nothing in the database belongs" in life.run("remove", "poster").output
 
@@ -179,12 +187,37 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     assert "Enable the plug-in and migrate it" in life.run("remove", "--restore", str(kept["board"]), status=1).output
     life.migrate()
     assert "board_notices: 1 rows put back" in life.run("remove", "--restore", str(kept["board"])).output
-    life.run("remove", "--restore", str(kept["poster"]))
+    # Decided anew meanwhile: the row of the dump does not come on top of it.
+    life.sql("INSERT INTO role_permissions SELECT min(id), 'poster.see', false FROM roles")
+    assert "role_permissions: 0 rows put back" in life.run("remove", "--restore", str(kept["poster"])).output
     assert life.sql("SELECT * FROM posters") == [(3, 7)]
+    assert ("board.pin",) in life.sql(left)
+    assert life.sql("SELECT name FROM background_schedules WHERE name = 'board.tidy'") == [("board.tidy",)]
     assert "only put back into empty tables" in life.run("remove", "--restore", str(kept["poster"]), status=1).output
     # The next row gets a number of its own, on PostgreSQL too.
     life.sql("INSERT INTO board_notices (text) VALUES ('next')")
     assert life.sql("SELECT id FROM board_notices ORDER BY id") == [(7,), (8,)]
+
+
+def test_a_plugin_without_tables_leaves_nothing_behind(life: Life) -> None:
+    """No row names it any more; its lines of the INI file are told, as nobody else may write there."""
+    life.sql("INSERT INTO role_permissions SELECT min(id), 'gone.see', true FROM roles")
+    life.ini.write_text(life.ini.read_text().replace("[app:main]", "[app:main]\ngone.size = 3", 1))
+    shown = life.run("remove", "gone").output
+    assert "Rows of others that name something of its: 1 in role_permissions.permission" in shown
+    assert "yourself: gone.size" in shown
+    life.run("remove", "gone", "--yes")
+    assert life.sql("SELECT permission FROM role_permissions WHERE permission LIKE 'gone%'") == []
+    assert "Nothing in the database belongs" in life.run("remove", "gone").output
+
+
+@pytest.mark.databases("sqlite")  # Which models there are is no matter of the database.
+def test_rows_of_a_disabled_holder_go_too(life: Life) -> None:
+    """`accounts` is switched off, and its models are imported for it all the same."""
+    life.sql("INSERT INTO role_permissions SELECT min(id), 'gone.see', true FROM roles")
+    life.ini.write_text(life.ini.read_text().replace("main accounts", "main"))
+    life.run("remove", "gone", "--yes")
+    assert life.sql("SELECT permission FROM role_permissions WHERE permission LIKE 'gone%'") == []
 
 
 @pytest.fixture

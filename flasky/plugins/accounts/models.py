@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, false
 from sqlalchemy.orm import DynamicMapped, Mapped, mapped_column, relationship, validates
 
-from flasky.database import Base, UTCDateTime, utc_now
+from flasky.database import Base, UTCDateTime, names_contributions, utc_now
 from flasky.plugins.accounts import usernames
 
 #: The limits of the texts that forms and services share with the columns (INP-07).
@@ -49,7 +49,7 @@ class RolePermission(Base):
     __tablename__ = "role_permissions"
 
     role_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True)
-    permission: Mapped[str] = mapped_column(String(100), primary_key=True)
+    permission: Mapped[str] = mapped_column(String(100), primary_key=True, info=names_contributions())
     granted: Mapped[bool]
 
 
