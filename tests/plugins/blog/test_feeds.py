@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from datetime import datetime
 from typing import Any
 
+import feedparser
 import pytest
 from webtest import TestApp
 
@@ -64,8 +65,37 @@ def test_an_entry_says_where_when_who_and_what(client: Any, member: Any, write: 
     assert datetime.fromisoformat(entry.findtext(f"{ATOM}updated")).tzinfo is not None
 
 
+def test_feeds_are_what_a_feed_reader_understands(client: Any, member: Any, write: Any) -> None:
+    """By feedparser, which marks what is not well-formed Atom and reads each field as it is meant."""
+    post = write(
+        member("小明", email="ming@example.com"), "**bold** & <i>\n\n- 一", title="Tom & <Jerry>", tags="a 胡同"
+    )
+    for path in ("/feed", "/feed/tag/a", "/feed/people/1"):
+        feed = feedparser.parse(client().get(path).body)
+        assert (feed.bozo, feed.version) == (False, "atom10"), path
+        assert feed.feed.id == f"http://localhost{path}"
+        assert feed.feed.title
+        assert feed.feed.updated_parsed
+        assert {link.rel: link.type for link in feed.feed.links} == {
+            "self": "application/atom+xml",
+            "alternate": "text/html",
+        }
+        (entry,) = feed.entries
+        assert entry.id == entry.link == f"http://localhost/post/{post}"
+        assert entry.title == "Tom & <Jerry>"
+        assert entry.author == "小明"
+        assert [tag.term for tag in entry.tags] == ["a", "胡同"]
+        assert entry.published_parsed == entry.updated_parsed
+        assert entry.published_parsed
+        assert entry.content[0].type == "text/html"
+        assert entry.content[0].value.startswith("<p><strong>bold</strong> &amp; &lt;i&gt;</p>")
+
+
 def test_an_empty_feed_is_a_feed(client: Any) -> None:
-    feed = parsed(client().get("/feed"))
+    answer = client().get("/feed")
+    read = feedparser.parse(answer.body)
+    assert (read.bozo, read.version, read.entries) == (False, "atom10", [])
+    feed = parsed(answer)
     assert feed.findtext(f"{ATOM}updated") == "1970-01-01T00:00:00Z"
     assert feed.find(f"{ATOM}entry") is None
 
