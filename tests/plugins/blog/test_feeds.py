@@ -70,8 +70,6 @@ def test_feeds_are_what_a_feed_reader_understands(client: Any, member: Any, writ
     post = write(
         member("小明", email="ming@example.com"), "**bold** & <i>\n\n- 一", title="Tom & <Jerry>", tags="a 胡同"
     )
-        member("小明", email="ming@example.com"), "**bold** & <i>\n\n- 一", title="Tom & <Jerry>", tags="a 胡同"
-    )
     for path in ("/feed", "/feed/tag/a", "/feed/people/1"):
         feed = feedparser.parse(client().get(path).body)
         assert (feed.bozo, feed.version) == (False, "atom10"), path
