@@ -63,6 +63,7 @@ def includeme(config: Configurator) -> None:
     config.include("flasky.plugins.blog.routes")
     config.include("flasky.plugins.blog.mails")
     config.add_job("blog.digest", "flasky.plugins.blog.digests.mail_due")
+    config.add_seed("blog.examples", "flasky.plugins.blog.seeding.examples")
     config.add_schedule("blog.digest", every=timedelta(hours=1))
     config.set_home(
         "flasky.plugins.blog.views.lists.home",

@@ -6,12 +6,15 @@ rows. Nothing made here can sign in: members have neither address nor password.
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
+from pyramid.request import Request
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
@@ -95,22 +98,43 @@ class _Text(NamedTuple):
 
 
 def fill(registry: Registry, *, users: int, posts: int) -> dict[str, int]:
-    """Add members and posts, a comment for every second post, and ten follows for each member; returns the numbers."""
+    """Add members and posts, a comment for every second post, and ten follows for each member; returns the numbers.
+
+    Each portion is a transaction of its own: a million posts are more than one can hold.
+    """
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[Session]:
+        with open_work(registry) as work:
+            yield work.db
+
+    return _fill(opened, users, posts)
+
+
+def examples(request: Request) -> str | None:
+    """The seed `blog.examples`: some members and posts, where there is no post yet."""
+    if request.db.scalar(select(Post.id).limit(1)) is not None:
+        return None
+    made = _fill(lambda: contextlib.nullcontext(request.db), users=10, posts=40)
+    return ", ".join(f"{number} {name}" for name, number in made.items())
+
+
+def _fill(opened: Callable[[], AbstractContextManager[Session]], users: int, posts: int) -> dict[str, int]:
     chance = random.Random(users * 31 + posts)  # noqa: S311 - made-up content, the same every time
     texts = [_text(chance) for _ in range(min(_TEXTS, max(posts, 1)))]
-    with open_work(registry) as work:
-        people = _people(work.db, users)
-    with open_work(registry) as work:
-        tags = _tags(work.db)
+    with opened() as db:
+        people = _people(db, users)
+    with opened() as db:
+        tags = _tags(db)
     comments = 0
     begin = utc_now() - timedelta(seconds=_PAUSE * posts)
     for first in range(0, posts, _AT_ONCE):
-        with open_work(registry) as work:
+        with opened() as db:
             some = range(first, min(first + _AT_ONCE, posts))
-            comments += _posts(work.db, chance, texts, tags, people, begin, some)
-    with open_work(registry) as work:
-        follows = _follows(work.db, chance, people)
-        lists_changed(work.db)
+            comments += _posts(db, chance, texts, tags, people, begin, some)
+    with opened() as db:
+        follows = _follows(db, chance, people)
+        lists_changed(db)
     return {"members": len(people), "posts": posts, "comments": comments, "follows": follows}
 
 
