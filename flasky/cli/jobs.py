@@ -52,6 +52,7 @@ def run(context: Context, *, once: bool) -> None:
     """
     from flasky.jobs.worker import POLL_SECONDS, JobWorker
     from flasky.queues.worker import until_told
+    from flasky.statistics.sharing import numbers_told
 
     # Before it says anything: who reads that may end it at once.
     stop, wake = until_told()
@@ -61,7 +62,8 @@ def run(context: Context, *, once: bool) -> None:
         click.echo(f"{tally.done} done, {tally.postponed} to be tried again, {tally.given_up} given up.")
         return
     click.echo(f"Doing jobs; what is due is looked for every {POLL_SECONDS:.0f} seconds. Ctrl-C ends it.")
-    worker.run(stop, wake)
+    with numbers_told(context.registry):
+        worker.run(stop, wake)
     click.echo("No longer doing jobs.")
 
 

@@ -23,6 +23,7 @@ from flasky.mail.services import retry as queue_again
 from flasky.mail.services import send_mail
 from flasky.queues.worker import until_told
 from flasky.site import get_site
+from flasky.statistics.sharing import numbers_told
 
 _LISTED = (
     "id",
@@ -60,7 +61,8 @@ def deliver(context: Context) -> None:
         f"Delivering mails through {settings['mail.host']} port {settings['mail.port']}; "
         f"the outbox is looked at every {POLL_SECONDS:.0f} seconds. Ctrl-C ends it."
     )
-    Deliverer(context.registry).run(stop, wake)
+    with numbers_told(context.registry):
+        Deliverer(context.registry).run(stop, wake)
     click.echo("No longer delivering mails.")
 
 

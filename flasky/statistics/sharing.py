@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from pyramid.config import Configurator
@@ -116,17 +117,34 @@ def all_processes(registry: Registry) -> list[ProcessNumbers]:
 
 
 def share(event: ServingBegins) -> None:
-    """Subscriber: tell the numbers of this server from now on."""
-    site = get_site(event.registry)
+    """Subscriber: a server tells its numbers until it ends."""
+    if (sharing := _begin(event.registry)) is not None:
+        atexit.register(sharing.stop)
+
+
+@contextlib.contextmanager
+def numbers_told(registry: Registry) -> Iterator[None]:
+    """Within, this process tells its numbers: for a worker beside the servers."""
+    sharing = _begin(registry)
+    try:
+        yield
+    finally:
+        if sharing is not None:
+            sharing.stop()
+
+
+def _begin(registry: Registry) -> Sharing | None:
+    site = get_site(registry)
     folder = folder_of(site.ini_file, site.settings["flasky.statistics"])
     if folder is None:
-        return
+        return None
     _clear_away(folder)
-    sharing = Sharing(event.registry, folder)
+    sharing = Sharing(registry, folder)
     # Once at once, so that the process is seen before its first request.
-    if sharing.write():
-        sharing.start()
-        atexit.register(sharing.stop)
+    if not sharing.write():
+        return None
+    sharing.start()
+    return sharing
 
 
 def _clear_away(folder: Path) -> None:

@@ -168,6 +168,17 @@ def test_the_page_for_developers_names_the_plugin(make_app: Callable[..., Any], 
     assert told["developer"]["plugin"] == "faulty 2.1"
 
 
+def test_an_error_in_a_template_of_the_sites_own_folder_is_the_sites(
+    make_app: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "own" / "faulty").mkdir(parents=True)
+    (tmp_path / "own" / "faulty" / "fails.jinja2").write_text("{{ zero.nothing.of.it }}")
+    app = make_app(flasky__templates=str(tmp_path / "own"), flasky__plugins="main faulty")
+    TestApp(app, extra_environ={"HTTP_HOST": "localhost"}).get("/faulty/template", status=500)
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "plugin=site: 500 UndefinedError" in record.getMessage()
+
+
 def test_the_innermost_package_counts(make_app: Callable[..., Any]) -> None:
     from flasky.ownership import owner_of_module  # noqa: PLC0415 - only here
 

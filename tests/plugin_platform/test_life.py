@@ -140,8 +140,7 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     life.migrate()
     life.sql("INSERT INTO board_notices VALUES (7, '胡同''s')", "INSERT INTO posters VALUES (3, 7)")
     decided = "INSERT INTO role_permissions SELECT min(id), '{}', true FROM roles"
-    # The others only look like the board's: an underscore stands for any letter in LIKE.
-    life.sql(*(decided.format(name) for name in ("board.pin", "boards.pin", "poster.see", "boardXpin")))
+    life.sql(*(decided.format(name) for name in ("board.pin", "boards.pin", "poster.see")))
     life.sql("INSERT INTO background_schedules VALUES ('board.tidy', '2030-01-01 00:00:00')")
     assert "胡同" in life.get("/board")
 
@@ -178,7 +177,7 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     assert life.sql("SELECT version_num FROM alembic_version WHERE version_num LIKE '%poster%'") == []
     assert life.sql("SELECT name FROM alembic_owners WHERE owner IN ('poster', 'board')") == []
     left = "SELECT permission FROM role_permissions ORDER BY permission"
-    assert life.sql(left) == [("boardXpin",), ("boards.pin",)]
+    assert life.sql(left) == [("boards.pin",)]
     assert life.sql("SELECT name FROM background_schedules WHERE name LIKE 'board.%'") == []
     life.migrate()
     assert "Nothing in the database belongs" in life.run("remove", "poster").output
@@ -201,14 +200,16 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
 
 def test_a_plugin_without_tables_leaves_nothing_behind(life: Life) -> None:
     """No row names it any more; its lines of the INI file are told, as nobody else may write there."""
-    life.sql("INSERT INTO role_permissions SELECT min(id), 'gone.see', true FROM roles")
-    life.ini.write_text(life.ini.read_text().replace("[app:main]", "[app:main]\ngone.size = 3", 1))
-    shown = life.run("remove", "gone").output
+    decided = "INSERT INTO role_permissions SELECT min(id), '{}', true FROM roles"
+    # For LIKE an underscore is any letter: the second is somebody else's.
+    life.sql(decided.format("gone_by.see"), decided.format("goneXby.see"))
+    life.ini.write_text(life.ini.read_text().replace("[app:main]", "[app:main]\ngone_by.size = 3", 1))
+    shown = life.run("remove", "gone_by").output
     assert "Rows of others that name something of its: 1 in role_permissions.permission" in shown
-    assert "yourself: gone.size" in shown
-    life.run("remove", "gone", "--yes")
-    assert life.sql("SELECT permission FROM role_permissions WHERE permission LIKE 'gone%'") == []
-    assert "Nothing in the database belongs" in life.run("remove", "gone").output
+    assert "yourself: gone_by.size" in shown
+    life.run("remove", "gone_by", "--yes")
+    assert life.sql("SELECT permission FROM role_permissions WHERE permission LIKE 'gone%'") == [("goneXby.see",)]
+    assert "Nothing in the database belongs" in life.run("remove", "gone_by").output
 
 
 @pytest.mark.databases("sqlite")  # Which models there are is no matter of the database.

@@ -173,3 +173,13 @@ def test_a_site_without_an_ini_file_or_a_folder_tells_nobody(tmp_path: Path) -> 
     assert folder_of("/etc/site.ini", "") is None
     assert folder_of("/etc/site.ini", "run") == Path("/etc/run")
     assert folder_of("/etc/site.ini", str(tmp_path)) == tmp_path
+
+
+def test_a_worker_beside_the_servers_is_seen_as_long_as_it_works(server: Any) -> None:
+    """As `flasky jobs run` is; here in this process, under the name of a file of its own."""
+    folder = Path(get_site(server.registry).ini_file).parent / "run"
+    [file] = folder.glob("*.json")
+    file.unlink()
+    with sharing.numbers_told(server.registry):
+        assert [one.pid for one in read_folder(folder)] == [os.getpid()]
+    assert read_folder(folder) == []

@@ -12,7 +12,7 @@ plugin = Plugin(name="faulty", after=("main", "accounts", "board"))
 def includeme(config: Any) -> None:
     """Register everything."""
     config.add_jinja2_search_path("flasky_faulty:templates", name=".jinja2")
-    config.add_tween("flasky_faulty.hooks.tween")
+    config.add_tween("flasky_faulty.hooks.tween", under="pyramid.tweens.excview_tween_factory")
     config.add_subscriber("flasky_faulty.hooks.on_request", "pyramid.events.NewRequest")
     config.add_subscriber("flasky_faulty.hooks.on_response", "pyramid.events.NewResponse")
     config.add_subscriber("flasky_faulty.hooks.on_written", "flasky_faulty.hooks.Written")
