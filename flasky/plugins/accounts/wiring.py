@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flasky.events import ServingBegins
 from flasky.plugins.accounts import housekeeping, identity, leaving, limits, passwords
 from flasky.plugins.accounts.ownership import claim_link
+from flasky.plugins.accounts.proof import ProofNeeded
 from flasky.plugins.accounts.security_log import Event, record
 from flasky.plugins.accounts.work import open_work
 from flasky.site import get_site
@@ -49,10 +50,11 @@ def includeme(config: Configurator) -> None:
 
 
 def record_denial(event: NewResponse) -> None:
-    """Record that a member was refused a page (LOG-02)."""
+    """Record that a member was refused a page (LOG-02); one who is only asked for their password was not."""
     request = event.request
     known = request.__dict__.get("flasky_identity")
-    if event.response.status_code == 403 and known is not None:
+    asked = isinstance(getattr(request, "exception", None), ProofNeeded)
+    if event.response.status_code == 403 and known is not None and not asked:
         route = request.matched_route.name if getattr(request, "matched_route", None) else ""
         record(request.accounts, Event.DENIED, known.user_id, route=route, method=request.method)
 
