@@ -48,6 +48,7 @@ class Life:
             return
         with connected(subject.database) as connection:
             rows.fill(connection, self._own_tables())
+            rows.name_something(connection, subject.name, self._own_tables())
         try:
             yield from self._visited(subject.application, subject.pages, "enabled")
         finally:
@@ -88,7 +89,7 @@ class Life:
     def _removed(self, before: dict[str, Any], files: set[str]) -> Iterator[Finding]:
         with removal.connected(self._subject.site) as connection:
             planned = removal.plan(connection, self._subject.name, self._subject.site)
-            if planned.tables or planned.revisions:
+            if not planned.is_empty:
                 try:
                     removal.remove(connection, planned)
                 except CannotStart as error:

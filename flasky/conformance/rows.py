@@ -17,10 +17,13 @@ from sqlalchemy import Column, Connection, MetaData, Table, inspect, select, tex
 from sqlalchemy.exc import DBAPIError
 
 from flasky.database.base import Base
+from flasky.database.ownership import naming_columns
 
 #: The key in a column's `info` under which a model names a value that the column takes.
 SAMPLE = "sample"
 
+#: The number of a made-up row that meets no other.
+_UNUSED = 900_000
 _ONE_OF = re.compile(r"\b(?P<column>\w+)[\"`]?\s+IN\s*\(\s*'(?P<value>[^']*)'", re.IGNORECASE)
 _MOMENT = datetime(2020, 2, 3, 4, 5, 6, tzinfo=UTC).replace(tzinfo=None)
 _MADE: dict[type, Any] = {
@@ -60,17 +63,38 @@ def fill(connection: Connection, names: set[str]) -> dict[str, str]:
     return problems
 
 
+def name_something(connection: Connection, plugin: str, own: set[str]) -> None:
+    """Put a row that names something of `plugin` into each table of others whose rows name what plug-ins bring.
+
+    That is what is left behind when a role was given a permission of the plug-in, say.
+    """
+    present = set(plain_tables(connection)) - own
+    metadata = MetaData()
+    for named in naming_columns():
+        if named.table.name in present:
+            one = Table(named.table.name, metadata, autoload_with=connection, extend_existing=True)
+            fixed = {named.name: f"{plugin}.made_up"}
+            candidates = _candidates(connection, one, _UNUSED, {**_choices(connection, one), **fixed})
+            _insert(connection, one, ({**row, **fixed} for row in candidates))
+    connection.commit()
+
+
 def _fill(connection: Connection, one: Table) -> str:
     if _rows(connection, one):
         return ""  # By its migrations, which know what has to be in it: one row and no other, perhaps.
-    chosen = {
+    chosen = _choices(connection, one)
+    # The second may be one too many.
+    first, _second = (_insert(connection, one, _candidates(connection, one, number, chosen)) for number in (1, 2))
+    return first
+
+
+def _choices(connection: Connection, one: Table) -> dict[str, str]:
+    """For each column that a check gives a list of values the first of them."""
+    return {
         match["column"]: match["value"]
         for check in inspect(connection).get_check_constraints(one.name)
         for match in _ONE_OF.finditer(str(check["sqltext"]))
     }
-    # The second may be one too many.
-    first, _second = (_insert(connection, one, _candidates(connection, one, number, chosen)) for number in (1, 2))
-    return first
 
 
 def _insert(connection: Connection, one: Table, candidates: Iterator[dict[str, Any]]) -> str:

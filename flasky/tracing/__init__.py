@@ -14,8 +14,6 @@ from flasky.tracing.overlay import add_panel, show_slot_with_label
 from flasky.tracing.templates import trace_templates
 from flasky.tracing.traces import set_traces
 
-LIST, SHOW = "flasky.traces", "flasky.trace"
-
 #: After the environment of the templates is furnished, before a template is compiled.
 _LAST = 1002
 
@@ -25,8 +23,8 @@ def includeme(config: Configurator) -> None:
     if get_site(config.registry).environment != "development":
         return
     set_traces(config.registry)
-    config.add_route(LIST, "/_trace")
-    config.add_route(SHOW, "/_trace/{id:[0-9a-f]{16}}")
+    config.add_route("flasky.traces", "/_trace")
+    config.add_route("flasky.trace", "/_trace/{id:[0-9a-f]{16}}")
     config.add_subscriber(add_panel, NewResponse)
 
     def watch_templates() -> None:

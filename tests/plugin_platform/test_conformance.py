@@ -11,6 +11,7 @@ from textwrap import dedent
 import pytest
 from click.testing import CliRunner
 
+from flasky import removal
 from flasky.cli import main
 from flasky.conformance import suite
 from flasky.conformance.rule import FAILED, NOT_APPLICABLE, PASSED, Outcome
@@ -277,8 +278,12 @@ def test_a_site_that_does_not_start_is_the_only_finding(workbench: Workbench, lo
     }
 
 
-def test_what_a_removed_plugin_leaves_behind_is_found(workbench: Workbench, lonely: Path) -> None:
-    """A row in a table of others, a trigger, a file beside the INI file."""
+def test_what_a_removed_plugin_leaves_behind_is_found(
+    workbench: Workbench, lonely: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row in a table of others, a trigger, a file beside the INI file; and a permission that a role was given, if
+    removing did not look for it."""
+    monkeypatch.setattr(removal, "naming_columns", list)
     upgrade = """op.create_table("leaky_one", sa.Column("id", sa.Integer(), primary_key=True))
     op.execute("INSERT INTO tags (name) VALUES ('left behind')")
     op.execute("CREATE TRIGGER leaky_left AFTER DELETE ON tags BEGIN SELECT 1; END")
@@ -291,6 +296,8 @@ def test_what_a_removed_plugin_leaves_behind_is_found(workbench: Workbench, lone
     found = said(outcomes["removed"])
     assert "removed, the rows of tags are not what they were: 1 more, such as" in found
     assert "removed, the trigger leaky_left is still there" in found
+    assert "'leaky.made_up'" in found
+    assert "removed, the rows of role_permissions are not what they were: 1 more" in found
     assert "leaky.cache: removed, this file is still there" in found
     assert outcomes["disabled"].status == PASSED
     found = said(outcomes["migrations"])
