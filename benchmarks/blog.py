@@ -1,7 +1,7 @@
-"""The blog's home page: beside a bare Pyramid view and other frameworks, deep in the list, and with many rows.
+"""The blog's home page with 100 members and 2,000 posts: beside a bare Pyramid view and other frameworks.
 
-    python -m benchmarks blog                            100 members, 2,000 posts
-    FLASKY_BENCHMARK_POSTS=1000000 FLASKY_BENCHMARK_USERS=100000 python -m benchmarks blog
+    python -m benchmarks blog
+    FLASKY_BENCHMARK_POSTS=50000 FLASKY_BENCHMARK_USERS=5000 python -m benchmarks blog
 
 The peers are Flask and Django on the same server (waitress, four threads) and FastAPI on uvicorn, each on the same
 SQLite file. They take part where there are at most 100,000 posts: two of them count all posts for each page.
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -32,8 +32,6 @@ ROUNDS = 3
 SECONDS = 3
 CALL_ROUNDS = 20
 CALLS = 20
-DEPTHS = (1, 100, 5000)
-FOLLOWED = (10, 100, 1000, 10_000)
 PEERS = ("Flask", "Django", "FastAPI")
 MOST_FOR_PEERS = 100_000
 
@@ -45,14 +43,13 @@ def run() -> None:
         fill(folder, USERS, POSTS)
         in_process(folder)
         served(folder)
-        reading(folder)
 
 
-def fill(folder: Path, users: int, posts: int) -> None:
-    """Make the database with the site's own commands."""
+def fill(folder: Path, users: int, posts: int, settings: Mapping[str, str] | None = None) -> None:
+    """Make the database with the site's own commands, in `folder` or where `settings` say."""
     ini = folder / "site.ini"
     here = Path(__file__).resolve().parent.parent
-    lines = [f"{key} = {value}" for key, value in blog_settings(folder).items()]
+    lines = [f"{key} = {value}" for key, value in (settings or blog_settings(folder)).items()]
     ini.write_text(
         "[app:main]\nuse = egg:flasky\n" + "\n".join(lines) + "\n"
         f"[alembic]\nscript_location = {here}/alembic\npath_separator = space\n"
@@ -103,18 +100,20 @@ def in_process(folder: Path) -> None:
     )
 
 
-def timed(calls: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
-    """CPU milliseconds a call, in rounds that alternate."""
+def timed(
+    calls: dict[str, Callable[[], None]], clock: Callable[[], float] = time.process_time
+) -> dict[str, list[float]]:
+    """Milliseconds a call by `clock`, CPU time unless told otherwise, in rounds that alternate."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         for _ in range(5):
             call()
     for _round in range(CALL_ROUNDS):
         for name, call in calls.items():
-            begin = time.process_time()
+            begin = clock()
             for _ in range(CALLS):
                 call()
-            times[name].append((time.process_time() - begin) / CALLS * 1000)
+            times[name].append((clock() - begin) / CALLS * 1000)
     return times
 
 
@@ -168,66 +167,3 @@ def served(folder: Path) -> None:
         ],
         reach,
     )
-
-
-def reading(folder: Path) -> None:
-    """Database time of pages at depth, and of "those I follow"."""
-    from sqlalchemy import create_engine, insert, select, text, update
-
-    from flasky.database import utc_now
-    from flasky.plugins.blog import reading as lists
-    from flasky.plugins.blog.models import BlogMember, Follow, Post
-
-    engine = create_engine(blog_settings(folder)["sqlalchemy.url"])
-    limit, rows = 20, []
-    with engine.connect() as connection:
-        first: list[float] = []
-        for depth in DEPTHS:
-            offset = (depth - 1) * limit
-            place = connection.execute(
-                select(Post.id, Post.listed_at.label("listed_at"))
-                .where(Post.listed_at.is_not(None))
-                .order_by(Post.listed_at.desc(), Post.id.desc())
-                .offset(offset)
-                .limit(1)
-            ).one_or_none()
-            if place is None:
-                continue
-            cursor = lists.Cursor(place.listed_at, place.id)
-            way = lists.Way.FIRST if depth == 1 else lists.Way.OLDER
-            spent = _each(
-                lambda way=way, cursor=cursor, depth=depth: lists.everyone(
-                    connection, way, None if depth == 1 else cursor, limit
-                )
-            )
-            first = first or spent
-            rows.append((f"page {depth:,}", f"{median(spent):.3f}", ratio(spent, first)))
-    show(f"The list's statement at depth, {POSTS:,} posts", ("page", "ms", "x page 1"), rows)
-    rows, reach = [], []
-    with engine.begin() as connection:
-        people = list(connection.execute(text("SELECT id FROM users ORDER BY id")).scalars())
-        me = people[0]
-        for number in FOLLOWED:
-            if number >= len(people):
-                break
-            connection.execute(Follow.__table__.delete().where(Follow.follower_id == me))
-            chosen = people[1 :: max(1, (len(people) - 1) // number)][:number]
-            values = [{"follower_id": me, "followed_id": other, "created_at": utc_now()} for other in chosen]
-            connection.execute(insert(Follow), values)
-            connection.execute(update(BlogMember).where(BlogMember.user_id == me).values(following_count=number))
-            connection.execute(text("ANALYZE"))
-            spent = _each(lambda: lists.of_followed(connection, me, lists.Way.FIRST, None, limit))
-            rows.append((f"{number:,} followed", f"{median(spent):.3f}"))
-            reach.append(reached(f"{number:,} people followed, ms in the database", median(spent), 5))
-    show(f"Those I follow, {POSTS:,} posts", ("list", "ms"), rows, reach)
-
-
-def _each(call: Callable[[], Any], times: int = 60) -> list[float]:
-    for _ in range(5):
-        call()
-    spent = []
-    for _ in range(times):
-        begin = time.perf_counter()
-        call()
-        spent.append((time.perf_counter() - begin) * 1000)
-    return spent

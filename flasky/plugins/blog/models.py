@@ -26,7 +26,8 @@ class Post(Base):
 
     __tablename__ = "posts"
     __table_args__ = (
-        Index("ix_posts_listed_at_id", "listed_at", "id"),
+        # The author, so that those whom a member follows are found without reading every post (`reading`).
+        Index("ix_posts_listed_at_id_author_id", "listed_at", "id", "author_id"),
         Index("ix_posts_author_id_listed_at_id", "author_id", "listed_at", "id"),
     )
 

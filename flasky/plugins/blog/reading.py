@@ -32,9 +32,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: A statement of columns.
 Rows = Select[*tuple[Any, ...]]
 
-#: Up to so many people followed, their posts are looked up; beyond, the newest posts are gone through (SPEED, 5).
-_FEW = 100
-_WINDOW = 4000
+#: Up to so many people followed, their posts are looked up; beyond, the newest posts are gone through, fewer of them
+#: where more people are followed (`python -m benchmarks large` shows what each takes).
+_FEW, _MANY = 100, 5000
+_WINDOW, _SMALL_WINDOW = 4000, 1000
 
 
 class Way(Enum):
@@ -124,10 +125,10 @@ def _posts(source: Source, way: Way) -> Rows:
 
 
 @cache
-def _newest_of_followed(way: Way) -> Rows:
-    """The posts of followed people among the next `_WINDOW` posts of the list."""
+def _newest_of_followed(way: Way, number: int) -> Rows:
+    """The posts of followed people among the next `number` posts of the list."""
     window = _ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
-    some = window.limit(_WINDOW).subquery("some")
+    some = window.limit(number).subquery("some")
     followed = select(Follow.followed_id).where(
         Follow.follower_id == bindparam("me"), Follow.followed_id == some.c.author_id
     )
@@ -163,7 +164,8 @@ def of_followed(connection: Connection, me: int, way: Way, cursor: Cursor | None
     """The posts of those whom `me` follows. Two statements, three where somebody follows many who write little."""
     following = connection.scalar(select(BlogMember.following_count).where(BlogMember.user_id == me)) or 0
     if following > _FEW:
-        listing = _listing(connection, _newest_of_followed(way), way, cursor, limit, me=me)
+        newest = _newest_of_followed(way, _WINDOW if following <= _MANY else _SMALL_WINDOW)
+        listing = _listing(connection, newest, way, cursor, limit, me=me)
         if (listing.newer if way is Way.NEWER else listing.older) is not None:
             return listing
     return _listing(connection, _posts(Source.FOLLOWED, way), way, cursor, limit, me=me)

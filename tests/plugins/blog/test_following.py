@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -125,13 +124,10 @@ def test_the_page_says_why_one_cannot_follow_oneself(member: Any, client: Any) -
 
 
 @pytest.fixture
-def many_followed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def many_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever follows anybody follows many, and only four posts are gone through at first."""
     monkeypatch.setattr(reading, "_FEW", 0)
     monkeypatch.setattr(reading, "_WINDOW", 4)
-    reading._newest_of_followed.cache_clear()
-    yield
-    reading._newest_of_followed.cache_clear()
 
 
 @pytest.mark.parametrize("pattern", ["bbbbbbbb", "bcbcbcbc", "bbbbcccc", "ccccbbbb", "bccccccb", "cccccccc"])

@@ -1,0 +1,142 @@
+"""The blog with a million posts beside the blog with two thousand: the home page, deep pages, many people followed.
+
+    python -m benchmarks large
+    FLASKY_BENCHMARK_FOLDER=/var/tmp/large python -m benchmarks large     keeps the filled databases for the next time
+    FLASKY_BENCHMARK_SMALL=postgresql://… FLASKY_BENCHMARK_LARGE=postgresql://… python -m benchmarks large
+
+Filling the large one takes minutes. A database that has posts already is measured as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, delete, func, insert, inspect, select, text, update
+
+import flasky
+from benchmarks.applications import site_settings
+from benchmarks.blog import CALL_ROUNDS, fill, timed
+from benchmarks.pages import caller
+from benchmarks.tables import ratio, reached, show
+from flasky.database import utc_now
+from flasky.plugins.blog import reading
+from flasky.plugins.blog.models import BlogMember, Follow, Post
+from flasky.plugins.blog.reading import Cursor, Way
+
+SMALL = (100, 2000)
+LARGE = (100_000, 1_000_000)
+LIMIT = 20
+DEPTHS = (1, 100, 5000)
+FOLLOWED = (10, 100, 1000, 10_000)
+TIMES = 60
+
+
+def run() -> None:
+    """Make the data unless it is there, measure, print."""
+    kept = os.environ.get("FLASKY_BENCHMARK_FOLDER")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(kept or name)
+        settings = [_filled(folder, "small", *SMALL), _filled(folder, "large", *LARGE)]
+        home(*settings)
+        engine = create_engine(settings[1]["sqlalchemy.url"])
+        depth(engine)
+        followed(engine)
+
+
+def _filled(folder: Path, name: str, users: int, posts: int) -> dict[str, str]:
+    """The settings of a site with so much in it."""
+    inside = folder / name
+    inside.mkdir(parents=True, exist_ok=True)
+    url = os.environ.get(f"FLASKY_BENCHMARK_{name.upper()}") or f"sqlite:///{inside}/blog.sqlite"
+    settings = {**site_settings(inside), "flasky.plugins": "main accounts blog", "sqlalchemy.url": url}
+    engine = create_engine(url)
+    there = url.startswith("postgresql") or Path(inside, "blog.sqlite").exists()
+    if not (there and inspect(engine).has_table("posts")):
+        fill(inside, users, posts, settings)
+    engine.dispose()
+    return settings
+
+
+def home(small: dict[str, str], large: dict[str, str]) -> None:
+    """CPU and time of the home page of both, nothing kept, without a server, in turn."""
+    calls = {
+        name: caller(flasky.main({}, **settings, **{"blog.keep_lists": "false"}))
+        for name, settings in (("2,000 posts", small), ("1,000,000 posts", large))
+    }
+    rows, reach = [], []
+    for clock, spent in (("CPU", timed(calls)), ("time", timed(calls, clock=time.perf_counter))):
+        both = ratio(spent["1,000,000 posts"], spent["2,000 posts"])
+        rows.append((clock, *(f"{median(times):.3f}" for times in spent.values()), both))
+        reach.append(reached(f"home, 1,000,000 posts / 2,000 posts, {clock}", both, 1.1))
+    show(
+        f"Home page without a server, nothing kept ({CALL_ROUNDS} rounds)",
+        ("ms", "2,000 posts", "1,000,000 posts", "ratio"),
+        rows,
+        reach,
+    )
+
+
+def depth(engine: Engine) -> None:
+    """Database time of the list's statement at depth, in turn."""
+    with engine.connect() as connection:
+        calls: dict[str, Callable[[], Any]] = {}
+        for page in DEPTHS:
+            way, cursor = (Way.FIRST, None) if page == 1 else (Way.OLDER, _place(connection, (page - 1) * LIMIT))
+            calls[f"page {page:,}"] = lambda way=way, cursor=cursor: reading.everyone(connection, way, cursor, LIMIT)
+        spent = in_turn(calls)
+    first = spent["page 1"]
+    rows = [(name, f"{median(times):.3f}", ratio(times, first)) for name, times in spent.items()]
+    reach = [reached("page 5,000 / page 1", ratio(spent["page 5,000"], first), 1.5)]
+    show("The list's statement at depth, 1,000,000 posts", ("page", "ms", "x page 1"), rows, reach)
+
+
+def _place(connection: Connection, offset: int) -> Cursor:
+    posts = select(Post.listed_at, Post.id).where(Post.listed_at.is_not(None))
+    newest = posts.order_by(Post.listed_at.desc(), Post.id.desc())
+    return Cursor(*connection.execute(newest.offset(offset).limit(1)).one())
+
+
+def followed(engine: Engine) -> None:
+    """Database time of "those I follow": one of the members follows more and more. Nothing of it stays."""
+    spent: dict[str, list[float]] = {}
+    with engine.connect() as connection:
+        people = list(connection.execute(text("SELECT id FROM users ORDER BY id LIMIT 100000")).scalars())
+        me = people[0]
+        for number in FOLLOWED:
+            connection.execute(delete(Follow).where(Follow.follower_id == me))
+            chosen = people[1 :: (len(people) - 1) // number][:number]
+            rows = [{"follower_id": me, "followed_id": other, "created_at": utc_now()} for other in chosen]
+            connection.execute(insert(inspect(Follow).local_table), rows)
+            connection.execute(update(BlogMember).where(BlogMember.user_id == me).values(following_count=number))
+            connection.execute(text("ANALYZE follows"))
+            if connection.scalar(select(func.count()).where(Follow.follower_id == me)) != number:
+                raise RuntimeError(f"{number} people are to be followed, and are not")
+            name = f"{number:,} followed"
+            spent |= in_turn({name: lambda: reading.of_followed(connection, me, Way.FIRST, None, LIMIT)})
+        connection.rollback()
+    show(
+        "Those I follow, 1,000,000 posts",
+        ("list", "ms"),
+        [(name, f"{median(times):.3f}") for name, times in spent.items()],
+        [reached(f"{name}: ms in the database", median(times), 5) for name, times in spent.items()],
+    )
+
+
+def in_turn(calls: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
+    """Milliseconds of each call, `TIMES` times in turn."""
+    spent: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        for _ in range(5):
+            call()
+    for _round in range(TIMES):
+        for name, call in calls.items():
+            begin = time.perf_counter()
+            call()
+            spent[name].append((time.perf_counter() - begin) * 1000)
+    return spent
