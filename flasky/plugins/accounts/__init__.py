@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flasky.plugin import Command, Plugin
 from flasky.settings import Setting, parse_count, parse_seconds
@@ -27,6 +28,16 @@ def parse_password_least(value: str) -> int:
     return number
 
 
+def parse_breach_service(value: str) -> str:
+    """Nothing, or the beginning of an https address; http only to this machine."""
+    text = value.strip()
+    parts = urlsplit(text)
+    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if text and not ((parts.scheme == "https" and parts.hostname) or local):
+        raise ValueError("expected an address that begins with https://, or nothing")
+    return text
+
+
 plugin = Plugin(
     name="accounts",
     description="Members and their roles.",
@@ -48,6 +59,14 @@ plugin = Plugin(
             parse_password_least,
             default="10",
             help="The least number of characters of a password, from 8 to 64.",
+        ),
+        Setting(
+            "accounts.breach_check",
+            parse_breach_service,
+            default="",
+            help="A service that knows passwords from breaches, for example `https://api.pwnedpasswords.com/range/`: "
+            "it is told the first five digits of a new password's SHA-1 and never which password. Empty: nobody is "
+            "asked. When it does not answer within a second, the password is taken and the log says so.",
         ),
         Setting(
             "accounts.argon2_memory_kib",

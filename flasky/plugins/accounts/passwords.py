@@ -21,6 +21,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from pyramid.registry import Registry
 
 from flasky.languages import _
+from flasky.plugins.accounts.breaches import get_breach_check
 from flasky.plugins.accounts.errors import Busy, Fault
 from flasky.plugins.accounts.work import Work
 
@@ -100,6 +101,9 @@ def check_password(work: Work, password: str, *, username: str = "", email: str 
         raise Fault(field, _("This password is one of the most common ones. Choose another."))
     if _is_like(folded, _words(work, username, email)):
         raise Fault(field, _("This password is too much like your name, your address or the name of this site."))
+    # Last, as only this takes time; services call it before they lock anything.
+    if get_breach_check(work.registry).knows(_encode(password)):
+        raise Fault(field, _("This password was found in data that was stolen elsewhere. Choose another."))
 
 
 @cache

@@ -11,7 +11,7 @@ from pyramid.events import NewResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from flasky.events import ServingBegins
-from flasky.plugins.accounts import housekeeping, identity, leaving, limits, passwords
+from flasky.plugins.accounts import breaches, housekeeping, identity, leaving, limits, passwords
 from flasky.plugins.accounts.ownership import claim_link
 from flasky.plugins.accounts.proof import ProofNeeded
 from flasky.plugins.accounts.security_log import Event, record
@@ -33,6 +33,7 @@ def includeme(config: Configurator) -> None:
             wait_seconds=settings["accounts.hash_wait"],
         ),
     )
+    breaches.set_breach_check(registry, breaches.BreachCheck(settings["accounts.breach_check"]))
     limits.set_limiter(registry, limits.Limiter(settings["accounts.limits_storage"]))
     housekeeping.set_housekeeper(registry, housekeeping.Housekeeper(registry))
     config.add_job("accounts.clear_away", housekeeping.clear_away_job)
