@@ -61,10 +61,20 @@ class Subject:
         """The INI file of the same site without the plug-in and whatever requires it."""
         return self.bench.write_site(self.folder, "without", self.others, self.database)
 
-    @cached_property
+    @property
     def application(self) -> Application:
         """The site with the plug-in, started. Raises CannotStart and whatever a start raises."""
-        return start(self.ini)
+        if isinstance(self._started, Exception):
+            raise self._started
+        return self._started
+
+    @cached_property
+    def _started(self) -> Application | Exception:
+        # Tried once also when it fails: every rule asks.
+        try:
+            return start(self.ini)
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises; it is raised again
+            return error
 
     @cached_property
     def registry(self) -> Registry:
@@ -164,8 +174,9 @@ class Subject:
 
     def close(self) -> None:
         """Let go of the database."""
-        if "application" in self.__dict__:
-            stop(self.application)
+        started = self.__dict__.get("_started")
+        if started is not None and not isinstance(started, Exception):
+            stop(started)
 
 
 def place_of(thing: Any) -> str:
