@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 #: Each a module with a function `run()` that prints its table.
-MEASUREMENTS = ("pages", "start", "members", "blog", "plugins", "plugins_measuring")
+MEASUREMENTS = ("pages", "start", "members", "blog", "large", "writers", "plugins", "plugins_measuring")
 
 
 def main(names: list[str]) -> int:

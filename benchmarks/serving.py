@@ -1,6 +1,6 @@
 """Servers under measurement: one process an application, all on the same server with the same settings.
 
-As a program (`python -m benchmarks.serving NAME FOLDER PORT`) it is such a server.
+As a program (`python -m benchmarks.serving NAME FOLDER PORT THREADS`) it is such a server.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, folder: Path) -> Any:
+def serving(name: str, folder: Path, threads: int = THREADS) -> Any:
     """A `Server` with the application called `name`, until the block ends."""
     with socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks.serving", name, str(folder), str(port)]
+    command = [sys.executable, "-m", "benchmarks.serving", name, str(folder), str(port), str(threads)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
     try:
         _wait_for(port, process)
@@ -79,7 +79,7 @@ def serve_fastapi(folder: Path, port: int) -> None:
     uvicorn.run(make(folder), host="127.0.0.1", port=port, log_level="error", access_log=False)
 
 
-def main(name: str, folder: str, port: str) -> None:
+def main(name: str, folder: str, port: str, threads: str) -> None:
     """Serve one application until killed."""
     if name == "FastAPI":
         serve_fastapi(Path(folder), int(port))
@@ -87,8 +87,8 @@ def main(name: str, folder: str, port: str) -> None:
     import waitress
 
     application = APPLICATIONS[name](Path(folder))
-    waitress.serve(application, host="127.0.0.1", port=int(port), threads=THREADS, _quiet=True)
+    waitress.serve(application, host="127.0.0.1", port=int(port), threads=int(threads), _quiet=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

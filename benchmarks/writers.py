@@ -1,0 +1,186 @@
+"""Sixteen members who comment at once, and visitors who read beside them.
+
+    python -m benchmarks writers
+    FLASKY_BENCHMARK_DATABASE=postgresql://… python -m benchmarks writers      an empty database, or one filled before
+
+One process on waitress with sixteen threads more than usual serves the blog. First the members write as fast as they
+can, and every answer has to be the redirect to the comment. Then visitors ask for the home page, 20 times a second,
+in rounds without and with members who each write once in four seconds: as many as the machine can serve without a
+queue, as it is the database whose readers must not wait for its writers, not a processor that has to serve both.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import secrets
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlencode
+
+from sqlalchemy import create_engine, func, inspect, select
+from sqlalchemy.orm import joinedload
+
+import flasky
+from benchmarks.applications import blog_settings
+from benchmarks.blog import fill
+from benchmarks.serving import serving
+from benchmarks.tables import ratio, reached, show
+from flasky.database import get_database
+from flasky.plugins.accounts import sessions
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog.models import Comment
+
+WRITERS = 16
+USERS, POSTS = 100, 2000
+SECONDS = 5
+ROUNDS = 5
+READ_EVERY = 0.05
+WRITE_EVERY = 4.0
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+class Writer:
+    """A member with a browser of their own."""
+
+    def __init__(self, port: int, number: int, session: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._path = f"/post/{number + 1}"
+        self._headers = {"Host": "localhost", "Cookie": f"session={session}"}
+        answer, page = self._send("GET", self._path)
+        cookie = next(value for name, value in answer.getheaders() if name == "Set-Cookie" and "csrf" in value)
+        self._headers["Cookie"] += f"; {cookie.partition(';')[0]}"
+        self._headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self._headers["Origin"] = "http://localhost"
+        self._token = _TOKEN.findall(page)[0]
+
+    def write(self) -> float:
+        """Comment; returns the milliseconds it took. Raises RuntimeError when it was not accepted."""
+        fields = {"csrf_token": self._token, "body": "One more", "key": secrets.token_urlsafe(16)}
+        begin = time.perf_counter()
+        answer, _page = self._send("POST", f"{self._path}/comment", urlencode(fields))
+        if answer.status != 303:
+            raise RuntimeError(f"a comment was answered with {answer.status}")
+        return (time.perf_counter() - begin) * 1000
+
+    def _send(self, method: str, path: str, body: str | None = None) -> tuple[http.client.HTTPResponse, str]:
+        self._connection.request(method, path, body, self._headers)
+        answer = self._connection.getresponse()
+        return answer, answer.read().decode()
+
+
+def run() -> None:
+    """Make the data, measure, print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = blog_settings(folder)
+        engine = create_engine(settings["sqlalchemy.url"])
+        if settings["sqlalchemy.url"].startswith("sqlite") or not inspect(engine).has_table("posts"):
+            fill(folder, USERS, POSTS)
+        cookies = _sign_in(settings)
+        with serving("Flasky blog, lists kept", folder, threads=WRITERS + 4) as server:
+            writers = [Writer(server.port, number, cookie) for number, cookie in enumerate(cookies)]
+            before = _comments(engine)
+            _at_once(writers, engine, before)
+            _beside(server.port, writers)
+        engine.dispose()
+
+
+def _sign_in(settings: dict[str, str]) -> list[str]:
+    """The session cookies of as many members as write."""
+    application = flasky.main({}, **settings)
+    with open_work(application.registry) as work:
+        query = select(User).order_by(User.id).limit(WRITERS).options(joinedload(User.role))
+        cookies = [sessions.start(work, user).secret for user in work.db.scalars(query).all()]
+    get_database(application.registry).dispose()
+    return cookies
+
+
+def _comments(engine: object) -> int:
+    with engine.connect() as connection:  # type: ignore[attr-defined]
+        return int(connection.scalar(select(func.count()).select_from(Comment)))
+
+
+def _at_once(writers: list[Writer], engine: object, before: int) -> None:
+    spent, errors = _writing(writers, SECONDS, 0.0)
+    accepted = _comments(engine) - before
+    show(
+        f"{WRITERS} members comment as fast as they can, {SECONDS} s",
+        ("comments", "a second", "p50 ms", "p99 ms", "errors", "in the database"),
+        [(len(spent), len(spent) / SECONDS, median(spent), _p99(spent), len(errors), accepted)],
+        [
+            reached("requests that failed", len(errors), 0),
+            reached("comments accepted and not in the database", len(spent) - accepted, 0),
+        ],
+    )
+
+
+def _beside(port: int, writers: list[Writer]) -> None:
+    idle, beside, failed = [], [], 0
+    for _round in range(ROUNDS):
+        idle.append(_p99(_reading(port, SECONDS)))
+        found: list[float] = []
+        reader = threading.Thread(target=lambda found=found: found.extend(_reading(port, SECONDS)))
+        reader.start()
+        failed += len(_writing(writers, SECONDS - 1, WRITE_EVERY)[1])
+        reader.join()
+        beside.append(_p99(found))
+    show(
+        f"Visitors beside {WRITERS} members who each comment every {WRITE_EVERY:g} s ({ROUNDS} rounds of {SECONDS} s)",
+        ("", "p99 ms"),
+        [("nobody writes", median(idle)), (f"{WRITERS} write", median(beside))],
+        [
+            reached("readers' p99 beside writers / idle", ratio(beside, idle), 1.2),
+            reached("comments that failed", failed, 0),
+        ],
+    )
+
+
+def _writing(writers: list[Writer], seconds: float, pause: float) -> tuple[list[float], list[Exception]]:
+    """How long each comment took, and what failed."""
+    spent: list[float] = []
+    errors: list[Exception] = []
+    end = time.perf_counter() + seconds
+
+    def work(writer: Writer, number: int) -> None:
+        time.sleep(pause * number / len(writers))
+        while time.perf_counter() < end:
+            try:
+                spent.append(writer.write())
+            except (RuntimeError, OSError, http.client.HTTPException) as error:
+                errors.append(error)
+                return
+            time.sleep(pause)
+
+    threads = [threading.Thread(target=work, args=(writer, number)) for number, writer in enumerate(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return spent, errors
+
+
+def _reading(port: int, seconds: float) -> list[float]:
+    """How long the home page took, asked for every `READ_EVERY` seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    spent = []
+    end = time.perf_counter() + seconds
+    while (begin := time.perf_counter()) < end:
+        connection.request("GET", "/", headers={"Host": "localhost"})
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"the home page was answered with {answer.status}")
+        spent.append((time.perf_counter() - begin) * 1000)
+        time.sleep(max(0.0, READ_EVERY - (time.perf_counter() - begin)))
+    connection.close()
+    return spent
+
+
+def _p99(spent: list[float]) -> float:
+    ordered = sorted(spent)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
