@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +14,10 @@ from sqlalchemy import Select, delete, select, update
 from webtest import TestApp
 
 from flasky.database import utc_now
-from flasky.plugins.accounts import registration
+from flasky.plugins.accounts import profile, registration
+from flasky.plugins.accounts.errors import TooManyTries
 from flasky.plugins.accounts.models import SecurityEvent, User, UserSession
+from flasky.plugins.accounts.passwords import Hasher, get_hasher, set_hasher
 from flasky.plugins.accounts.work import open_work
 from flasky.testing.mailbox import Mailbox, text_of
 
@@ -358,3 +360,81 @@ def test_log_02_events_are_shown_to_their_owner(client: Client, anna: str) -> No
 def test_a_program_gets_a_plain_refusal(client: Client) -> None:
     """Only people are led to the page where they can sign in."""
     assert client().get("/auth/sessions", headers={"Accept": "application/json"}, status=403)
+
+
+@pytest.fixture
+def busy(registry: Registry, anna: str) -> Iterator[None]:
+    """Two passwords are being checked for as long as the test takes, and nobody waits for them."""
+    assert anna  # made before nobody can be made any more
+    former = get_hasher(registry)
+    hasher = Hasher(memory_kib=64, time_cost=1, parallelism=1, wait_seconds=0.01)
+    set_hasher(registry, hasher)
+    with hasher._place(), hasher._place():
+        yield
+    set_hasher(registry, former)
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize(
+    ("path", "typed"),
+    [
+        ("/auth/login", {"login": "anna", "password": PASSWORD}),
+        (
+            "/auth/register",
+            {"username": "bob", "email": "b@example.com", "password": PASSWORD, "password_confirm": PASSWORD},
+        ),
+    ],
+)
+def test_a_busy_site_gives_a_form_back_with_what_was_typed(path: str, typed: dict[str, str], client: Client) -> None:
+    """503 with Retry-After, the texts in their fields, a word beside the first of them, and no password."""
+    page = fill(client(), path, **typed)
+    assert page.status_int == 503
+    assert int(page.headers["Retry-After"]) >= 1
+    for name, value in typed.items():
+        assert page.forms[0][name].value == ("" if "password" in name else value)
+    first = next(iter(typed))
+    assert "Wait a few seconds" in page.html.select_one(f"#{first}-fault").get_text()
+    assert page.html.select_one(f"#{first}[autofocus]")
+    assert PASSWORD not in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "times", "typed"),
+    [
+        ("/auth/login", 10, {"login": "anna", "password": "wrong"}),
+        ("/auth/reset", 5, {"email": "anna@example.com"}),
+        ("/auth/resend", 3, {"email": "anna@example.com"}),
+        ("/auth/link", 5, {"login": "anna"}),
+    ],
+)
+def test_a_limit_gives_a_form_back_with_what_was_typed(
+    path: str, times: int, typed: dict[str, str], client: Client, anna: str
+) -> None:
+    """429 with Retry-After; what was typed stands in its field."""
+    for _try in range(times):
+        fill(client(), path, **typed)
+    page = fill(client(), path, **typed)
+    assert page.status_int == 429
+    assert int(page.headers["Retry-After"]) >= 1
+    name, value = next(iter(typed.items()))
+    assert page.forms[0][name].value == value
+    assert "too often" in page.html.select_one(f"#{name}-fault").get_text()
+
+
+def test_what_was_typed_elsewhere_survives_a_limit_too(
+    client: Client, anna: str, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view that lets a limit's refusal pass, as other plug-ins' do: a page keeps the text, its button sends it."""
+    browser = client(anna)
+    with monkeypatch.context() as patch:
+
+        def refuse(*_arguments: Any, **_options: Any) -> None:
+            raise TooManyTries(90)
+
+        patch.setattr(profile, "update", refuse)
+        page = fill(browser, "/user/anna/edit", name="Ann", about="A long story")
+    assert page.status_int == 429
+    assert page.headers["Retry-After"] == "90"
+    assert "A long story" in page.html.main.get_text()
+    assert page.forms[0].submit().status_int == 303
+    assert stored(select(User.about_source)) == ["A long story"]

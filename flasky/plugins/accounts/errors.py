@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from pyramid.httpexceptions import HTTPServiceUnavailable, HTTPTooManyRequests
 from translationstring import TranslationString
 
 from flasky.events import Refusal
+from flasky.languages import _
 
 
 class Fault(Refusal, ValueError):
@@ -46,6 +48,8 @@ class InvalidToken(Exception):
 class Busy(HTTPServiceUnavailable):  # type: ignore[misc] # Pyramid has no types
     """Too many passwords are being checked at this moment."""
 
+    reason = _("Many are signing in at this moment. Wait a few seconds, then send it again.")
+
     def __init__(self, retry_after: int) -> None:
         self.retry_after_seconds = retry_after
         super().__init__(headers=_retry_after(retry_after))
@@ -56,6 +60,8 @@ class TooManyTries(HTTPTooManyRequests):  # type: ignore[misc] # Pyramid has no 
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after_seconds = retry_after
+        minutes = math.ceil(retry_after / 60)
+        self.reason = _("That was too often. Try again in ${minutes} min.", mapping={"minutes": minutes})
         super().__init__(headers=_retry_after(retry_after))
 
 

@@ -9,11 +9,13 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
+from translationstring import TranslationString
+from wtforms import HiddenField
 
 from flasky.forms import RequestForm
 from flasky.plugins.accounts import drafts, sessions
 from flasky.plugins.accounts.drafts import Draft
-from flasky.plugins.accounts.errors import Fault, Faults
+from flasky.plugins.accounts.errors import Busy, Fault, Faults, TooManyTries
 from flasky.plugins.accounts.forms import CodeForm, blame
 from flasky.plugins.accounts.sessions import SignedIn
 from flasky.plugins.accounts.sign_in_methods import sign_in_methods
@@ -21,6 +23,8 @@ from flasky.redirects import safe_next
 
 #: The status of a form that comes back with its faults.
 UNPROCESSABLE = 422
+#: What brings a form back; services raise them.
+REFUSALS = (Fault, Faults, Busy, TooManyTries)
 #: Where to go on, in the address or in a hidden field.
 NEXT = "next"
 
@@ -43,10 +47,27 @@ def blank(kind: type[RequestForm], request: Request) -> RequestForm:
     return form
 
 
-def refuse(request: Request, form: RequestForm, fault: Fault | Faults) -> None:
-    """Put what a service refused beside the fields; whatever it wrote before is rolled back."""
+def refuse(request: Request, form: RequestForm, refusal: Fault | Faults | Busy | TooManyTries) -> int:
+    """Put what a service refused beside the fields; whatever it wrote before is rolled back.
+
+    Returns the status of the page that shows the form again. A limit that is reached, and a site that is busy, are
+    told beside the first field, with `Retry-After`: nothing that was typed is lost to them.
+    """
     request.tm.doom()
-    blame(form, {fault.field: fault.reason} if isinstance(fault, Fault) else fault.reasons)
+    if isinstance(refusal, Fault):
+        blame(form, {refusal.field: refusal.reason})
+    elif isinstance(refusal, Faults):
+        blame(form, refusal.reasons)
+    else:
+        blame(form, {_first_field(form): refusal.reason})
+        request.response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+        return int(refusal.status_code)
+    return UNPROCESSABLE
+
+
+def _first_field(form: RequestForm) -> str:
+    name: str = next(field.name for field in form if not isinstance(field, HiddenField))
+    return name
 
 
 def go(request: Request, route: str, /, **elements: Any) -> Response:
@@ -94,6 +115,11 @@ def show_code(request: Request, form: RequestForm, hidden: Mapping[str, str], st
     return show(request, "code", {"form": form, "hidden": hidden}, status)
 
 
-def show_draft(request: Request, draft: Draft, *, by_itself: bool, status: int = 200) -> Response:
-    """The page that sends a kept form on: `by_itself` where scripts run, else when its button is pressed."""
-    return show(request, "draft", {"draft": draft, "by_itself": by_itself}, status)
+def show_draft(
+    request: Request, draft: Draft, *, by_itself: bool, status: int = 200, heading: TranslationString | None = None
+) -> Response:
+    """The page that sends a kept form on: `by_itself` where scripts run, else when its button is pressed.
+
+    `heading` says why it was kept, if not because its page was too old.
+    """
+    return show(request, "draft", {"draft": draft, "by_itself": by_itself, "reason": heading}, status)

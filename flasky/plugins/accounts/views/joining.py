@@ -12,11 +12,10 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.plugins.accounts import confirmation, registration, tokens
-from flasky.plugins.accounts.errors import Faults
 from flasky.plugins.accounts.forms import AddressForm, RegisterForm
 from flasky.plugins.accounts.grants import SIGNED_IN
 from flasky.plugins.accounts.tokens import Purpose
-from flasky.plugins.accounts.views.answers import UNPROCESSABLE, go, refuse, show
+from flasky.plugins.accounts.views.answers import REFUSALS, UNPROCESSABLE, go, refuse, show
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
 
@@ -40,7 +39,7 @@ def show_invitation(request: Request) -> Response:
 @view_config(route_name="accounts.register", request_method="POST", permission=NO_PERMISSION_REQUIRED, statements=30)
 def register(request: Request) -> Response:
     """Make an account; an address that has one already is answered alike (ENU-02)."""
-    form = RegisterForm(request)
+    form, status = RegisterForm(request), UNPROCESSABLE
     work = work_of(request)
     if form.validate():
         try:
@@ -51,11 +50,11 @@ def register(request: Request) -> Response:
                 password=form.password.data,
                 invitation=form.invitation.data or "",
             )
-        except Faults as faults:
-            refuse(request, form, faults)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
         else:
             return show(request, "joined", {"email": form.email.data})
-    return _registration(request, form, UNPROCESSABLE)
+    return _registration(request, form, status)
 
 
 def _registration(request: Request, form: RegisterForm, status: int = 200) -> Response:
@@ -113,8 +112,12 @@ def show_resend(request: Request) -> Response:
 @view_config(route_name="accounts.resend", request_method="POST", permission=NO_PERMISSION_REQUIRED, statements=15)
 def resend(request: Request) -> Response:
     """Mail the link again if that address waits for it; the answer is the same if not (ENU-03)."""
-    form = AddressForm(request)
-    if not form.validate():
-        return show(request, "resend", {"form": form}, UNPROCESSABLE)
-    confirmation.resend(work_of(request), form.email.data)
-    return show(request, "mailed", {"email": form.email.data})
+    form, status = AddressForm(request), UNPROCESSABLE
+    if form.validate():
+        try:
+            confirmation.resend(work_of(request), form.email.data)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
+        else:
+            return show(request, "mailed", {"email": form.email.data})
+    return show(request, "resend", {"form": form}, status)

@@ -12,7 +12,7 @@ from flasky.plugins.accounts import leaving, sessions
 from flasky.plugins.accounts.errors import Fault, Refused
 from flasky.plugins.accounts.forms import ProveForm
 from flasky.plugins.accounts.grants import SIGNED_IN
-from flasky.plugins.accounts.views.answers import UNPROCESSABLE, refuse, show
+from flasky.plugins.accounts.views.answers import REFUSALS, UNPROCESSABLE, refuse, show
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
 
@@ -60,12 +60,10 @@ def leave(request: Request) -> Response:
         return _page(request, form, UNPROCESSABLE)
     try:
         leaving.ask_to_leave(work, form.password.data)
-    except Fault as fault:
-        refuse(request, form, fault)
-        return _page(request, form, UNPROCESSABLE)
+    except REFUSALS as refusal:
+        return _page(request, form, refuse(request, form, refusal))
     except Refused as refused:
-        refuse(request, form, Fault("password", refused.reason))
-        return _page(request, form, UNPROCESSABLE)
+        return _page(request, form, refuse(request, form, Fault("password", refused.reason)))
     request.flash(_("Your account will be deleted. Sign in before then if you want to keep it."), "warning")
     response = HTTPSeeOther(safe_next(request, None))
     sessions.forget_cookie(request, response)

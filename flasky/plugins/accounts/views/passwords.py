@@ -10,11 +10,10 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.plugins.accounts import address_change, reset, sessions, tokens
-from flasky.plugins.accounts.errors import Fault
 from flasky.plugins.accounts.forms import AddressForm, ChangeAddressForm, ChangePasswordForm, ResetForm
 from flasky.plugins.accounts.grants import SIGNED_IN
 from flasky.plugins.accounts.tokens import Purpose
-from flasky.plugins.accounts.views.answers import UNPROCESSABLE, go, refuse, show
+from flasky.plugins.accounts.views.answers import REFUSALS, UNPROCESSABLE, go, refuse, show
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
 
@@ -30,11 +29,15 @@ def show_asking(request: Request) -> Response:
 @view_config(route_name="accounts.reset", request_method="POST", permission=NO_PERMISSION_REQUIRED, statements=15)
 def ask(request: Request) -> Response:
     """Mail a link, if there is an account with that address; the answer is the same if not (ENU-03)."""
-    form = AddressForm(request)
-    if not form.validate():
-        return show(request, "reset", {"form": form}, UNPROCESSABLE)
-    reset.ask(work_of(request), form.email.data)
-    return show(request, "mailed", {"email": form.email.data})
+    form, status = AddressForm(request), UNPROCESSABLE
+    if form.validate():
+        try:
+            reset.ask(work_of(request), form.email.data)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
+        else:
+            return show(request, "mailed", {"email": form.email.data})
+    return show(request, "reset", {"form": form}, status)
 
 
 @view_config(route_name="accounts.reset_token", request_method="GET", permission=NO_PERMISSION_REQUIRED)
@@ -49,17 +52,17 @@ def show_reset(request: Request) -> Response:
 )
 def reset_password(request: Request) -> Response:
     """Store the new password; nobody is signed in by it (TOK-06)."""
-    form, secret = ResetForm(request), request.matchdict["token"]
+    form, secret, status = ResetForm(request), request.matchdict["token"], UNPROCESSABLE
     token = tokens.look_up(work_of(request), Purpose.RESET, secret)
     if form.validate():
         try:
             reset.reset(work_of(request), secret, form.password.data)
-        except Fault as fault:
-            refuse(request, form, fault)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
         else:
             request.flash(_("Your password is changed. Sign in with the new one."), "success")
             return go(request, "accounts.login")
-    return show(request, "reset_token", {"form": form, "username": token.user.username}, UNPROCESSABLE)
+    return show(request, "reset_token", {"form": form, "username": token.user.username}, status)
 
 
 @view_config(route_name="accounts.change_password", request_method="GET", permission="accounts.take_part", statements=1)
@@ -76,18 +79,18 @@ def show_change_password(request: Request) -> Response:
 )
 def change_password(request: Request) -> Response:
     """Store another password; the member's other sessions end (SES-04)."""
-    form = ChangePasswordForm(request)
+    form, status = ChangePasswordForm(request), UNPROCESSABLE
     if form.validate():
         try:
             signed_in = reset.change_password(work_of(request), form.old_password.data, form.password.data)
-        except Fault as fault:
-            refuse(request, form, fault)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
         else:
             request.flash(_("Your password is changed. Your other sessions have ended."), "success")
             response = go(request, "accounts.sessions")
             sessions.set_cookie(request, response, signed_in)
             return response
-    return show(request, "change_password", {"form": form}, UNPROCESSABLE)
+    return show(request, "change_password", {"form": form}, status)
 
 
 @view_config(route_name="accounts.change_email", request_method="GET", permission=SIGNED_IN, statements=1)
@@ -99,15 +102,15 @@ def show_change_address(request: Request) -> Response:
 @view_config(route_name="accounts.change_email", request_method="POST", permission=SIGNED_IN, statements=15)
 def change_address(request: Request) -> Response:
     """Mail a link to the new address; one that has an account is answered alike (ENU-02)."""
-    form = ChangeAddressForm(request)
+    form, status = ChangeAddressForm(request), UNPROCESSABLE
     if form.validate():
         try:
             address_change.ask(work_of(request), form.email.data, form.password.data)
-        except Fault as fault:
-            refuse(request, form, fault)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
         else:
             return show(request, "mailed", {"email": form.email.data})
-    return show(request, "change_email", {"form": form}, UNPROCESSABLE)
+    return show(request, "change_email", {"form": form}, status)
 
 
 @view_config(route_name="accounts.change_email_token", request_method="GET", permission=NO_PERMISSION_REQUIRED)

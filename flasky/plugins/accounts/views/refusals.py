@@ -9,7 +9,7 @@ from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.exceptions import BadCSRFToken
-from pyramid.httpexceptions import HTTPForbidden, HTTPSeeOther
+from pyramid.httpexceptions import HTTPForbidden, HTTPSeeOther, HTTPTooManyRequests
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import exception_view_config
@@ -18,12 +18,15 @@ from flasky.errors.exceptions import Refused as RefusedRequest
 from flasky.errors.fixed import prefers_json
 from flasky.languages import _
 from flasky.plugins.accounts import drafts
-from flasky.plugins.accounts.errors import InvalidToken, Refused
+from flasky.plugins.accounts.errors import Busy, InvalidToken, Refused
 from flasky.plugins.accounts.forms import LoginForm, ProveForm
 from flasky.plugins.accounts.proof import ProofNeeded
 from flasky.plugins.accounts.views.answers import NEXT, blank, go, show, show_draft, show_login
 from flasky.redirects import current_path
 from flasky.security.origin import allowed_origins
+
+#: What passes by itself when one waits.
+_LATER = (HTTPTooManyRequests, Busy)
 
 
 class Help:
@@ -40,8 +43,10 @@ class Help:
 
     def __call__(self, context: Any, request: Request) -> bool:
         """For a page, not for a request of another site, and only where signing in or a further step would help."""
-        if prefers_json(request.environ) or not isinstance(context, HTTPForbidden | BadCSRFToken):
+        if prefers_json(request.environ) or not isinstance(context, (HTTPForbidden, BadCSRFToken, *_LATER)):
             return False
+        if isinstance(context, _LATER):
+            return request.method == "POST" and _was_typed(request)
         if isinstance(context, BadCSRFToken):
             return _was_sent_by_own_page(request) and drafts.keep(request) != ""
         return not isinstance(context, RefusedRequest) and _step(request) is not None
@@ -67,6 +72,18 @@ def send_again(_error: BadCSRFToken, request: Request) -> Response:
     draft = drafts.read(request, drafts.keep(request))
     assert draft is not None  # noqa: S101 - narrows the type: it was made just now
     return show_draft(request, draft, by_itself=False, status=400)
+
+
+@exception_view_config(HTTPTooManyRequests, accounts_help=True)
+@exception_view_config(Busy, accounts_help=True)
+def send_later(error: HTTPTooManyRequests | Busy, request: Request) -> Response:
+    """Show what was typed into a form that may be sent again a little later, with the button that sends it."""
+    draft = drafts.read(request, drafts.keep(request))
+    assert draft is not None  # noqa: S101 - narrows the type: it was made just now
+    if "Retry-After" in error.headers:
+        request.response.headers["Retry-After"] = error.headers["Retry-After"]
+    reason = getattr(error, "reason", None) or _("That was too often. Wait a little, then send it again.")
+    return show_draft(request, draft, by_itself=False, status=error.code, heading=reason)
 
 
 @exception_view_config(ProofNeeded)
@@ -102,6 +119,12 @@ def _step(request: Request) -> str | None:
     if identity.needs_second_factor:
         return "accounts.two_factor"
     return None
+
+
+def _was_typed(request: Request) -> bool:
+    """Whether there is anything to keep, and it fits."""
+    draft = drafts.read(request, drafts.keep(request))
+    return draft is not None and any(value for _name, value in draft.fields)
 
 
 def _was_sent_by_own_page(request: Request) -> bool:

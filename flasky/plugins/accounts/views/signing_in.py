@@ -17,7 +17,17 @@ from flasky.plugins.accounts.errors import Fault
 from flasky.plugins.accounts.forms import CodeForm, LinkForm, LoginForm, ProveForm
 from flasky.plugins.accounts.grants import SIGNED_IN
 from flasky.plugins.accounts.tokens import Purpose
-from flasky.plugins.accounts.views.answers import NEXT, UNPROCESSABLE, go, go_on, refuse, show, show_code, wanted
+from flasky.plugins.accounts.views.answers import (
+    NEXT,
+    REFUSALS,
+    UNPROCESSABLE,
+    go,
+    go_on,
+    refuse,
+    show,
+    show_code,
+    wanted,
+)
 from flasky.plugins.accounts.views.answers import show_login as login_page
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
@@ -39,7 +49,7 @@ def show_login(request: Request) -> Response:
 )
 def login(request: Request) -> Response:
     """Begin a session. Everything that is wrong is answered alike (ENU-01)."""
-    form, hidden = LoginForm(request), wanted(request)
+    form, hidden, status = LoginForm(request), wanted(request), UNPROCESSABLE
     if form.validate():
         try:
             signed_in = authentication.sign_in(
@@ -47,9 +57,11 @@ def login(request: Request) -> Response:
             )
         except BadCredentials:
             refuse(request, form, Fault("password", _("Name or password is wrong.")))
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
         else:
             return go_on(request, signed_in, hidden)
-    return login_page(request, form, hidden, UNPROCESSABLE)
+    return login_page(request, form, hidden, status)
 
 
 @view_config(route_name="accounts.code", request_method="GET", permission=NO_PERMISSION_REQUIRED)
@@ -65,15 +77,15 @@ def show_code_form(request: Request) -> Response:
 )
 def enter_code(request: Request) -> Response:
     """Complete signing in."""
-    form, hidden = CodeForm(request), wanted(request)
+    form, hidden, status = CodeForm(request), wanted(request), UNPROCESSABLE
     if form.validate():
         try:
             signed_in = authentication.enter_code(work_of(request), form.code.data)
-        except Fault as fault:
-            refuse(request, form, fault)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
         else:
             return go_on(request, signed_in, hidden)
-    return show_code(request, form, hidden, UNPROCESSABLE)
+    return show_code(request, form, hidden, status)
 
 
 @view_config(route_name="accounts.link", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=1)
@@ -85,11 +97,15 @@ def show_link_form(request: Request) -> Response:
 @view_config(route_name="accounts.link", request_method="POST", permission=NO_PERMISSION_REQUIRED, statements=15)
 def ask_for_link(request: Request) -> Response:
     """Mail a link, if there is such a member; the answer is the same if not."""
-    form = LinkForm(request)
-    if not form.validate():
-        return show(request, "link", {"form": form}, UNPROCESSABLE)
-    authentication.ask_for_link(work_of(request), form.login.data)
-    return show(request, "mailed", {"email": None})
+    form, status = LinkForm(request), UNPROCESSABLE
+    if form.validate():
+        try:
+            authentication.ask_for_link(work_of(request), form.login.data)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
+        else:
+            return show(request, "mailed", {"email": None})
+    return show(request, "link", {"form": form}, status)
 
 
 @view_config(route_name="accounts.link_token", request_method="GET", permission=NO_PERMISSION_REQUIRED)
@@ -128,15 +144,15 @@ def show_prove(request: Request) -> Response:
 @view_config(route_name="accounts.prove", request_method="POST", permission=SIGNED_IN)
 def prove(request: Request) -> Response:
     """Renew the session and go on with what was asked for."""
-    form, hidden = ProveForm(request), wanted(request)
+    form, hidden, status = ProveForm(request), wanted(request), UNPROCESSABLE
     if form.validate():
         try:
             signed_in = authentication.prove(work_of(request), form.password.data)
-        except Fault as fault:
-            refuse(request, form, fault)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
         else:
             return go_on(request, signed_in, hidden)
-    return show(request, "prove", {"form": form, "hidden": hidden}, UNPROCESSABLE)
+    return show(request, "prove", {"form": form, "hidden": hidden}, status)
 
 
 @view_config(

@@ -11,9 +11,8 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.plugins.accounts import two_factor
-from flasky.plugins.accounts.errors import Fault
 from flasky.plugins.accounts.forms import CodeForm
-from flasky.plugins.accounts.views.answers import UNPROCESSABLE, go, refuse, show
+from flasky.plugins.accounts.views.answers import REFUSALS, UNPROCESSABLE, go, refuse, show
 from flasky.plugins.accounts.work import work_of
 
 _TAKE_PART = "accounts.take_part"
@@ -47,16 +46,16 @@ def change_second_factor(request: Request) -> Response:
 
 
 def _confirm(request: Request) -> Response:
-    form = CodeForm(request)
+    form, status = CodeForm(request), UNPROCESSABLE
     if form.validate():
         try:
             codes = two_factor.confirm(work_of(request), request.user, form.code.data)
-        except Fault as fault:
-            refuse(request, form, fault)
+        except REFUSALS as refusal:
+            status = refuse(request, form, refusal)
         else:
             # Shown by this answer and never again: only their fingerprints are kept.
             return show(request, "recovery_codes", {"codes": codes})
-    return _page(request, form, UNPROCESSABLE)
+    return _page(request, form, status)
 
 
 def _page(request: Request, form: Any, status: int = 200) -> Response:
