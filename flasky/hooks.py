@@ -59,8 +59,9 @@ def _module_of(subscriber: Any) -> str:
 
 
 def _guarded(registry: Registry, handler: Handler, module: str) -> Handler:
-    run, key = get_meter(registry).run, (owner_of_module(registry, module).name, SUBSCRIBER)
+    key = (owner_of_module(registry, module).name, SUBSCRIBER)
     name = f"{module}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
+    run = get_meter(registry).measured(key, name, handler)
 
     def guarded(*objects: Any) -> None:
         event = objects[0]
@@ -69,10 +70,10 @@ def _guarded(registry: Registry, handler: Handler, module: str) -> Handler:
         savepoint = None if session is None else session.begin_nested()
         try:
             if savepoint is None:
-                run(key, name, handler, *objects)
+                run(*objects)
             else:
                 with savepoint:
-                    run(key, name, handler, *objects)
+                    run(*objects)
         except Exception as error:
             if _is_meant(error, request) or (session is None and _open_session(event, request) is not None):
                 raise
@@ -102,8 +103,11 @@ def _open_session(event: Any, request: Request | None) -> Session | None:
     """The session with the transaction that the event is part of: the event's own, else one of a request that may
     write; None when none is open."""
     session = getattr(event, "session", None)
-    if session is None and request is not None and request.method not in SAFE_METHODS:
-        session = request.__dict__.get("db")
+    if session is None:
+        session = None if request is None else request.__dict__.get("db")
+        # This comes with every event of every request: what most of them have not is looked for first.
+        if session is None or request is None or request.method in SAFE_METHODS:
+            return None
     return session if isinstance(session, Session) and session.in_transaction() else None
 
 

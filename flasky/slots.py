@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import Environment, pass_context
@@ -30,7 +30,7 @@ from flasky.hooks import let_others_read
 from flasky.languages import known_identity
 from flasky.ownership import owner_of_module
 from flasky.settings import Fault
-from flasky.statistics.meter import SLOT, Key, get_meter
+from flasky.statistics.meter import SLOT, get_meter
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,7 @@ class Contribution:
 
     `name` is its own name, by which another plug-in can replace it. `filling` is a template's name, or a function
     that takes the request and the slot's values and returns a text (escaped unless it is `Markup`) or None.
-    `permission` is what a visitor needs to see it: None, ANONYMOUS, SIGNED_IN or the name of a permission. What it
-    costs is noted under `key`.
+    `permission` is what a visitor needs to see it: None, ANONYMOUS, SIGNED_IN or the name of a permission.
     """
 
     slot: str
@@ -59,7 +58,8 @@ class Contribution:
     order: int
     permission: str | None
     package: str
-    key: Key = ("", "")
+    #: Fills the slot, and is measured; made when all contributions are known.
+    fill: Callable[..., Markup] | None = None
 
     @property
     def shown_filling(self) -> str:
@@ -166,8 +166,9 @@ def _settle(registry: Registry) -> dict[str, tuple[Contribution, ...]]:
         for item in items:
             filling, package = replaced.pop((slot, item.name), (item.filling, item.package))
             if filling is not None:
+                made = Contribution(slot, item.name, filling, item.order, item.permission, package)
                 key = (owner_of_module(registry, package).name, SLOT)
-                kept.append(Contribution(slot, item.name, filling, item.order, item.permission, package, key))
+                kept.append(replace(made, fill=get_meter(registry).measured(key, made.shown_filling, _filled)))
         settled[slot] = tuple(sorted(kept, key=lambda item: item.order))
     if replaced:
         (slot, name), (_, package) = next(iter(replaced.items()))
@@ -193,8 +194,7 @@ def _shown(environment: Environment, item: Contribution, request: Request, value
     try:
         if not may_see(item.permission, request):
             return Markup()
-        meter = get_meter(request.registry)
-        return meter.run(item.key, item.shown_filling, _filled, environment, item, request, values)
+        return (item.fill or _filled)(environment, item, request, values)
     except Exception as error:
         if is_error_retryable(request, error):
             raise

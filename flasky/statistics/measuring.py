@@ -50,12 +50,7 @@ def measure_view(view: View, info: Any) -> View:
     # A view that a library made, such as Pyramid's own for files, belongs to who registered it.
     owner = owner_of_module(registry, module if knows(registry, module) else info.package.__name__).name
     key, name = (owner, VIEW), f"{module}.{getattr(original, '__qualname__', type(original).__qualname__)}"
-    run = get_meter(registry).run
-
-    def measured(context: Any, request: Request) -> Any:
-        return run(key, name, view, context, request)
-
-    return measured
+    return get_meter(registry).measured(key, name, view)
 
 
 def knows(registry: Registry, module: str) -> bool:
@@ -104,14 +99,10 @@ def _measured(registry: Registry, name: str, factory: Any, handler: Handler) -> 
         tween: Handler = factory(handler, registry)
         return tween
     meter = get_meter(registry)
+    below = meter.measured((KERNEL, BELOW), name, handler)
 
     # An error from below is not the tween's because it comes through it: `owner_of_error` knows this function's name.
     def flasky_passes_on(request: Request) -> Response:
-        return meter.run((KERNEL, BELOW), name, handler, request)
+        return below(request)
 
-    inner = factory(flasky_passes_on, registry)
-
-    def measured(request: Request) -> Response:
-        return meter.run((owner, TWEEN), name, inner, request)
-
-    return measured
+    return meter.measured((owner, TWEEN), name, factory(flasky_passes_on, registry))

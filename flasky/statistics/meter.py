@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
+from typing import Protocol, TypeVar, TypeVarTuple, Unpack
 
 from pyramid.registry import Registry
 
@@ -49,22 +49,39 @@ class Listener(Protocol):
         ...
 
 
+class _Sum:
+    """What the runs of one key in one thread came to so far."""
+
+    __slots__ = ("runs", "seconds", "statements")
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.seconds = 0.0
+        self.statements = 0
+
+    def add(self, other: _Sum) -> None:
+        """Add another one's."""
+        self.runs += other.runs
+        self.seconds += other.seconds
+        self.statements += other.statements
+
+
 class _Thread:
-    """What one thread spent and sent so far, in runs that have ended, and what that came to by key.
+    """What runs in one thread: the innermost run, what the ended ones spent, and what that came to by key.
 
     Only the thread itself writes here, so that nobody has to wait: a lock for each run would cost as much as the rest.
     """
 
-    __slots__ = ("counted", "listener", "spent", "statements", "thread", "totals")
+    __slots__ = ("current", "listener", "spent", "statements", "sums", "thread")
 
     def __init__(self) -> None:
         self.spent = 0.0
-        self.counted = 0
         self.statements = 0
+        #: Whose the next statement is. Outside of every run it is nobody's.
+        self.current = _Sum()
         self.listener: Listener | None = None
         self.thread = threading.current_thread()
-        #: Runs, seconds and statements.
-        self.totals: dict[Key, list[Any]] = {}
+        self.sums: dict[Key, _Sum] = {}
 
 
 class Meter:
@@ -75,36 +92,44 @@ class Meter:
         self._lock = threading.Lock()
         self._threads: list[_Thread] = []
         #: What threads came to that have ended.
-        self._ended: dict[Key, list[Any]] = {}
+        self._ended: dict[Key, _Sum] = {}
 
     def run(self, key: Key, name: str, function: Callable[[Unpack[Ts]], R], *arguments: *Ts) -> R:
         """Call `function` and note the run under `key`; `name` says which one it was."""
-        try:
-            here: _Thread = self._local.here
-        except AttributeError:
-            here = self._begin_thread()
-        spent, counted, before, listener = here.spent, here.counted, here.statements, here.listener
-        if listener is not None:
-            listener.begin()
-        started = perf_counter()
-        try:
-            return function(*arguments)
-        finally:
-            seconds = perf_counter() - started
-            sent = here.statements - before
-            total = here.totals.get(key)
-            if total is None:
-                total = here.totals[key] = [0, 0.0, 0]
-            total[0] += 1
-            total[1] += seconds - here.spent + spent
-            total[2] += sent - here.counted + counted
-            here.spent, here.counted = spent + seconds, counted + sent
-            if listener is not None:
-                listener.end(key, name, started, seconds, sent)
+        return self.measured(key, name, function)(*arguments)
+
+    def measured(self, key: Key, name: str, function: Callable[[Unpack[Ts]], R]) -> Callable[[Unpack[Ts]], R]:
+        """A function that runs `function`; for what runs with every request, made once."""
+        local, now, here_for, told = self._local, perf_counter, self._here_for, _told(key, name, function)
+
+        # As short as it can be, and it calls nothing but the clock: this is part of every request.
+        def measured(*arguments: *Ts) -> R:
+            try:
+                here: _Thread = local.here
+                own = here.sums[key]
+            except (AttributeError, KeyError):
+                here = here_for(key)
+                own = here.sums[key]
+            outer, spent = here.current, here.spent
+            here.current = own
+            started = now()
+            try:
+                return function(*arguments) if here.listener is None else told(here, *arguments)
+            finally:
+                seconds = now() - started
+                own.runs += 1
+                # Without what ran inside: that has been added to `here.spent` meanwhile.
+                own.seconds += seconds - here.spent + spent
+                here.spent = spent + seconds
+                here.current = outer
+
+        return measured
 
     def note_statement(self) -> None:
         """This thread sends a statement."""
-        self._here().statements += 1
+        here = self._here()
+        here.statements += 1
+        here.current.statements += 1
 
     def listen(self, listener: Listener | None) -> None:
         """Tell `listener` of what runs in this thread from now on; None ends it."""
@@ -120,42 +145,61 @@ class Meter:
 
     def totals(self) -> dict[Key, Total]:
         """What everything came to since the process began."""
+        sums: dict[Key, _Sum] = {}
         with self._lock:
-            sums: dict[Key, list[Any]] = {}
             _add(sums, self._ended)
             for one in self._threads:
                 # A copy is made in one step, whatever the thread does meanwhile.
-                _add(sums, dict(one.totals))
-        return {key: Total(*numbers) for key, numbers in sums.items()}
+                _add(sums, dict(one.sums))
+        return {key: Total(one.runs, one.seconds, one.statements) for key, one in sums.items() if one.runs}
 
     def _here(self) -> _Thread:
         here: _Thread | None = getattr(self._local, "here", None)
         return here or self._begin_thread()
+
+    def _here_for(self, key: Key) -> _Thread:
+        here = self._here()
+        here.sums.setdefault(key, _Sum())
+        return here
 
     def _begin_thread(self) -> _Thread:
         here = self._local.here = _Thread()
         with self._lock:
             # A server may make a thread for each request: what has ended is added up, and forgotten.
             for one in [one for one in self._threads if not one.thread.is_alive()]:
-                _add(self._ended, one.totals)
+                _add(self._ended, one.sums)
                 self._threads.remove(one)
             self._threads.append(here)
         return here
 
 
-def _add(sums: dict[Key, list[Any]], totals: dict[Key, list[Any]]) -> None:
-    for key, numbers in totals.items():
-        known = sums.setdefault(key, [0, 0.0, 0])
-        for position, number in enumerate(numbers):
-            known[position] += number
+def _add(sums: dict[Key, _Sum], others: dict[Key, _Sum]) -> None:
+    for key, one in others.items():
+        sums.setdefault(key, _Sum()).add(one)
+
+
+def _told(key: Key, name: str, function: Callable[[Unpack[Ts]], R]) -> Callable[..., R]:
+    """A function that runs `function` in a thread that somebody listens to."""
+
+    def told(here: _Thread, *arguments: *Ts) -> R:
+        listener, before = here.listener, here.statements
+        assert listener is not None  # noqa: S101 - narrows the type
+        listener.begin()
+        started = perf_counter()
+        try:
+            return function(*arguments)
+        finally:
+            listener.end(key, name, started, perf_counter() - started, here.statements - before)
+
+    return told
 
 
 class NoMeter(Meter):
     """For a site that does not want to measure (`flasky.measure`)."""
 
-    def run(self, key: Key, name: str, function: Callable[[Unpack[Ts]], R], *arguments: *Ts) -> R:
-        """Call `function`."""
-        return function(*arguments)
+    def measured(self, key: Key, name: str, function: Callable[[Unpack[Ts]], R]) -> Callable[[Unpack[Ts]], R]:
+        """`function`."""
+        return function
 
 
 def get_meter(registry: Registry) -> Meter:
