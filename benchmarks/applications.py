@@ -111,6 +111,13 @@ def django_peer(folder: Path) -> WSGIApplication:
     return make(folder)
 
 
+def pyramid_peer(folder: Path) -> WSGIApplication:
+    """The page as one hand-made Pyramid application."""
+    from benchmarks.peers.pyramid_app import make
+
+    return make(folder)
+
+
 def site_settings(folder: Path) -> dict[str, str]:
     """The settings of a production site in `folder`."""
     return {
@@ -130,6 +137,7 @@ APPLICATIONS: dict[str, Callable[[Path], WSGIApplication]] = {
     "Flasky": flasky_site,
     "Flasky blog": flasky_blog,
     "Flasky blog, lists kept": flasky_blog_kept,
+    "Pyramid, by hand": pyramid_peer,
     "Flask": flask_peer,
     "Django": django_peer,
 }

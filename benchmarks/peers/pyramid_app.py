@@ -1,0 +1,105 @@
+"""The page as one hand-made Pyramid application: no plug-ins, and everything else that Flasky's page does.
+
+It reads with Flasky's own statement, shows the list with its template, and writes out by hand what plug-ins bring to a
+page of Flasky: the navbar, the style sheets, the switch of languages. What a site in production needs is a tween: which
+host was asked for, the security headers, the number of the request.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.applications import blog_settings
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_STATIC = "/static/v0123456789ab"
+
+
+def make(folder: Path) -> Any:
+    """The WSGI application."""
+    from pyramid.config import Configurator
+    from pyramid.httpexceptions import HTTPBadRequest
+
+    from flasky.database.engine import make_read_engine
+    from flasky.languages import LANGUAGES, preferred
+    from flasky.plugins.blog import reading
+    from flasky.plugins.blog.reading import Way
+
+    engine = make_read_engine(blog_settings(folder)["sqlalchemy.url"])
+
+    def read(request: Any) -> Any:
+        connection = engine.connect()
+        request.add_finished_callback(lambda _: connection.close())
+        return connection
+
+    def index(request: Any) -> dict[str, Any]:
+        listing = reading.everyone(request.read, Way.FIRST, None, 20)
+        return {
+            "rows": reading.Look(request).rows(listing),
+            "newer": None,
+            "older": listing.older,
+            "path_of_list": request.path,
+            "static": _STATIC,
+            "languages": LANGUAGES,
+        }
+
+    def guard(handler: Callable[[Any], Any], _registry: Any) -> Callable[[Any], Any]:
+        def guarded(request: Any) -> Any:
+            if request.host not in {"localhost", "localhost:80", "127.0.0.1"}:
+                raise HTTPBadRequest("unknown host")
+            response = handler(request)
+            response.headers.update(HEADERS)
+            response.headers["X-Request-ID"] = secrets.token_hex(8)
+            response.headers["Vary"] = "Accept-Language, Cookie"
+            response.headers["Content-Language"] = request.locale_name
+            return response
+
+        return guarded
+
+    settings = {
+        "tm.manager_hook": "pyramid_tm.explicit_manager",
+        "tm.activate_hook": "flasky.database.session.changes_are_possible",
+        "jinja2.directories": f"{Path(__file__).parent}\nflasky.plugins.blog:templates",
+        "jinja2.trim_blocks": True,
+        "jinja2.lstrip_blocks": True,
+        "jinja2.i18n.domain": "flasky",
+    }
+    with Configurator(settings=settings) as config:
+        for library in ("pyramid_jinja2", "pyramid_retry", "pyramid_tm"):
+            config.include(library)
+        config.add_translation_dirs("flasky:locale", "flasky.plugins.blog:locale")
+        config.set_locale_negotiator(lambda request: preferred(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")))
+        config.add_request_method(read, "read", reify=True)
+        config.registry["made_guard"] = guard
+        config.add_tween("benchmarks.peers.pyramid_app.guard_of")
+        for name, pattern in (
+            ("index", "/"),
+            ("search", "/search"),
+            ("login", "/login"),
+            ("register", "/register"),
+            ("blog.post", "/post/{id}"),
+            ("accounts.profile", "/user/{username}"),
+            ("blog.tag", "/tag/{name}"),
+            ("blog.feed", "/feed"),
+            ("language", "/language"),
+        ):
+            config.add_route(name, pattern)
+        config.add_view(index, route_name="index", renderer="handmade.jinja2", request_method="GET")
+        return config.make_wsgi_app()
+
+
+def guard_of(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
+    """The tween that `make` keeps on the registry: Pyramid wants its name."""
+    tween: Callable[[Any], Any] = registry["made_guard"](handler, registry)
+    return tween
