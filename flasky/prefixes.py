@@ -6,6 +6,7 @@ plug-in adds comes below it; links stay right, as they name routes.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,16 @@ def prefix_setting(name: str, proposed: str) -> Setting:
 def prefix_of(settings: Mapping[str, Any], name: str) -> str | None:
     """The prefix of a plug-in, as Pyramid's `include` takes it."""
     return settings.get(f"{_SETTING}{name}") or None
+
+
+@contextlib.contextmanager
+def at_the_root(config: Configurator) -> Iterator[None]:
+    """Routes that are added within stay where they are: /robots.txt and the like are looked for at the root only."""
+    prefix, config.route_prefix = config.route_prefix, None
+    try:
+        yield
+    finally:
+        config.route_prefix = prefix
 
 
 def includeme(config: Configurator) -> None:

@@ -78,6 +78,15 @@ def test_a_misspelt_plug_in_is_a_fault_with_the_near_one(site: Any) -> None:
         site({"preh1": "/preh"}, preh2="/x")
 
 
+def test_what_the_world_looks_for_at_the_root_stays_there(make_app: Any) -> None:
+    app = make_app(flasky__plugins="main accounts blog", flasky__prefix__blog="/journal")
+    client = TestApp(app, extra_environ={"HTTP_HOST": "localhost"})
+    robots = client.get("/robots.txt", status=200)
+    assert "http://localhost/journal/sitemap.xml" in robots
+    assert "Disallow: /journal/drafts\n" in robots
+    client.get("/journal/robots.txt", status=404)
+
+
 def test_what_ships_can_be_moved_too(make_app: Any) -> None:
     app = make_app(flasky__plugins="main accounts", flasky__prefix__accounts="/members")
     client = TestApp(app, extra_environ={"HTTP_HOST": "localhost"})

@@ -172,9 +172,22 @@ class Workshop:
         return said
 
     def ship_kernel(self) -> None:
-        """Begin the project with the kernel's own revision, as every site does."""
-        [script] = (REPOSITORY / "alembic" / "versions").glob("0001_*.py")
-        shutil.copy(script, self.scripts / "versions")
+        """Begin the project with one revision that makes the kernel's own tables, as every site has them.
+
+        They come from two revisions with those of what ships between, which this project does not have.
+        """
+        folder = REPOSITORY / "alembic" / "versions"
+        [mails] = folder.glob("0001_*.py")
+        [jobs] = folder.glob("0004_*.py")
+        parts = [
+            mails.read_text(encoding="utf-8"),
+            "_first = (upgrade, downgrade)\n",
+            jobs.read_text(encoding="utf-8").split("depends_on = None")[1],
+            "_second = (upgrade, downgrade)\n",
+            "def upgrade() -> None:\n    _first[0]()\n    _second[0]()\n",
+            "def downgrade() -> None:\n    _second[1]()\n    _first[1]()\n",
+        ]
+        (self.scripts / "versions" / mails.name).write_text("\n\n".join(parts), encoding="utf-8")
 
     def sql(self, *statements: str) -> list[Any]:
         """Send statements as another program would, and return the rows of the last."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyramid.config import Configurator
 
 from flasky.parameters import id_pattern
+from flasky.prefixes import at_the_root
 
 _POST = f"/post/{id_pattern()}"
 _COMMENT = f"/comment/{id_pattern()}"
@@ -39,7 +40,6 @@ ROUTES = (
     ("blog.feed_of_author", f"/feed/people/{id_pattern()}"),
     ("blog.sitemap", "/sitemap.xml"),
     ("blog.sitemap_part", f"/sitemap-{id_pattern('part')}.xml"),
-    ("blog.robots", "/robots.txt"),
 )
 
 
@@ -47,3 +47,5 @@ def includeme(config: Configurator) -> None:
     """Declare every route."""
     for name, pattern in ROUTES:
         config.add_route(name, pattern)
+    with at_the_root(config):
+        config.add_route("blog.robots", "/robots.txt")

@@ -108,7 +108,8 @@ def _xml(document: bytes) -> Response:
 @view_config(route_name="blog.robots", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=0)
 def robots(request: Request) -> Response:
     """What search engines may visit, and where the sitemap is."""
-    closed = ("/auth/", "/moderate", "/search", "/write", "/notices", "/drafts")
-    lines = ["User-agent: *", *(f"Disallow: {request.script_name}{path}" for path in closed)]
+    routes = ("blog.moderate", "blog.search", "blog.write", "blog.notices", "blog.drafts")
+    closed = (f"{request.route_path('accounts.account')}/", *(request.route_path(route) for route in routes))
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
     lines.append(f"Sitemap: {request.route_url('blog.sitemap')}")
     return Response("\n".join(lines) + "\n", content_type="text/plain", charset="utf-8")
