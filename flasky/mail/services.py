@@ -12,7 +12,7 @@ from typing import Any
 
 from pyramid.registry import Registry
 from pyramid.request import Request
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
@@ -119,6 +119,11 @@ def retry(session: Session, mail: OutgoingMail) -> None:
     """Queue a mail once more that was given up; its age counts from now. Its bytes and Message-ID stay."""
     queue_again(mail)
     session.flush()
+
+
+def forget_recipient(session: Session, address: str) -> None:
+    """Remove every mail to `address` from the outbox, sent or not: whoever it was is to be forgotten."""
+    session.execute(delete(OutgoingMail).where(func.lower(OutgoingMail.recipient) == address.lower()))
 
 
 def outbox_state(session: Session) -> OutboxState:

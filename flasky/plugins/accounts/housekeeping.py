@@ -16,7 +16,7 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from sqlalchemy.exc import SQLAlchemyError
 
-from flasky.plugins.accounts import announcements, security_log, sessions, tokens
+from flasky.plugins.accounts import announcements, registration, security_log, sessions, tokens
 from flasky.plugins.accounts.leaving import erase_due
 from flasky.plugins.accounts.work import Work, open_work, work_of
 
@@ -85,7 +85,12 @@ class Housekeeper:
 def clear_away(registry: Registry) -> int:
     """Erase the accounts that are due and forget what expired; returns the number of accounts erased."""
     erased = erase_due(registry)
-    for task in (sessions.forget_old, tokens.forget_old, security_log.forget_old):
+    for task in (
+        sessions.forget_old,
+        tokens.forget_old,
+        registration.forget_old_invitations,
+        security_log.forget_old,
+    ):
         with open_work(registry) as work:
             task(work)
     return erased

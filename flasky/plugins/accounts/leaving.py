@@ -17,15 +17,16 @@ from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.registry import Registry
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
+from flasky.mail.services import forget_recipient
 from flasky.plugins.accounts import roles, sessions, tokens
 from flasky.plugins.accounts.authentication import own_member
 from flasky.plugins.accounts.events import Deleted
 from flasky.plugins.accounts.mails import send_to_member
-from flasky.plugins.accounts.models import Avatar, SecurityEvent, User, UserSession
+from flasky.plugins.accounts.models import Avatar, Invitation, SecurityEvent, User, UserSession
 from flasky.plugins.accounts.security_log import Event, record
 from flasky.plugins.accounts.work import Work, open_work
 
@@ -162,6 +163,7 @@ def export_account(work: Work, user: User) -> dict[str, Any]:
     }
     own = select(UserSession).where(UserSession.user_id == user.id).order_by(UserSession.id)
     happened = select(SecurityEvent).where(SecurityEvent.user_id == user.id).order_by(SecurityEvent.id)
+    invited = select(Invitation).where(Invitation.invited_by_id == user.id).order_by(Invitation.id)
     picture = work.db.get(Avatar, user.id)
     return {
         "account": {**account, "role": user.role.name},
@@ -170,13 +172,27 @@ def export_account(work: Work, user: User) -> dict[str, Any]:
             for row in work.db.scalars(own)
         ],
         "events": [{"at": row.at, "event": row.event, "details": row.details} for row in work.db.scalars(happened)],
+        "invitations": [
+            {"email": row.email, "created_at": row.created_at, "used_at": row.used_at}
+            for row in work.db.scalars(invited)
+        ],
         **({f"picture.{picture.media_type.rpartition('/')[2]}": picture.image} if picture else {}),
     }
 
 
 def erase_account(work: Work, user: User) -> None:
-    """This plug-in's part: what is tied to the account goes with its row; the record of events is made anonymous."""
+    """This plug-in's part: what is tied to the account goes with its row; the record of events is made anonymous.
+
+    Their address also stands elsewhere: in invitations to them, in the events of whoever invited them, and on the
+    mails to them. Invitations that they sent and nobody used go too: nobody stands for these any more.
+    """
     about = (SecurityEvent.user_id == user.id) | (SecurityEvent.actor_id == user.id)
+    own = Invitation.invited_by_id == user.id
+    if user.email_key is not None:
+        own |= func.lower(Invitation.email) == user.email_key
+        about |= func.lower(SecurityEvent.details["email"].as_string()) == user.email_key
+        forget_recipient(work.db, user.email_key)
+    work.db.execute(delete(Invitation).where(own))
     work.db.execute(update(SecurityEvent).where(about).values(address_hash="", details={}))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from translationstring import TranslationString
 
@@ -135,6 +135,11 @@ def invite(work: Work, email: str) -> Invitation:
     send(work, "mail/invitation", address, token=secret, days=INVITATION_LIFETIME.days)
     record(work, Event.INVITED, email=address)
     return invitation
+
+
+def forget_old_invitations(work: Work) -> None:
+    """Remove invitations that expired: they hold addresses of people who may never have asked for one."""
+    work.db.execute(delete(Invitation).where(Invitation.expires_at <= work.now()))
 
 
 def find_invitation(work: Work, secret: str) -> Invited:

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from PIL import Image
 from pyramid.registry import Registry
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from flasky.database import utc_now
-from flasky.plugins.accounts import leaving, profile, roles
+from flasky.plugins.accounts import leaving, profile, registration, roles
 from flasky.plugins.accounts.authentication import sign_in
 from flasky.plugins.accounts.errors import Fault, Faults, Refused
 from flasky.plugins.accounts.events import Deleted
 from flasky.plugins.accounts.housekeeping import clear_away
-from flasky.plugins.accounts.models import Avatar, Role, SecurityEvent, Token, User, UserSession
+from flasky.plugins.accounts.models import Avatar, Invitation, Role, SecurityEvent, Token, User, UserSession
 from flasky.plugins.accounts.work import open_work
-from flasky.testing.mailbox import Mailbox
+from flasky.testing.mailbox import Mailbox, text_of
 
 
 class Somebody:
@@ -112,6 +112,48 @@ def test_what_stays_after_the_days_of_grace_is_anonymous(
             (None, None, "", "{}")
         }
         assert "signed_in" in {event.event for event in events}
+
+
+def test_no_address_of_who_left_stays_anywhere(
+    work: Any, member: Any, get: Any, mailbox: Mailbox, password: str
+) -> None:
+    """Neither in invitations and who sent them, nor in the record, nor on mails; what is others' stays."""
+    inviter, carl = member("bob"), "Carl@example.com"
+    with work(identity=Somebody(inviter)) as opened:
+        registration.invite(opened, carl)
+        registration.invite(opened, "dora@example.com")
+    secret = text_of(mailbox.to(carl)[0]).split("/auth/invitation/")[1].split()[0]
+    with work() as opened:
+        user_id = registration.register(
+            opened, username="carl", email=carl, password=password, invitation=secret
+        ).user.id
+    with work(identity=Somebody(user_id)) as opened:
+        registration.invite(opened, "erik@example.com")
+    with work() as opened:
+        sign_in(opened, "carl", password)
+        exported = contents(leaving.export(opened, get(opened, user_id)))
+        assert [row["email"] for row in exported["accounts/invitations.json"]] == ["erik@example.com"]
+        leaving.erase(opened, get(opened, user_id))
+    assert mailbox.to(carl) == []
+    assert mailbox.to("dora@example.com")
+    with work() as opened:
+        assert opened.db.scalars(select(Invitation.email)).all() == ["dora@example.com"]
+        details = str(opened.db.scalars(select(SecurityEvent.details)).all()).lower()
+        assert "dora@example.com" in details
+        assert "carl" not in details
+        assert "erik" not in details
+
+
+def test_invitations_are_forgotten_when_they_expire(work: Any, registry: Registry) -> None:
+    with work() as opened:
+        registration.invite(opened, "dora@example.com")
+    clear_away(registry)
+    with work() as opened:
+        assert opened.db.scalar(select(func.count(Invitation.id))) == 1
+        opened.db.execute(update(Invitation).values(expires_at=utc_now()))
+    clear_away(registry)
+    with work() as opened:
+        assert opened.db.scalar(select(func.count(Invitation.id))) == 0
 
 
 def test_erasing_at_once_in_two_processes_is_once(work: Any, registry: Registry, member: Any, at_once: Any) -> None:
