@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from pyramid.config import Configurator
 
 from flasky.parameters import id_pattern
 from flasky.prefixes import at_the_root
 
+#: Looked for at the root of a site only, wherever the blog is.
+_ROBOTS = ("blog.robots", "/robots.txt")
 _POST = f"/post/{id_pattern()}"
 _COMMENT = f"/comment/{id_pattern()}"
 
@@ -40,12 +44,12 @@ ROUTES = (
     ("blog.feed_of_author", f"/feed/people/{id_pattern()}"),
     ("blog.sitemap", "/sitemap.xml"),
     ("blog.sitemap_part", f"/sitemap-{id_pattern('part')}.xml"),
+    _ROBOTS,
 )
 
 
 def includeme(config: Configurator) -> None:
     """Declare every route."""
     for name, pattern in ROUTES:
-        config.add_route(name, pattern)
-    with at_the_root(config):
-        config.add_route("blog.robots", "/robots.txt")
+        with at_the_root(config) if (name, pattern) == _ROBOTS else nullcontext():
+            config.add_route(name, pattern)
