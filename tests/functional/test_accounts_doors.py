@@ -61,7 +61,7 @@ NEEDED: dict[str, tuple[str | None, str | None]] = {
     "accounts.two_factor": (TAKE_PART, TAKE_PART),
     "accounts.export": (TAKE_PART, TAKE_PART),
     "accounts.delete": (TAKE_PART, TAKE_PART),
-    "accounts.first_steps": (ROLES, None),
+    "accounts.first_steps": (ROLES, ROLES),
     "accounts.people": (SEE, None),
     "accounts.invite": (PEOPLE, PEOPLE),
     "accounts.member": (PEOPLE, PEOPLE),

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from PIL import Image
 from pyramid.registry import Registry
-from sqlalchemy import Select, select
+from sqlalchemy import Select, insert, select
 from webtest import TestApp, Upload
 
+from flasky.database import utc_now
 from flasky.plugins.accounts import ownership, registration
 from flasky.plugins.accounts.models import Role, RolePermission, SecondFactor, User
 from flasky.plugins.accounts.work import open_work
@@ -298,3 +299,30 @@ def test_invitations(client: Client, testapp: TestApp, mailbox: Mailbox, stored:
     form.submit()
     assert stored(select(User.confirmed_at).where(User.username == "newcomer"))[0]
     assert testapp.get(path, status=404)
+
+
+def test_the_first_steps_are_on_the_administrators_home_page_until_they_are_done(
+    client: Client, stored: Stored, statements: Callable[[], list[str]]
+) -> None:
+    """They tick themselves, are nobody else's, and cost one statement until all is done, then none."""
+    boss = client("boss", "Administrator")
+    home = boss.get("/")
+    steps = home.html.select(".steps li")
+    assert [bool(step.get("class") and "done" in step["class"]) for step in steps] == [True, True, False, False]
+    assert len(statements()) == 2
+    anna = client("anna")
+    assert not anna.get("/").html.select(".steps")
+    assert not boss.get("/").html.select(".steps li")[3].find("a")
+    stored(insert(SecondFactor).values(user_id=1, secret="x", confirmed_at=utc_now()))
+    assert not boss.get("/").html.select(".steps")
+    boss.get("/")
+    assert len(statements()) == 1
+
+
+def test_the_first_steps_can_be_put_away(client: Client) -> None:
+    """In this browser; their own page stays."""
+    boss = client("boss", "Administrator")
+    form = next(form for form in boss.get("/").forms.values() if form.action.endswith("/first-steps"))
+    assert form.submit().location == "http://localhost/"
+    assert not boss.get("/").html.select(".steps")
+    assert boss.get("/auth/first-steps").html.select(".steps")

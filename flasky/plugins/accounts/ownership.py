@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -100,18 +99,16 @@ def has_administrator(work: Work) -> bool:
 
 def first_steps(work: Work) -> list[Step]:
     """What the owner of a new site has to do, and what of that is done. It only reads."""
-    members = work.db.scalar(select(func.count()).select_from(select(User.id).limit(2).subquery())) or 0
-    checks: list[tuple[Any, Callable[[], bool], str | None]] = [
-        (_("Become the administrator of this site"), lambda: has_administrator(work), None),
-        (_("Name the owner's address in the setting flasky.admin"), lambda: bool(administrator(work.registry)), None),
-        (_("Add a second factor to your account"), lambda: _has_second_factor(work), "accounts.two_factor"),
-        (_("Welcome a second member"), lambda: members > 1, "accounts.people"),
-    ]
-    return [Step(title, check(), route) for title, check, route in checks]
-
-
-def _has_second_factor(work: Work) -> bool:
-    query = select(SecondFactor.user_id).where(
+    members = select(func.count()).select_from(select(User.id).limit(2).subquery()).scalar_subquery()
+    guarded = select(SecondFactor.user_id).where(
         SecondFactor.confirmed_at.is_not(None), SecondFactor.user_id.in_(administrators())
     )
-    return work.db.scalar(query.limit(1)) is not None
+    # One statement, as the home page of an administrator asks for it too.
+    row = work.db.execute(select(administrators().exists(), guarded.exists(), members)).one()
+    has_owner_setting = administrator(work.registry) is not None
+    return [
+        Step(_("Become the administrator of this site"), bool(row[0]), None),
+        Step(_("Name the owner's address in the setting flasky.admin"), has_owner_setting, None),
+        Step(_("Add a second factor to your account"), bool(row[1]), "accounts.two_factor"),
+        Step(_("Welcome a second member"), row[2] > 1, "accounts.people"),
+    ]

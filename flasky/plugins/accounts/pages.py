@@ -7,6 +7,7 @@ from pyramid.config import Configurator
 from flasky.directives import ANONYMOUS, SIGNED_IN
 from flasky.languages import LanguageChosen, _
 from flasky.plugins.accounts.profile import drawn_avatar
+from flasky.plugins.accounts.views.ownership import forget, on_home
 from flasky.plugins.accounts.views.profile import keep_language
 from flasky.templating import get_environment
 
@@ -35,6 +36,8 @@ def includeme(config: Configurator) -> None:
         lambda: get_environment(config.registry).globals.update(drawn_avatar=drawn_avatar),
         order=_LATE,
     )
+    config.add_slot("home", on_home, permission="accounts.manage_roles", order=10)
+    config.add_subscriber(forget, "flasky.testing.reset.SiteReset")
     links = (
         ("accounts.login", _("Sign in"), ANONYMOUS),
         ("accounts.register", _("Join"), ANONYMOUS),
