@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from pyramid.registry import Registry
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, insert, select, update
 from webtest import TestApp, Upload
 
 from flasky.database import utc_now
@@ -326,3 +327,16 @@ def test_the_first_steps_can_be_put_away(client: Client) -> None:
     assert form.submit().location == "http://localhost/"
     assert not boss.get("/").html.select(".steps")
     assert boss.get("/auth/first-steps").html.select(".steps")
+
+
+def test_roles_are_described_in_the_visitors_language(client: Client, stored: Stored) -> None:
+    """What the migration wrote is translated, what an administrator wrote is shown as it is."""
+    boss = client("boss", "Administrator")
+    stored(insert(Role).values(name="Editor", description="Whoever edits"))
+    descriptions = {name: number for number, name in enumerate(stored(select(Role.name).order_by(Role.id)), 1)}
+    assert "Whoever joins" in boss.get(f"/roles/{descriptions['User']}").text
+    stored(update(User).values(language="zh"))
+    for name in ("User", "Moderator", "Administrator"):
+        lead = boss.get(f"/roles/{descriptions[name]}").html.select_one(".lead").get_text()
+        assert not re.search("[A-Za-z]", lead), lead
+    assert "Whoever edits" in boss.get(f"/roles/{descriptions['Editor']}").text

@@ -8,6 +8,7 @@ from typing import Any
 from translationstring import TranslationString
 
 from flasky.languages import _
+from flasky.plugins.accounts.models import Role
 from flasky.plugins.accounts.security_log import Event, Recorded
 
 _SENTENCES: Mapping[Event, TranslationString] = {
@@ -43,6 +44,13 @@ _SENTENCES: Mapping[Event, TranslationString] = {
     Event.DENIED: _("Was refused a page"),
 }
 
+#: What the migration wrote about the first three roles. Others are described by whoever makes them, in one language.
+_ROLES: Mapping[str, TranslationString] = {
+    "Whoever joins": _("Whoever joins"),
+    "Looks after what others write, and after members": _("Looks after what others write, and after members"),
+    "May do everything": _("May do everything"),
+}
+
 #: How programs call themselves, the more particular ones first: nearly all of them also say Mozilla and Safari.
 _PROGRAMS = (
     ("Edg/", "Edge"),
@@ -65,6 +73,11 @@ _SYSTEMS = (
 def sentence(recorded: Recorded) -> TranslationString:
     """What happened."""
     return _SENTENCES[recorded.event]
+
+
+def role_description(role: Role) -> TranslationString | str:
+    """What a role is for: translatable as long as it is what the migration wrote."""
+    return _ROLES.get(role.description, role.description)
 
 
 def device(agent: str) -> Any:

@@ -17,6 +17,7 @@ from flasky.plugins.accounts.forms import RoleForm
 from flasky.plugins.accounts.grants import LADDER
 from flasky.plugins.accounts.models import Role
 from flasky.plugins.accounts.views.answers import UNPROCESSABLE, go, refuse, show
+from flasky.plugins.accounts.words import role_description
 from flasky.plugins.accounts.work import work_of
 
 _MANAGE = "accounts.manage_roles"
@@ -108,6 +109,7 @@ def _page(request: Request, form: RoleForm, status: int = 200) -> Response:
 def _role_page(request: Request, role: Role, refused: Refused | None = None, status: int = 200) -> Response:
     values = {
         "role": role,
+        "description": role_description(role),
         "rows": roles.table(work_of(request)).rows,
         "refused": refused.reason if refused else None,
         "always": role.name in LADDER,
