@@ -172,6 +172,19 @@ def test_the_members_in_pages(client: Client, registry: Registry, statements: Ca
     assert browser.get("/people", {"after": "\U0010ffff" * 999}).status_int == 200
 
 
+@pytest.mark.databases("sqlite")  # PostgreSQL plans by what is in the table, of which a test has nothing.
+def test_every_page_of_the_members_is_read_from_the_index_of_names(
+    client: Client, statements: Callable[[], list[str]], registry: Registry
+) -> None:
+    """Else each page would read and sort all members."""
+    client("anna").get("/people", {"after": "a"})
+    listing = next(text for text in statements() if "username_key >" in text)
+    with open_work(registry) as work:
+        plan = work.db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {listing}", ("a", 51, 0)).all()
+    assert "username_key>" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)
+
+
 def test_the_language_in_the_footer_is_kept_for_members(client: Client, stored: Stored) -> None:
     browser = client("anna")
     page = browser.get("/")
