@@ -114,6 +114,8 @@ class Run:
         self._work = work
         self._locations = locations(site, script)
         self._order = [location.owner for location in self._locations]
+        #: What stands in the database of plug-ins that are not enabled.
+        self._foreign: frozenset[str] = frozenset()
         self._rows_before: dict[str, int] = {}
         self._deletes_from: set[str] = set()
 
@@ -170,15 +172,29 @@ class Run:
             transactional_ddl=True,
             **options,
         )
+        self._hide_foreign(context.get_context())
+
+    def _hide_foreign(self, migration: MigrationContext) -> None:
+        """Keep from Alembic the revisions of plug-ins that are not enabled.
+
+        On its way down it looks every revision of the database up among the scripts, and fails on those it cannot
+        find. Their rows stay: it only changes those of the revisions that it runs.
+        """
+        every = migration.get_current_heads
+
+        def known() -> tuple[str, ...]:
+            ours, foreign = split(every(), self.script)
+            self._foreign = frozenset(foreign)
+            return ours
+
+        migration.get_current_heads = known  # type: ignore[method-assign] # the one place that Alembic asks
 
     def _look(self, revisions: Any, migration: MigrationContext) -> Iterable[Any]:
-        known, foreign = split(revisions, self.script)
-        refuse_unknown(self.site, migration.connection, foreign)
-        return self._work(known, migration)
+        refuse_unknown(self.site, migration.connection, self._foreign)
+        return self._work(revisions, migration)
 
-    def _change(self, revisions: Any, migration: MigrationContext) -> Iterable[Any]:
-        known, foreign = split(revisions, self.script)
-        refuse_unknown(self.site, migration.connection, foreign)
+    def _change(self, known: Any, migration: MigrationContext) -> Iterable[Any]:
+        refuse_unknown(self.site, migration.connection, self._foreign)
         steps = self._ordered(list(self._work(known, migration)))
         connection = migration.connection
         if not steps or connection is None:
@@ -186,7 +202,7 @@ class Run:
         self._require_what_is_required(steps, known)
         if self.file is not None:
             if set(inspect(connection).get_table_names()) - {migration.version_table}:
-                self._back_up(self.file, revisions)
+                self._back_up(self.file, (*known, *sorted(self._foreign)))
             self._rows_before = count_rows(connection)
         for step in steps:
             module = getattr(getattr(step, "revision", None), "module", None)
@@ -240,7 +256,7 @@ class Run:
 
     def _applied(self, *, ctx: MigrationContext, step: Any, heads: set[str], run_args: Any) -> None:
         chain = SHIPPED if step.is_stamp else chain_of_script(self._locations, step.up_revision)
-        record(self.site, self.script, ctx, heads, chain)
+        record(self.site, self.script, ctx, heads | self._foreign, chain)
 
 
 def _take_turn(connection: Connection) -> None:

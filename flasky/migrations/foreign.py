@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterable
 
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
@@ -25,13 +26,13 @@ def split(revisions: tuple[str, ...], script: ScriptDirectory) -> tuple[tuple[st
     return known, tuple(revision for revision in revisions if revision not in ours)
 
 
-def newer_than_the_code(site: Site, owners: dict[str, str], foreign: tuple[str, ...]) -> list[tuple[str, str]]:
+def newer_than_the_code(site: Site, owners: dict[str, str], foreign: Iterable[str]) -> list[tuple[str, str]]:
     """Of the revisions `foreign`, those whose chain is here but which it lacks, each with the chain (F09)."""
     here = {SHIPPED, "", *(item.name for item in site.plugins)}
     return [(revision, owners.get(revision, "")) for revision in foreign if owners.get(revision, "") in here]
 
 
-def refuse_unknown(site: Site, connection: Connection | None, foreign: tuple[str, ...]) -> None:
+def refuse_unknown(site: Site, connection: Connection | None, foreign: Collection[str]) -> None:
     """Raise CommandError when the database is ahead of the code; only mention the data of disabled plug-ins."""
     if connection is None or not foreign:
         return

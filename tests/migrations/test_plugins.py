@@ -115,6 +115,21 @@ def test_point_4_disabled_its_data_stays_and_every_command_works(two: Workshop) 
     assert "No new upgrade operations detected" in two.alembic("check")
 
 
+def test_point_4_beside_a_disabled_plugin_another_goes_down_step_by_step(two: Workshop) -> None:
+    """alembic looks every head of the database up, which it cannot do for those that are not there."""
+    filled(two)
+    two.models("people", PEOPLE + "    age: Mapped[int | None]\n")
+    two.generate("Add age")
+    two.alembic("upgrade", "heads")
+    before = two.sql("SELECT version_num FROM alembic_version ORDER BY 1")
+    two.enable("people")
+    two.alembic("downgrade", "people@-1")
+    two.alembic("upgrade", "heads")
+    assert two.sql("SELECT version_num FROM alembic_version ORDER BY 1") == before
+    two.enable("people", "clubs")
+    assert "No new upgrade operations detected" in two.alembic("check")
+
+
 def test_point_5_uninstalled_with_its_data_there_the_plugin_is_named(two: Workshop) -> None:
     filled(two)
     two.uninstall("clubs")
