@@ -5,7 +5,9 @@ The convention exists from the first migration on: a constraint without a name c
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from typing import Any
+
+from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import DeclarativeBase
 
 NAMING_CONVENTION = {
@@ -21,3 +23,13 @@ class Base(DeclarativeBase):
     """What every model of the kernel and of every plug-in derives from."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+    @classmethod
+    def __table_cls__(cls, *arguments: Any, **options: Any) -> Table:
+        """Make the table of a model (a hook of SQLAlchemy's), with the module that the model stands in.
+
+        Whose a table is must not be asked of the mapped classes: one whose definition failed stays among them until
+        Python's garbage collector comes round, and whoever goes through them then fails too.
+        """
+        info = {"module": cls.__module__, **options.pop("info", {})}
+        return Table(*arguments, info=info, **options)

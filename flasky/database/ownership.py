@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Table, inspect
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapper
 
 from flasky.database.base import Base
 from flasky.database.types import names_contributions
@@ -40,7 +42,8 @@ def _import(name: str, module: str) -> None:
 
 def owner_of(site: Site, table: Table) -> str:
     """The enabled plug-in whose model made `table`; `flasky` for the kernel's own, an empty text for nobody's."""
-    module = _module_of(table)
+    # A model's table has it from `Base`; an association table says it itself: Table(…, info={"module": __name__}).
+    module: str = table.info.get("module", "")
     if module in KERNEL_MODELS:
         return "flasky"
     for item in site.plugins:
@@ -59,24 +62,23 @@ def tables(site: Site) -> list[Table]:
 def models(site: Site) -> dict[str, type]:
     """The model classes of the kernel and of every enabled plug-in, by class name."""
     import_models(site)
-    return {
-        mapper.class_.__name__: mapper.class_
-        for mapper in Base.registry.mappers
-        if isinstance(mapper.local_table, Table) and owner_of(site, mapper.local_table)
-    }
+    found: dict[str, type] = {}
+    for model in _subclasses(Base):
+        # None for one whose definition failed, which is there until Python's garbage collector comes round.
+        mapper: Mapper[Any] | None = inspect(model, raiseerr=False)
+        if mapper is not None and isinstance(mapper.local_table, Table) and owner_of(site, mapper.local_table):
+            found[model.__name__] = model
+    return found
+
+
+def _subclasses(base: type) -> Iterator[type]:
+    subclasses: list[type] = base.__subclasses__()
+    for model in subclasses:
+        yield model
+        yield from _subclasses(model)
 
 
 def naming_columns() -> list[Column[Any]]:
     """The columns of the models imported so far whose rows name what plug-ins bring (`names_contributions`)."""
     every = (column for table in Base.metadata.sorted_tables for column in table.columns)
     return [column for column in every if names_contributions().items() <= column.info.items()]
-
-
-def _module_of(table: Table) -> str:
-    for mapper in Base.registry.mappers:
-        if mapper.local_table is table:
-            module: str = mapper.class_.__module__
-            return module
-    # A table without a class (an association table) says whose it is: Table(…, info={"module": __name__}).
-    owner: str = table.info.get("module", "")
-    return owner

@@ -95,6 +95,10 @@ def test_models_that_cannot_be_imported_name_their_plugin(
         import_models(site("main accounts shelf broken"))
     assert "The models of the plug-in 'broken' (own_broken.models) cannot be imported" in str(caught.value)
     assert words in str(caught.value)
+    # The half-made class is still there (the exception holds it), and in nobody's way.
+    whole = site("main accounts shelf")
+    assert "Mine" not in models(whole)
+    assert owner_of(whole, Base.metadata.tables["shelves"]) == "shelf"
     sys.modules.pop("own_broken.models", None)
     sys.modules.pop("own_broken", None)
 
