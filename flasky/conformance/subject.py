@@ -124,9 +124,9 @@ class Subject:
 
     def place_of(self, table: Table) -> str:
         """Where the model of a table is written: file and line."""
-        from flasky.database.base import Base  # noqa: PLC0415 - brings SQLAlchemy
+        from flasky.database.ownership import mappers  # noqa: PLC0415 - brings SQLAlchemy
 
-        for mapper in Base.registry.mappers:
+        for mapper in mappers():
             if mapper.local_table is table:
                 return place_of(mapper.class_)
         return str(self.item.plugin.models)

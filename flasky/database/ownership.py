@@ -62,13 +62,23 @@ def tables(site: Site) -> list[Table]:
 def models(site: Site) -> dict[str, type]:
     """The model classes of the kernel and of every enabled plug-in, by class name."""
     import_models(site)
-    found: dict[str, type] = {}
+    return {
+        mapper.class_.__name__: mapper.class_
+        for mapper in mappers()
+        if isinstance(mapper.local_table, Table) and owner_of(site, mapper.local_table)
+    }
+
+
+def mappers() -> Iterator[Mapper[Any]]:
+    """What maps each model that was imported so far.
+
+    Not `Base.registry.mappers`, which fails at a class whose definition failed: such a one is there until Python's
+    garbage collector comes round, and has no mapper.
+    """
     for model in _subclasses(Base):
-        # None for one whose definition failed, which is there until Python's garbage collector comes round.
         mapper: Mapper[Any] | None = inspect(model, raiseerr=False)
-        if mapper is not None and isinstance(mapper.local_table, Table) and owner_of(site, mapper.local_table):
-            found[model.__name__] = model
-    return found
+        if mapper is not None:
+            yield mapper
 
 
 def _subclasses(base: type) -> Iterator[type]:
