@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 #: process of which would start at half the speed, and one that measures time. What they run of Flasky is run by other
 #: tests too.
 UNWATCHED = frozenset(
-    {"browser", "docs", "faults", "tools", "test_make.py", "test_server.py", "plugins/blog/test_markdown_cost.py"}
-    | {f"plugin_platform/{name}.py" for name in ("test_docs", "test_life", "test_new")}
+    {"browser", "docs", "faults", "tools", "test_make.py"}
+    | {"plugin_platform/test_docs.py", "plugins/blog/test_markdown_cost.py"}
 )
 
 
@@ -26,8 +26,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if measurement is None or _is_watched(item):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
-        # With this in their environment (coverage's patch "subprocess"), new processes are watched.
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        if _drives_programs(item):
+            # With this in their environment (coverage's patch "subprocess"), new processes are watched. Not taken
+            # from other tests: the processes that are kept warm for the whole run are started by any of them.
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         measurement.stop()
         try:
             return (yield)
@@ -35,10 +37,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
             measurement.start()
 
 
+def _drives_programs(item: pytest.Item) -> bool:
+    place = item.path.relative_to(HERE)
+    return place.parts[0] in UNWATCHED or place.as_posix() in UNWATCHED
+
+
 def _is_watched(item: pytest.Item) -> bool:
     """Whether a test can show code that no other shows: what runs on both databases is watched on SQLite."""
-    place = item.path.relative_to(HERE)
-    if place.parts[0] in UNWATCHED or place.as_posix() in UNWATCHED:
+    if _drives_programs(item):
         return False
     marker = item.get_closest_marker("databases")
     has_twin = marker is None or "sqlite" in marker.args
