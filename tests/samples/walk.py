@@ -51,7 +51,8 @@ _SECONDS = 120
 _ALIKE = (
     (re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)"), "DATE"),
     (re.compile(r"(?<!\d)\d\d:\d\d(:\d\d(\.\d+)?)?(?!\d)"), "TIME"),
-    (re.compile(r"\b\d{8}T\d{6}Z\b"), "MOMENT"),
+    # The second copy within a second has a number.
+    (re.compile(r"\b\d{8}T\d{6}Z\b(-\d+\b)?"), "MOMENT"),
     (re.compile(r"\b[0-9a-f]{12,}"), "NUMBER"),
     (re.compile(r" {2,}"), "  "),
 )
