@@ -20,6 +20,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, raiseload, 
 from zope.sqlalchemy.datamanager import STATUS_CHANGED
 
 from flasky.database.engine import make_engine, make_read_engine
+from flasky.logs import shown_path
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -34,7 +35,7 @@ class WriteInReadOnlyRequest(Exception):
     """A view that answers a safe method tried to change the database."""
 
     def __init__(self, request: Request | None) -> None:
-        what = f"{request.method} {request.path_info}" if request is not None else "Something that only reads"
+        what = f"{request.method} {shown_path(request.environ)}" if request is not None else "Something that only reads"
         super().__init__(
             f"{what} tried to change the database: only POST, PUT, PATCH and DELETE may. "
             "Move the change to a view with request_method='POST'."

@@ -21,6 +21,7 @@ from pyramid.threadlocal import get_current_request
 from sqlalchemy import Connection, Engine, event
 
 from flasky.database.session import get_database
+from flasky.logs import shown_path
 
 DEFAULT_BUDGET = 10
 
@@ -83,7 +84,7 @@ def keep_budget(view: View, info: Any) -> View:
         if len(sent) - (request.environ.get(IDENTITY_STATEMENTS, 0) - known) > budget:
             listing = "\n".join(f"  {number}. {statement}" for number, statement in enumerate(sent, 1))
             raise StatementBudgetExceeded(
-                f"{request.method} {request.path_info} sent {len(sent)} statements, its budget is {budget}. "
+                f"{request.method} {shown_path(request.environ)} sent {len(sent)} statements, its budget is {budget}. "
                 f"Load what the page needs with fewer, or raise statements=… on its view:\n{listing}"
             )
         return response

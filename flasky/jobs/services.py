@@ -21,6 +21,7 @@ from flasky.database import utc_now
 from flasky.database.session import changes_are_possible
 from flasky.jobs.contracts import jobs
 from flasky.jobs.models import BackgroundJob, Status
+from flasky.logs import shown_path
 from flasky.queues import wake
 from flasky.queues.claims import queue_again
 
@@ -95,8 +96,8 @@ def enqueue_for_request(
     """
     if not changes_are_possible(request):
         raise JobInReadOnlyRequest(
-            f"{request.method} {request.path_info} tried to queue the job {name!r}: only POST, PUT, PATCH and "
-            "DELETE may. Move it to a view with request_method='POST'."
+            f"{request.method} {shown_path(request.environ)} tried to queue the job {name!r}: only POST, PUT, "
+            "PATCH and DELETE may. Move it to a view with request_method='POST'."
         )
     return enqueue(request.registry, request.db, name, due=due, **arguments)
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
 from flasky.database.session import changes_are_possible
+from flasky.logs import shown_path
 from flasky.mail.addresses import clean_address, split_sender
 from flasky.mail.declarations import declared_mail
 from flasky.mail.message import Envelope, build, new_message_id
@@ -102,8 +103,8 @@ def send_request_mail(
     """
     if not changes_are_possible(request):
         raise MailInReadOnlyRequest(
-            f"{request.method} {request.path_info} tried to send the mail {template!r}: only POST, PUT, PATCH and "
-            "DELETE may. Move it to a view with request_method='POST'."
+            f"{request.method} {shown_path(request.environ)} tried to send the mail {template!r}: only POST, PUT, "
+            "PATCH and DELETE may. Move it to a view with request_method='POST'."
         )
     spoken = language or request.locale_name
     return send_mail(request.registry, request.db, to, subject, template, language=spoken, **values)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flasky_shelf.models import Book, Shelf
+from pyramid.request import Request
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from webtest import TestApp
 
 from flasky.database import get_database
 from flasky.database.session import WriteInReadOnlyRequest
+from flasky.logs import SHOWN_PATH
 
 
 def names(db: Session) -> list[str]:
@@ -152,3 +154,11 @@ def test_p24_row_8_a_failed_flush_says_what_to_do_and_the_session_lives_on(db: S
         db.flush()
     db.rollback()
     assert names(db) == ["one"]
+
+
+def test_tok_04_what_a_programmer_is_told_holds_no_secret_of_the_path() -> None:
+    """TOK-04, LOG-01: the text of this error goes into the log."""
+    request = Request.blank("/reset/canary")
+    request.environ[SHOWN_PATH] = "/reset/(hidden)"
+    assert "canary" not in str(WriteInReadOnlyRequest(request))
+    assert "GET /reset/(hidden)" in str(WriteInReadOnlyRequest(request))
