@@ -24,6 +24,7 @@ from flasky.directives import ADMINISTERS
 from flasky.extension_points import ExtensionPoint
 from flasky.languages import _
 from flasky.permissions import permissions
+from flasky.route_views import route_views
 from flasky.settings import Fault
 
 SCREENS = ExtensionPoint("flasky.admin_screens", "administration screen")
@@ -78,9 +79,6 @@ def faults_of_screens(registry: Registry) -> list[Fault]:
     screens = admin_screens(registry)
     if not screens:
         return []
-    # Brings the command line, which a start without screens does not need.
-    from flasky.cli.routes import route_views  # noqa: PLC0415 - see above
-
     rows = route_views(registry)
     known = {row.route: row.pattern for row in rows}
     asked = {row.route: row.permission for row in rows if row.view and (not row.methods or "GET" in row.methods)}

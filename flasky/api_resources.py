@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
@@ -19,11 +19,9 @@ from pyramid.registry import Registry
 
 from flasky.extension_points import ExtensionPoint
 from flasky.ownership import owner_of_module
+from flasky.route_views import RouteView, route_views
 from flasky.settings import Fault
 from flasky.site import get_site
-
-if TYPE_CHECKING:
-    from flasky.cli.routes import RouteView
 
 RESOURCES = ExtensionPoint("flasky.api_resources", "API resource")
 SCHEMAS = ExtensionPoint("flasky.api_schemas", "API schema")
@@ -134,9 +132,6 @@ def faults_of_resources(registry: Registry) -> list[Fault]:
 
 
 def _rows(registry: Registry) -> dict[str, list[RouteView]]:
-    # Brings the command line, which a start without resources does not need.
-    from flasky.cli.routes import route_views  # noqa: PLC0415 - see above
-
     rows: dict[str, list[RouteView]] = {}
     for row in route_views(registry):
         rows.setdefault(row.route, []).append(row)

@@ -176,7 +176,7 @@ def main(arguments: list[str]) -> None:
 
 def pages(registry: Any, plugins: Iterable[str]) -> list[str]:
     """`/`, and every page of the plug-ins that can be asked for without knowing more."""
-    from flasky.cli.routes import route_views
+    from flasky.route_views import route_views
 
     names = set(plugins)
     views = [item["introspectable"] for item in registry.introspector.get_category("views", [])]

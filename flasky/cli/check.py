@@ -17,10 +17,10 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from flasky import references
 from flasky.assets import static_files
 from flasky.cli.context import Context, pass_context
-from flasky.cli.routes import short
 from flasky.directives import ANONYMOUS, SIGNED_IN
 from flasky.mail.declarations import declared_mails
 from flasky.permissions import permissions
+from flasky.route_views import short
 from flasky.security.deploy_checks import run_checks
 from flasky.security.policy import NOBODY
 from flasky.settings import ConfigurationFaults

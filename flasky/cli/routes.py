@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import os
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flasky.cli.context import Context, pass_context
 from flasky.cli.table import show_table
 from flasky.ini import CannotStart
-from flasky.ownership import owner_of_file, owner_of_module
-from flasky.site import get_site
+from flasky.route_views import RouteView, route_views
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
-
-
-@dataclass(frozen=True)
-class RouteView:
-    """One view of one route. A route without a view has an empty `view`."""
-
-    route: str
-    pattern: str
-    methods: tuple[str, ...]
-    view: str
-    where: str
-    permission: str
-    plugin: str
-
-    @property
-    def shown_methods(self) -> str:
-        """The methods for people: `any` when the view takes all of them."""
-        return " ".join(self.methods) or ("any" if self.view else "")
 
 
 @click.command()
@@ -56,7 +33,7 @@ def routes(context: Context, path: str | None, method: str, as_json: bool) -> No
         rows = route_views(registry)
         if path is not None:
             rows = [row for row, why in explain(registry, path, method) if not why]
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([row.as_dict() for row in rows], indent=2, ensure_ascii=False))
         return
     if not show_routes(registry, path, method):
         raise click.exceptions.Exit(1)
@@ -111,63 +88,3 @@ def _why_not(row: RouteView, first: str, method: str) -> str:
     if not row.view:
         return "it has no view"
     return "" if not row.methods or method in row.methods else f"{method} is not one of its methods"
-
-
-def route_views(registry: Registry) -> list[RouteView]:
-    """Every view of every route, in the order in which the routes are tried."""
-    introspector = registry.introspector
-    views: dict[str, list[Any]] = {}
-    for item in introspector.get_category("views", []):
-        views.setdefault(item["introspectable"].get("route_name") or "", []).append(item)
-    rows: list[RouteView] = []
-    for item in introspector.get_category("routes", []):
-        route = item["introspectable"]
-        pattern = "/" + str(route["pattern"]).lstrip("/")
-        known = views.get(route["name"], [])
-        owner = owner_of_file(get_site(registry), getattr(route.action_info, "file", ""))
-        if not known:
-            rows.append(RouteView(route["name"], pattern, (), "", "", "", owner))
-        rows.extend(_row(registry, route["name"], pattern, view) for view in known)
-    return rows
-
-
-def _row(registry: Registry, name: str, pattern: str, item: Any) -> RouteView:
-    view = item["introspectable"]
-    function = view["callable"]
-    if view["attr"] and inspect.isclass(function):
-        function = getattr(function, view["attr"])
-    module = getattr(function, "__module__", "") or ""
-    permission = next((str(other["value"]) for other in item["related"] if other.category_name == "permissions"), "")
-    return RouteView(
-        route=name,
-        pattern=pattern,
-        methods=_names(view["request_methods"]),
-        view=f"{module}.{getattr(function, '__qualname__', type(function).__qualname__)}",
-        where=location(function),
-        permission=_shown_permission(permission),
-        plugin=owner_of_module(registry, module)[0],
-    )
-
-
-def _shown_permission(permission: str) -> str:
-    return "public" if permission == "__no_permission_required__" else permission or "nobody"
-
-
-def location(function: Any) -> str:
-    """`flasky/plugins/main/views.py:20`; empty for what is not written in Python."""
-    plain = inspect.unwrap(function)
-    try:
-        file, line = inspect.getsourcefile(plain), inspect.getsourcelines(plain)[1]
-    except (TypeError, OSError):
-        return ""
-    return f"{short(file or '')}:{line}"
-
-
-def short(file: str) -> str:
-    """`file` as it is typed from here, if it is below this folder."""
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else os.fspath(path)
-
-
-def _names(methods: Any) -> tuple[str, ...]:
-    return (methods,) if isinstance(methods, str) else tuple(methods or ())
