@@ -62,7 +62,7 @@ def test_join_confirm_sign_in_sign_out(testapp: TestApp, mailbox: Mailbox, state
     path = link_in(mailbox.to("anna@example.com")[-1])
 
     for _time in range(2):
-        page = testapp.get(path)
+        page = testapp.get(path).follow()
         assert page.headers["Cache-Control"] == "no-store"
         assert page.headers["X-Robots-Tag"] == "noindex"
     assert testapp.get("/auth/unconfirmed").status_int == 200

@@ -286,8 +286,8 @@ def test_pwd_05_the_first_administrator(client: Client, testapp: TestApp, regist
     browser = client("anna")
     with open_work(registry) as work:
         path = (ownership.claim_link(work) or "").removeprefix("http://localhost")
-    assert "Join" in testapp.get(path).html.main.get_text()
-    page = browser.get(path)
+    assert "Join" in testapp.get(path).follow().html.main.get_text()
+    page = browser.get(path).follow()
     assert stored(select(Role.name).join(User)) == ["User"]
     before = browser.cookies["session"]
     steps = page.forms[0].submit().follow()
@@ -306,7 +306,7 @@ def test_invitations(client: Client, testapp: TestApp, mailbox: Mailbox, stored:
     form["email"] = "new@example.com"
     form.submit().follow()
     path = mailbox.to("new@example.com")[0].get_body(("plain",)).get_content().split("http://localhost")[2].split()[0]
-    form = testapp.get(path).forms[0]
+    form = testapp.get(path).follow().forms[0]
     assert form["email"].value == "new@example.com"
     form["username"] = "newcomer"
     form["password"] = form["password_confirm"] = PASSWORD

@@ -61,7 +61,7 @@ def sign_in(browser: TestApp, login: str, password: str = PASSWORD, path: str = 
 
 
 def fill(browser: TestApp, path: str, **fields: str) -> Any:
-    form = browser.get(path).forms[0]
+    form = browser.get(path).maybe_follow().forms[0]
     for name, value in fields.items():
         form[name] = value
     return form.submit(expect_errors=True)
@@ -185,7 +185,7 @@ def test_a_changed_address(client: Client, anna: str, mailbox: Mailbox, stored: 
     browser = client(anna)
     fill(browser, "/auth/change-email", email="new@example.com", password=PASSWORD)
     path = link_in(mailbox.to("new@example.com")[-1])
-    page = browser.get(path)
+    page = browser.get(path).follow()
     assert stored(select(User.email)) == ["anna@example.com"]
     page.forms[0].submit()
     assert stored(select(User.email)) == ["new@example.com"]
@@ -198,7 +198,7 @@ def test_a_mailed_link(client: Client, anna: str, mailbox: Mailbox) -> None:
     browser = client()
     fill(browser, "/auth/link", login=anna)
     path = link_in(mailbox.last)
-    page = browser.get(path)
+    page = browser.get(path).follow()
     assert not is_signed_in(browser)
     page.forms[0].submit()
     assert is_signed_in(browser)

@@ -16,6 +16,7 @@ from flasky.plugins.accounts.forms import AddressForm, RegisterForm
 from flasky.plugins.accounts.grants import SIGNED_IN
 from flasky.plugins.accounts.tokens import Purpose
 from flasky.plugins.accounts.views.answers import REFUSALS, UNPROCESSABLE, go, refuse, show
+from flasky.plugins.accounts.views.mailed_links import is_in_address, put_away, secret_of
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
 
@@ -31,8 +32,10 @@ def show_registration(request: Request) -> Response:
 @view_config(route_name="accounts.invitation", request_method="GET", permission=NO_PERMISSION_REQUIRED)
 def show_invitation(request: Request) -> Response:
     """The same form, with the address that the invitation was mailed to."""
-    secret = request.matchdict["token"]
+    secret = secret_of(request)
     invited = registration.find_invitation(work_of(request), secret)
+    if is_in_address(request):
+        return put_away(request, secret)
     return _registration(request, RegisterForm(request, data={"email": invited.email, "invitation": secret}))
 
 
@@ -65,7 +68,10 @@ def _registration(request: Request, form: RegisterForm, status: int = 200) -> Re
 @view_config(route_name="accounts.confirm", request_method="GET", permission=NO_PERMISSION_REQUIRED)
 def show_confirmation(request: Request) -> Response:
     """A page with a button: programs that look into mails open every link (CSR-04)."""
-    token = tokens.look_up(work_of(request), Purpose.CONFIRM, request.matchdict["token"])
+    secret = secret_of(request)
+    token = tokens.look_up(work_of(request), Purpose.CONFIRM, secret)
+    if is_in_address(request):
+        return put_away(request, secret)
     return show(
         request,
         "button",
@@ -80,7 +86,7 @@ def show_confirmation(request: Request) -> Response:
 @view_config(route_name="accounts.confirm", request_method="POST", permission=NO_PERMISSION_REQUIRED, statements=30)
 def confirm(request: Request) -> Response:
     """Count the address as confirmed."""
-    user = confirmation.confirm(work_of(request), request.matchdict["token"])
+    user = confirmation.confirm(work_of(request), secret_of(request))
     request.flash(_("Your address is confirmed."), "success")
     identity = request.identity
     if identity is not None and identity.user_id == user.id:

@@ -18,6 +18,7 @@ from flasky.plugins.accounts import ownership, sessions
 from flasky.plugins.accounts.errors import InvalidToken
 from flasky.plugins.accounts.grants import SIGNED_IN
 from flasky.plugins.accounts.views.answers import go, show
+from flasky.plugins.accounts.views.mailed_links import is_in_address, put_away, secret_of
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
 
@@ -31,8 +32,11 @@ _ALL_DONE = "accounts.first_steps_done"
 @view_config(route_name="accounts.claim", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
 def show_claim(request: Request) -> Response:
     """A page with a button, for whoever is signed in; others learn that they have to join first."""
-    if not ownership.may_claim(work_of(request), request.matchdict["token"]):
+    secret = secret_of(request)
+    if not ownership.may_claim(work_of(request), secret):
         raise InvalidToken
+    if is_in_address(request):
+        return put_away(request, secret)
     return show(request, "claim", {})
 
 
@@ -40,7 +44,7 @@ def show_claim(request: Request) -> Response:
 def claim(request: Request) -> Response:
     """Make the visitor the first administrator."""
     work = work_of(request)
-    ownership.claim(work, request.matchdict["token"], request.user)
+    ownership.claim(work, secret_of(request), request.user)
     # More rights, a new id (SES-02).
     signed_in = sessions.renew(work, request.user)
     request.flash(_("You are the administrator of this site."), "success")

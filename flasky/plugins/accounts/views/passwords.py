@@ -14,6 +14,7 @@ from flasky.plugins.accounts.forms import AddressForm, ChangeAddressForm, Change
 from flasky.plugins.accounts.grants import SIGNED_IN
 from flasky.plugins.accounts.tokens import Purpose
 from flasky.plugins.accounts.views.answers import REFUSALS, UNPROCESSABLE, go, refuse, show
+from flasky.plugins.accounts.views.mailed_links import is_in_address, put_away, secret_of
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
 
@@ -43,7 +44,10 @@ def ask(request: Request) -> Response:
 @view_config(route_name="accounts.reset_token", request_method="GET", permission=NO_PERMISSION_REQUIRED)
 def show_reset(request: Request) -> Response:
     """The form for the new password."""
-    token = tokens.look_up(work_of(request), Purpose.RESET, request.matchdict["token"])
+    secret = secret_of(request)
+    token = tokens.look_up(work_of(request), Purpose.RESET, secret)
+    if is_in_address(request):
+        return put_away(request, secret)
     return show(request, "reset_token", {"form": ResetForm(request), "username": token.user.username})
 
 
@@ -52,7 +56,7 @@ def show_reset(request: Request) -> Response:
 )
 def reset_password(request: Request) -> Response:
     """Store the new password; nobody is signed in by it (TOK-06)."""
-    form, secret, status = ResetForm(request), request.matchdict["token"], UNPROCESSABLE
+    form, secret, status = ResetForm(request), secret_of(request), UNPROCESSABLE
     token = tokens.look_up(work_of(request), Purpose.RESET, secret)
     if form.validate():
         try:
@@ -116,7 +120,10 @@ def change_address(request: Request) -> Response:
 @view_config(route_name="accounts.change_email_token", request_method="GET", permission=NO_PERMISSION_REQUIRED)
 def show_new_address(request: Request) -> Response:
     """A page with a button: programs that look into mails open every link (CSR-04)."""
-    token = tokens.look_up(work_of(request), Purpose.CHANGE_ADDRESS, request.matchdict["token"])
+    secret = secret_of(request)
+    token = tokens.look_up(work_of(request), Purpose.CHANGE_ADDRESS, secret)
+    if is_in_address(request):
+        return put_away(request, secret)
     values = {"email": token.email, "username": token.user.username}
     return show(
         request,
@@ -137,6 +144,6 @@ def show_new_address(request: Request) -> Response:
 )
 def confirm_new_address(request: Request) -> Response:
     """Change the address."""
-    address_change.change(work_of(request), request.matchdict["token"])
+    address_change.change(work_of(request), secret_of(request))
     request.flash(_("Your address is changed."), "success")
     return HTTPSeeOther(safe_next(request, None))

@@ -22,6 +22,7 @@ from flasky.plugins.accounts.errors import Busy, InvalidToken, Refused
 from flasky.plugins.accounts.forms import LoginForm, ProveForm
 from flasky.plugins.accounts.proof import ProofNeeded
 from flasky.plugins.accounts.views.answers import NEXT, blank, go, show, show_draft, show_login
+from flasky.plugins.accounts.views.mailed_links import LinkNotKept
 from flasky.redirects import current_path
 from flasky.security.origin import allowed_origins
 
@@ -99,6 +100,12 @@ def ask_for_proof(_error: ProofNeeded, request: Request) -> Response:
 def invalid_link(_error: InvalidToken, request: Request) -> Response:
     """One page for every link that is wrong, used, too old or overtaken (TOK-03)."""
     return show(request, "invalid_link", {}, 404)
+
+
+@exception_view_config(LinkNotKept)
+def link_not_kept(_error: LinkNotKept, request: Request) -> Response:
+    """What to do where the browser did not keep the token of a link that was opened."""
+    return show(request, "open_again", {}, 404)
 
 
 @exception_view_config(Refused)

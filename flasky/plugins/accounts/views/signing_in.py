@@ -29,6 +29,7 @@ from flasky.plugins.accounts.views.answers import (
     wanted,
 )
 from flasky.plugins.accounts.views.answers import show_login as login_page
+from flasky.plugins.accounts.views.mailed_links import is_in_address, put_away, secret_of
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import safe_next
 
@@ -111,7 +112,10 @@ def ask_for_link(request: Request) -> Response:
 @view_config(route_name="accounts.link_token", request_method="GET", permission=NO_PERMISSION_REQUIRED)
 def show_link(request: Request) -> Response:
     """A page with a button: programs that look into mails open every link (CSR-04)."""
-    token = tokens.look_up(work_of(request), Purpose.SIGN_IN, request.matchdict["token"])
+    secret = secret_of(request)
+    token = tokens.look_up(work_of(request), Purpose.SIGN_IN, secret)
+    if is_in_address(request):
+        return put_away(request, secret)
     name = {"username": token.user.username}
     return show(
         request,
@@ -132,7 +136,7 @@ def show_link(request: Request) -> Response:
 )
 def sign_in_by_link(request: Request) -> Response:
     """Begin a session."""
-    return go_on(request, authentication.sign_in_by_link(work_of(request), request.matchdict["token"]), {})
+    return go_on(request, authentication.sign_in_by_link(work_of(request), secret_of(request)), {})
 
 
 @view_config(route_name="accounts.prove", request_method="GET", permission=SIGNED_IN, statements=1)
