@@ -108,8 +108,8 @@ def test_the_life_of_a_member(make_page: Callable[..., Any], url: str) -> None:
     page.get_by_role("button", name="Add the second factor").click()
     codes = page.locator(".codes code").all_inner_texts()
     assert len(codes) == 10
-    page.get_by_role("link", name="Sign out").click()
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("navigation").get_by_role("button", name="Sign out").click()
+    assert "You are signed out" in page.get_by_role("status").inner_text()
 
     page.goto(f"{url}/auth/reset")
     page.get_by_label("Address").fill("anna@example.com")

@@ -149,6 +149,31 @@ def test_ses_02_a_new_id_for_each_sign_in(client: Client, anna: str) -> None:
     assert browser.cookies["session"] != first
 
 
+def test_ses_03_csr_01_the_button_in_the_navbar_signs_out(
+    client: Client, anna: str, statements: Callable[[], list[str]]
+) -> None:
+    """SES-03, CSR-01: it posts the member's own token from a form beside the kept navbar, at no statement's cost."""
+    mine, other = client(anna), client(anna)
+    tokens = []
+    for browser in (mine, other):
+        page = browser.get("/")
+        assert len(statements()) == 1
+        button = page.html.select_one("nav button[form]")
+        assert (button.get_text(), button["type"]) == ("Sign out", "submit")
+        form = page.html.find("form", id=button["form"])
+        assert (form["method"], form["action"]) == ("post", "/auth/logout")
+        assert form.find("button") is None
+        tokens.append(form.find("input", attrs={"name": "csrf_token"})["value"])
+    assert tokens[0] != tokens[1]
+    assert mine.post("/auth/logout", {"csrf_token": tokens[1]}, status=400)
+    assert is_signed_in(mine)
+    page = mine.get("/")
+    left = page.forms["sign-out"].submit()
+    assert (left.status_int, left.headers["Clear-Site-Data"]) == (303, '"cache"')
+    assert [is_signed_in(browser) for browser in (mine, other)] == [False, True]
+    assert not mine.get("/").html.select("[form=sign-out], #sign-out")
+
+
 def test_a_reset_password(client: Client, anna: str, mailbox: Mailbox) -> None:
     """SES-04, TOK-06, ENU-03, PWD-04: the link is used once, everything else ends, nobody is signed in by it."""
     signed_in, browser = client(anna), client(address="192.0.2.5")

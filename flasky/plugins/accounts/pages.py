@@ -36,13 +36,14 @@ def includeme(config: Configurator) -> None:
         lambda: get_environment(config.registry).globals.update(drawn_avatar=drawn_avatar),
         order=_LATE,
     )
+    config.add_slot("navbar", "accounts/sign_out_button.jinja2", permission=SIGNED_IN, order=900)
+    config.add_slot("footer", "accounts/sign_out_form.jinja2", permission=SIGNED_IN, order=900)
     config.add_slot("home", on_home, permission="accounts.manage_roles", order=10)
     config.add_subscriber(forget, "flasky.testing.reset.SiteReset")
     links = (
         ("accounts.login", _("Sign in"), ANONYMOUS),
         ("accounts.register", _("Join"), ANONYMOUS),
         ("accounts.account", _("My account"), SIGNED_IN),
-        ("accounts.logout", _("Sign out"), SIGNED_IN),
     )
     for order, (route, title, permission) in enumerate(links):
         config.add_navigation(route, title, permission=permission, order=900 + order, area="account")
