@@ -27,8 +27,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 _LONGEST_NAME = 100
 #: `request.enqueue` takes this one for itself.
 RESERVED_ARGUMENT = "due"
-#: A limit that is longer would look like the work of a wrong clock.
-_LONGEST_LIMIT = timedelta(hours=1)
+#: What says nothing for so long does nothing any more.
+_LONGEST_LIMIT = timedelta(days=1)
 _SHORTEST_INTERVAL = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Job:
-    """What is done under a name: by which function, for how long at most, how often it is tried, and whose it is."""
+    """What is done under a name: by which function, how long it may say nothing, how often it is tried, whose it is."""
 
     name: str
     function: JobFunction
@@ -90,14 +90,15 @@ def add_job(
     name: str,
     function: JobFunction | str,
     *,
-    limit: timedelta = timedelta(minutes=10),
+    limit: timedelta = timedelta(hours=1),
     attempts: int = 10,
 ) -> None:
     """Directive `config.add_job("polls.close", "flasky_polls.jobs.close")`: what `request.enqueue` can ask for.
 
     `function` (or its dotted name) is given a request that nobody sent, in a transaction of its own, and the
-    arguments. After `limit` (an hour at most) another worker may begin anew, and what this one did is rolled back.
-    After so many `attempts` that failed the job is given up visibly. Raises ConfigurationError for anything else.
+    arguments. Without an end or a `request.commit_part()` for `limit` (a day at most) it counts as stuck: another
+    worker may begin anew, and what this one has not committed is rolled back. After so many `attempts` that failed
+    the job is given up visibly. Raises ConfigurationError for anything else.
     """
     _check_name(config, name, "job")
     found = config.maybe_dotted(function)
@@ -111,7 +112,7 @@ def add_job(
         )
     if not timedelta(0) < limit <= _LONGEST_LIMIT or attempts < 1:
         raise ConfigurationError(
-            f"{config.package_name}: the job {name!r} needs a limit of up to an hour and at least one attempt"
+            f"{config.package_name}: the job {name!r} needs a limit of up to a day and at least one attempt"
         )
     JOBS.contribute(config, name, job)
 

@@ -27,10 +27,16 @@ from flasky.queues.claims import queue_again
 
 #: The jobs among the queues of the site.
 _QUEUE = "jobs"
+#: Where the request of a job has the function that commits a part of it.
+COMMIT_PART = "flasky.jobs.commit_part"
 
 
 class UnknownJob(LookupError):
     """A job was to be queued that no enabled plug-in declares."""
+
+
+class NoJob(Exception):
+    """Something that is no job tried to commit in parts."""
 
 
 class JobInReadOnlyRequest(Exception):
@@ -100,6 +106,18 @@ def enqueue_for_request(
             "PATCH and DELETE may. Move it to a view with request_method='POST'."
         )
     return enqueue(request.registry, request.db, name, due=due, **arguments)
+
+
+def commit_part_of_request(request: Request) -> None:
+    """`request.commit_part()`, in a job: commit what it has done so far, and begin a new transaction for the rest.
+
+    What was loaded through `request.db` before has to be loaded anew. Raises NoJob in a request that somebody sent,
+    which is committed as a whole.
+    """
+    commit = request.environ.get(COMMIT_PART)
+    if commit is None:
+        raise NoJob("request.commit_part() is for background jobs: what a view does is committed as a whole")
+    commit()
 
 
 def retry(session: Session, job: BackgroundJob) -> None:

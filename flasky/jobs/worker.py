@@ -2,7 +2,7 @@
 
 Any number of workers can share the table (`flasky.queues`). A job runs in one transaction together with the note that
 it is done: what it does to the database happens once. What it does elsewhere can happen twice, as the process may
-die in between.
+die in between. While it runs its lease is renewed beside it (docs/decisions/0065-long-jobs.md).
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from pyramid.registry import Registry
+from pyramid.request import Request
 from sqlalchemy import and_, delete, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -25,10 +27,11 @@ from flasky.errors.failures import report_hook, text_of
 from flasky.jobs.clock import Clock
 from flasky.jobs.contracts import jobs
 from flasky.jobs.models import BackgroundJob, Status
-from flasky.jobs.services import wake_event
+from flasky.jobs.services import COMMIT_PART, wake_event
 from flasky.logs import current_request_id
 from flasky.ownership import owner_of_module
 from flasky.queues.claims import Claims, Rules
+from flasky.queues.lease import kept
 from flasky.queues.worker import Worker, WorkerThread
 from flasky.site import get_site
 from flasky.statistics.meter import JOB, get_meter
@@ -37,12 +40,17 @@ logger = logging.getLogger(__name__)
 
 #: How often the table is looked at when nobody says that something came in.
 POLL_SECONDS = 5.0
+#: For so long a job stays with a worker that nobody hears of, on a machine that cannot be asked. The clocks of several
+#: machines may differ by the difference of the two.
+LEASE = timedelta(minutes=2)
+#: How often the lease of a job that runs is renewed.
+RENEW_SECONDS = 30.0
 #: Housekeeping is done so rarely because nothing depends on it.
 _HOUSEKEEPING = timedelta(hours=1)
 
 
 class LeaseLost(Exception):
-    """A job took longer than its limit, and another worker has it: nothing of this attempt may be stored."""
+    """A job is another worker's meanwhile: what this attempt has not committed may not be stored."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,23 @@ class _Claim:
     name: str
     arguments: dict[str, Any]
     request_id: str
+
+
+class _Lease:
+    """The time that a job which runs still has: its limit, counted from its begin or its last part."""
+
+    def __init__(self, limit: timedelta) -> None:
+        self._limit = limit
+        self.begin()
+
+    def begin(self) -> None:
+        """Count anew."""
+        self._begun = monotonic()
+
+    @property
+    def length(self) -> timedelta:
+        """How long the lease is, as long as there is time; zero or less when that is over."""
+        return min(LEASE, self._limit - timedelta(seconds=monotonic() - self._begun))
 
 
 @dataclass
@@ -84,7 +109,7 @@ class JobWorker(Worker):
             failed=Status.FAILED,
             noun="job",
             worker="worker",
-            lease=lambda job: self._jobs[job.name].limit,
+            lease=lambda job: min(LEASE, self._jobs[job.name].limit),
             given_up=self._given_up,
             # A job of a plug-in that is switched off waits until that is back.
             mine=BackgroundJob.name.in_(list(self._jobs)),
@@ -124,22 +149,38 @@ class JobWorker(Worker):
             current_request_id.reset(token)
 
     def _try(self, claim: _Claim, tally: Tally) -> None:
+        job = self._jobs[claim.name]
+        lease = _Lease(job.limit)
         try:
-            with background_request(self.registry) as request:
-                job = self._jobs[claim.name]
+            with kept(partial(self._renew, claim, lease), RENEW_SECONDS), background_request(self.registry) as request:
+                request.environ[COMMIT_PART] = partial(self._commit_part, request, claim, lease)
                 key = (owner_of_module(self.registry, job.package).name, JOB)
                 function = partial(job.function, **claim.arguments)
                 get_meter(self.registry).run(key, claim.name, function, request)
                 request.db.flush()
                 self._note_done(request.db, claim)
         except LeaseLost:
-            logger.warning("Job %d (%s) took longer than its limit: another worker has it now", claim.id, claim.name)
+            logger.warning("Job %d (%s) took too long: another worker has it now", claim.id, claim.name)
             tally.postponed += 1
         except Exception as error:  # noqa: BLE001 - whatever a stranger's job raises, the others go on
             self._note_failed(claim, error, tally)
         else:
             logger.info("Job %d (%s) is done", claim.id, claim.name)
             tally.done += 1
+
+    def _renew(self, claim: _Claim, lease: _Lease) -> bool:
+        return lease.length > timedelta(0) and self._claims.renew(claim.id, lease.length)
+
+    def _commit_part(self, request: Request, claim: _Claim, lease: _Lease) -> None:
+        """Commit what the job has done so far, if it is still ours; raises LeaseLost when not."""
+        lease.begin()
+        request.db.flush()
+        # In the same transaction: on SQLite it has kept the renewing out. It also keeps another worker from taking
+        # the job before the commit.
+        if not self._claims.renew_in(request.db, claim.id, lease.length):
+            raise LeaseLost
+        request.tm.commit()
+        request.tm.begin()
 
     def _note_done(self, session: Session, claim: _Claim) -> None:
         """Say in the job's own transaction that it is done; raises LeaseLost when it is ours no longer."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, String, Text, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, String, Text, and_, false, or_, select, true, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from flasky.database.session import Database
@@ -115,6 +115,18 @@ class Claims(Generic[Row]):
             row.claimed_by = self.owner
             row.claimed_until = now + self._rules.lease(row)
             return copy(row)
+
+    def renew(self, row_id: int, lease: timedelta) -> bool:
+        """Hold the row for `lease` from now on, in a transaction of its own; False when it is ours no longer."""
+        with self._database.writer.begin() as session:
+            return self.renew_in(session, row_id, lease)
+
+    def renew_in(self, session: Session, row_id: int, lease: timedelta) -> bool:
+        """`renew` as a part of somebody's transaction."""
+        model = self._rules.model
+        ours = and_(model.id == row_id, model.claimed_by == self.owner, model.status == self._rules.held)
+        renewed = session.execute(update(model).where(ours).values(claimed_until=utc_now() + lease))
+        return bool(renewed.rowcount == 1)  # type: ignore[attr-defined]
 
     def held(self, session: Session, row_id: int) -> Row | None:
         """The row, locked, if it is still ours; None when the lease ran out and somebody else took it."""

@@ -28,8 +28,8 @@ def test_a_name_says_whose_it_is(config: Configurator, name: str) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"limit": timedelta(hours=2)}, "a limit of up to an hour"),
-        ({"limit": timedelta(0)}, "a limit of up to an hour"),
+        ({"limit": timedelta(hours=25)}, "a limit of up to a day"),
+        ({"limit": timedelta(0)}, "a limit of up to a day"),
         ({"attempts": 0}, "at least one attempt"),
     ],
 )

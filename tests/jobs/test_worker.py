@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import func, select
 
 from flasky.database import get_database, utc_now
 from flasky.jobs.models import BackgroundJob, Status
-from flasky.jobs.services import wake_event
+from flasky.jobs.services import NoJob, commit_part_of_request, wake_event
 from flasky.jobs.worker import JobWorker, Tally, start_worker
 from flasky.queues.claims import FIRST_PAUSE
 from flasky.statistics.meter import JOB, Total, get_meter
@@ -136,7 +137,110 @@ def test_whoever_overstays_the_limit_stores_nothing(queued, worker, row, change,
     assert worker.run_once() == Tally(postponed=1)
     assert mailbox.messages == []
     assert (row(taken["id"]).status, row(taken["id"]).claimed_by) == (Status.RUNNING, "somebody else")
-    assert "took longer than its limit" in caplog.text
+    assert "took too long" in caplog.text
+
+
+def test_the_lease_of_a_long_job_is_renewed_while_it_runs(
+    queued, worker, row, change, registry, mailbox, monkeypatch
+) -> None:
+    """Its lease is over already; who looks a moment later does not get it."""
+    monkeypatch.setattr("flasky.jobs.worker.RENEW_SECONDS", 0.01)
+    other, found, number = JobWorker(registry), [], []
+
+    def take_long(request) -> None:
+        change(number[0], claimed_until=utc_now() - timedelta(seconds=1))
+        wait_until(lambda: row(number[0]).claimed_until > utc_now(), "the lease to be renewed")
+        found.append(other.run_once())
+        request.send_mail("ann@example.com", "Hello", "mail/test")
+
+    registry["sample.meanwhile"] = take_long
+    number.append(queued("sample.meet"))
+    assert worker.run_once() == Tally(done=1)
+    assert (found, len(mailbox.messages)) == ([Tally()], 1)
+    assert (row(number[0]).status, row(number[0]).attempts) == (Status.DONE, 1)
+
+
+@one_database
+def test_a_job_that_has_hung_for_its_limit_is_held_no_longer(queued, worker, row, registry, monkeypatch) -> None:
+    """Nobody has to wait for a job that waits for something that never comes."""
+    monkeypatch.setattr("flasky.jobs.worker.RENEW_SECONDS", 0.01)
+    monkeypatch.setattr("flasky.jobs.worker.LEASE", timedelta(milliseconds=1))
+    now = [0.0]
+    monkeypatch.setattr("flasky.jobs.worker.monotonic", lambda: now[0])
+    held = []
+
+    def hang(_request) -> None:
+        now[0] = 3601.0
+        # The thread that renews has ended; then the lease, which is a millisecond, runs out.
+        wait_until(lambda: not any(thread.name == "lease" for thread in threading.enumerate()), "the renewing to end")
+        wait_until(lambda: row(number).claimed_until < utc_now(), "the lease to run out")
+        held.append(JobWorker(registry).run_once())
+
+    # Whoever takes it then does nothing.
+    registry["sample.meanwhile"] = lambda request: (registry.update({"sample.meanwhile": print}), hang(request))
+    number = queued("sample.meet")
+    assert worker.run_once() == Tally(postponed=1)
+    assert held == [Tally(done=1)]
+
+
+def test_a_job_can_commit_in_parts(queued, worker, row, registry, mailbox) -> None:
+    """What was committed stays when it fails later, and between two parts others can write."""
+    other = []
+
+    def parts(request) -> None:
+        request.send_mail("first@example.com", "Hello", "mail/test")
+        request.commit_part()
+        other.append(queued("sample.look"))
+        request.send_mail("second@example.com", "Hello", "mail/test")
+        request.commit_part()
+        request.send_mail("third@example.com", "Hello", "mail/test")
+        raise RuntimeError("stuck")
+
+    registry["sample.meanwhile"] = parts
+    job_id = queued("sample.meet")
+    assert worker.run_once() == Tally(done=1, postponed=1)
+    assert [message["To"] for message in mailbox.messages] == ["first@example.com", "second@example.com"]
+    assert row(other[0]).status == Status.DONE
+    assert (row(job_id).status, row(job_id).attempts) == (Status.QUEUED, 1)
+
+
+def test_a_part_is_not_committed_by_who_lost_the_job(queued, worker, row, change, registry, mailbox, caplog) -> None:
+    def parts(request) -> None:
+        request.send_mail("first@example.com", "Hello", "mail/test")
+        request.commit_part()
+        change(number, claimed_by="somebody else")
+        request.send_mail("second@example.com", "Hello", "mail/test")
+        request.commit_part()
+
+    registry["sample.meanwhile"] = parts
+    number = queued("sample.meet")
+    assert worker.run_once() == Tally(postponed=1)
+    assert [message["To"] for message in mailbox.messages] == ["first@example.com"]
+    assert "took too long: another worker has it now" in caplog.text
+    assert (row(number).status, row(number).claimed_by) == (Status.RUNNING, "somebody else")
+
+
+@one_database
+def test_reading_keeps_nobody_out_and_a_part_renews_the_lease(queued, worker, row, change, registry) -> None:
+    """On SQLite a job that reads through `request.read` holds no lock; others write while it runs."""
+    seen = []
+
+    def read(request) -> None:
+        request.read.execute(select(func.count()).select_from(BackgroundJob)).scalar_one()
+        change(number, claimed_until=utc_now() - timedelta(seconds=1))
+        request.commit_part()
+        seen.append(row(number).claimed_until > utc_now())
+
+    registry["sample.meanwhile"] = read
+    number = queued("sample.meet")
+    assert worker.run_once() == Tally(done=1)
+    assert seen == [True]
+
+
+@one_database
+def test_a_view_is_committed_as_a_whole(dummy_request) -> None:
+    with pytest.raises(NoJob, match="what a view does is committed as a whole"):
+        commit_part_of_request(dummy_request)
 
 
 def test_two_workers_share_the_jobs(queued, registry, row, mailbox) -> None:
@@ -203,8 +307,6 @@ def test_a_commit_is_done_at_once_by_the_thread(queued, registry, db, monkeypatc
 
 @one_database
 def test_the_stop_comes_between_two_jobs(queued, worker, row, registry) -> None:
-    import threading  # noqa: PLC0415 - only here
-
     stop = threading.Event()
     registry["sample.meanwhile"] = lambda _request: stop.set()
     first, second = queued("sample.meet"), queued("sample.look")
