@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 from pyramid.request import Request
 from pyramid.traversal import quote_path_segment
-from sqlalchemy import Boolean, Connection, Select, bindparam, select, tuple_, type_coerce
+from sqlalchemy import Boolean, Connection, Integer, Select, bindparam, select, tuple_, type_coerce
 from sqlalchemy.types import NullType
 
 from flasky.database import UTCDateTime
@@ -74,6 +74,11 @@ class Listing:
     older: Cursor | None
 
 
+#: Asked for row by row. Of a join PostgreSQL makes a table in memory for all members that it expects, at each visit:
+#: with 100,000 of them that took longer than all else of the statement. A former member has no row.
+_USERNAME = select(User.username).where(User.id == Post.author_id).scalar_subquery().label("username")
+#: A number in the text of the statement: where it is not known to be small, PostgreSQL plans anew at each visit.
+_LIMIT = bindparam("limit", type_=Integer(), literal_execute=True)
 #: What every list shows of a post.
 _COLUMNS: tuple[Any, ...] = (
     Post.id,
@@ -83,7 +88,7 @@ _COLUMNS: tuple[Any, ...] = (
     type_coerce(Post.listed_at, NullType()).label("listed_at"),
     Post.comment_count,
     Post.tag_names,
-    User.username,
+    _USERNAME,
 )
 _BEHIND = tuple_(bindparam("moment", type_=UTCDateTime()), bindparam("id"))
 
@@ -95,7 +100,7 @@ def _ordered(statement: Rows, moment: Any, post_id: Any, way: Way) -> Rows:
     else:
         condition = moment.is_not(None) if way is Way.FIRST else place < _BEHIND
         statement = statement.where(condition).order_by(moment.desc(), post_id.desc())
-    return statement.limit(bindparam("limit"))
+    return statement.limit(_LIMIT)
 
 
 class Source(Enum):
@@ -109,7 +114,7 @@ class Source(Enum):
 
 @cache
 def _posts(source: Source, way: Way) -> Rows:
-    """The posts of a list, with their authors; a former member has no row."""
+    """The posts of a list, with their authors."""
     statement = select(*_COLUMNS)
     moment, post_id = Post.listed_at, Post.id
     if source is Source.AUTHOR:
@@ -121,7 +126,7 @@ def _posts(source: Source, way: Way) -> Rows:
     elif source is Source.FOLLOWED:
         followed = statement.select_from(Follow).join(Post, Post.author_id == Follow.followed_id)
         statement = followed.where(Follow.follower_id == bindparam("me"))
-    return _ordered(statement.outerjoin(User, User.id == Post.author_id), moment, post_id, way)
+    return _ordered(statement, moment, post_id, way)
 
 
 @cache
@@ -134,13 +139,12 @@ def _newest_of_followed(way: Way, number: int) -> Rows:
     )
     ascending = (some.c.listed_at, some.c.id)
     order = ascending if way is Way.NEWER else tuple(item.desc() for item in ascending)
-    ids = select(some.c.id).where(followed.exists()).order_by(*order).limit(bindparam("limit")).subquery("ids")
+    ids = select(some.c.id).where(followed.exists()).order_by(*order).limit(_LIMIT).subquery("ids")
     posts = (Post.listed_at, Post.id)
     return (
         select(*_COLUMNS)
         .select_from(ids)
         .join(Post, Post.id == ids.c.id)
-        .join(User, User.id == Post.author_id)
         .order_by(*(posts if way is Way.NEWER else (item.desc() for item in posts)))
     )
 

@@ -54,6 +54,16 @@ def test_the_home_page_is_one_statement_for_everybody_and_two_for_a_member(
         registry.settings["blog.keep_lists"] = True
 
 
+def test_a_list_is_planned_once_and_joins_no_table_of_all_members(
+    client: Any, member: Any, write: Any, statements: Any
+) -> None:
+    write(member(), "Hello")
+    client(member("bob")).get("/")
+    # What PostgreSQL does of a join of 100,000 members, and of a LIMIT it does not know: see `reading`.
+    assert " JOIN " not in statements()[-1]
+    assert "LIMIT 21" in statements()[-1]
+
+
 def test_a_kept_list_is_never_old(client: Any, member: Any, write: Any, comment: Any) -> None:
     anna, visitor = member(), client()
     assert "There is nothing here yet" in visitor.get("/")
