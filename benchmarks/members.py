@@ -1,17 +1,22 @@
-"""The list of members, of 250,000: its first page and its page 5,000, for a member who is signed in.
+"""The list of members, of 250,000: its first page, its page 5,000 and its last, for a member who is signed in.
+
+    python -m benchmarks members
+    FLASKY_BENCHMARK_MEMBERS=1000000 python -m benchmarks members
+    FLASKY_BENCHMARK_DATABASE=postgresql+psycopg://…/an_empty_database python -m benchmarks members
 
 In one process without any server; the time of a whole request, template included. Rounds alternate between the pages.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import joinedload
 from webob import Request
 
@@ -26,7 +31,7 @@ from flasky.wsgi import Application
 
 PAGE = 5_000
 ON_A_PAGE = 50
-MEMBERS = PAGE * ON_A_PAGE
+MEMBERS = int(os.environ.get("FLASKY_BENCHMARK_MEMBERS", PAGE * ON_A_PAGE))
 _AT_ONCE = 10_000
 ROUNDS = 60
 
@@ -43,14 +48,15 @@ def run() -> None:
             "flasky.secret_key": secrets.token_urlsafe(48),
             "flasky.admin": "owner@example.com",
             "mail.host": "127.0.0.1",
-            "sqlalchemy.url": f"sqlite:///{database}",
+            "sqlalchemy.url": os.environ.get("FLASKY_BENCHMARK_DATABASE") or f"sqlite:///{database}",
         }
         migrate(settings)
         application = flasky.main({}, **settings)
         cookie = fill(application)
-        # The page after the one that ends with this member.
-        before = (PAGE - 1) * ON_A_PAGE - 1
-        paths = {"first page": "/people", f"page {PAGE:,}": f"/people?after=member+{before:06}"}
+        # Each page comes after the one that ends with this member.
+        pages = (PAGE, MEMBERS // ON_A_PAGE)
+        paths = {f"page {page:,}": f"/people?after=member+{(page - 1) * ON_A_PAGE - 1:07}" for page in pages}
+        paths = {"first page": "/people", **paths}
         milliseconds: dict[str, list[float]] = {name: [] for name in paths}
         for _round in range(ROUNDS):
             for name, path in paths.items():
@@ -66,11 +72,14 @@ def fill(application: Application) -> str:
         role = registration.find_role(work, "User")
         shared = {"role_id": role.id, "confirmed_at": work.now(), "created_at": work.now()}
         for first in range(0, MEMBERS, _AT_ONCE):
-            names = [f"member {number:06}" for number in range(first, first + _AT_ONCE)]
+            names = [f"member {number:07}" for number in range(first, first + _AT_ONCE)]
             rows = [{"username": name, "username_key": name, "username_skeleton": name, **shared} for name in names]
             # Into the table, as the mapper would make each of them an object.
             work.db.execute(insert(Base.metadata.tables["users"]), rows)
-        query = select(User).where(User.username == "member 000000").options(joinedload(User.role))
+        if work.db.get_bind().dialect.name == "postgresql":
+            # Its server does so by itself within a minute; until then it does not know how many there are.
+            work.db.execute(text("ANALYZE"))
+        query = select(User).where(User.username == "member 0000000").options(joinedload(User.role))
         return f"__Host-session={sessions.start(work, work.db.scalars(query).one()).secret}"
 
 

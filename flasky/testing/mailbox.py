@@ -10,6 +10,7 @@ from pyramid.registry import Registry
 from sqlalchemy import select
 
 from flasky.database import get_database
+from flasky.jobs.worker import JobWorker
 from flasky.mail.models import OutgoingMail
 
 
@@ -34,6 +35,16 @@ class Mailbox:
     def last(self) -> EmailMessage:
         """The newest message; raises IndexError when there is none."""
         return self.messages[-1]
+
+
+class PromptMailbox(Mailbox):
+    """The same where mails are written by background jobs: what is queued is done before the outbox is read."""
+
+    @property
+    def messages(self) -> list[EmailMessage]:
+        """Every message, oldest first, those of the jobs that are due among them."""
+        JobWorker(self._registry).run_once()
+        return super().messages
 
 
 def text_of(message: EmailMessage) -> str:

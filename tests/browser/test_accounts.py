@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -17,6 +18,7 @@ from waitress.server import create_server
 
 import flasky
 from flasky.database import get_database
+from flasky.jobs.worker import start_worker
 from flasky.plugins.accounts import registration
 from flasky.plugins.accounts.work import open_work
 from flasky.testing.live import free_port
@@ -51,7 +53,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = create_server(app, host="127.0.0.1", port=port)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
+    worker = start_worker(app.registry)
     yield f"http://127.0.0.1:{port}"
+    worker.stop(5)
     server.close()
     thread.join(5)
     get_database(app.registry).dispose()
@@ -76,7 +80,12 @@ def sign_in(page: Any, url: str, login: str, password: str = PASSWORD) -> None:
 def open_mail(page: Any, url: str, subject: str) -> None:
     """Read the newest mail of that subject in the development viewer and follow its first link."""
     page.goto(f"{url}/_mail")
-    page.get_by_role("link", name=subject).first.click()
+    link = page.get_by_role("link", name=subject).first
+    deadline = time.monotonic() + 30
+    while not link.is_visible() and time.monotonic() < deadline:
+        # A job writes it, right after the answer.
+        page.reload()
+    link.click()
     page.locator("main pre a").first.click()
 
 

@@ -235,11 +235,11 @@ TEXTS = (
 
 
 @pytest.mark.parametrize("kind", ["nobody", "administrator"])
-def test_hostile_forms(app: Any, kind: str) -> None:
-    """Never a 5xx, never over two seconds, always the header set."""
+def test_hostile_forms(app: Any, kind: str, record_property: Callable[[str, object], None]) -> None:
+    """Never a 5xx, never over two seconds, always the header set; `--junitxml` shows the slowest answer."""
     chance = random.Random(COUNT)  # noqa: S311 - the same forms in every run
     visitor = Visitor(app, kind)
-    seen = set()
+    seen, slowest = set(), 0.0
     for number in range(COUNT // 2):
         if number % 25 == 0:
             get_limiter(app.registry).clear()
@@ -254,8 +254,11 @@ def test_hostile_forms(app: Any, kind: str) -> None:
             fields = {name: chance.choice(TEXTS) for name in chance.sample(FIELDS, chance.randint(0, len(FIELDS)))}
         began = time.monotonic()
         answer = visitor.ask(path, fields)
-        assert time.monotonic() - began < 2, (path, fields)
+        taken = time.monotonic() - began
+        slowest = max(slowest, taken)
+        assert taken < 2, (path, fields)
         assert answer.status_code < 500, (path, fields)
         assert "content-security-policy" in {name.lower() for name in answer.headers}, path
         seen.add(answer.status_code)
+    record_property("slowest_ms", round(slowest * 1000))
     assert seen >= {200, 303, 404, 405, 422}, seen

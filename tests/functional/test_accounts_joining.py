@@ -13,10 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
+from flasky.jobs.worker import JobWorker
 from flasky.mail.deliverer import Deliverer
 from flasky.mail.transport import make_mailer
 from flasky.plugins.accounts.models import User
-from flasky.testing.mailbox import Mailbox, html_of, text_of
+from flasky.testing.mailbox import Mailbox, PromptMailbox, html_of, text_of
 from flasky.testing.smtp import SMTPServer
 
 PASSWORD = "correct horse battery staple"
@@ -25,6 +26,12 @@ PASSWORD = "correct horse battery staple"
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
     return {"accounts.argon2_memory_kib": "64", "accounts.argon2_time_cost": "1"}
+
+
+@pytest.fixture
+def mailbox(registry: Registry) -> Mailbox:
+    """The mails, those of the jobs that are queued among them."""
+    return PromptMailbox(registry)
 
 
 def join(client: TestApp, username: str = "Anna", email: str = "anna@example.com", **fields: str) -> Any:
@@ -143,6 +150,7 @@ def test_tok_03_strange_links_are_one_page(testapp: TestApp) -> None:
 def test_parity_7_against_a_real_smtp_server(testapp: TestApp, registry: Registry, smtp_server: SMTPServer) -> None:
     """What arrives names the new member as they are called, in the subject, the text and the HTML."""
     join(testapp, "<b>胡同</b>", "hutong@example.com")
+    JobWorker(registry).run_once()
     mailer = make_mailer(ChainMap({"mail.port": smtp_server.port}, registry.settings))
     assert Deliverer(registry, mailer).run_once().sent == 2
     [mail] = [message for message in smtp_server.wait_for(2) if "owner@" in str(message["To"])]

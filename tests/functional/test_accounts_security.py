@@ -20,7 +20,7 @@ from flasky.plugins.accounts import ownership, registration
 from flasky.plugins.accounts.limits import get_limiter
 from flasky.plugins.accounts.models import SecurityEvent, User, UserSession
 from flasky.plugins.accounts.work import open_work
-from flasky.testing.mailbox import Mailbox, html_of, text_of
+from flasky.testing.mailbox import Mailbox, PromptMailbox, html_of, text_of
 
 PASSWORD = "correct horse battery staple"
 NEXT_PASSWORD = "another fine battery staple"
@@ -32,6 +32,12 @@ Stored = Callable[[Any], list[Any]]
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
     return {"accounts.argon2_memory_kib": "64", "accounts.argon2_time_cost": "1"}
+
+
+@pytest.fixture
+def mailbox(registry: Registry) -> Mailbox:
+    """The mails, those of the jobs that are queued among them."""
+    return PromptMailbox(registry)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from flasky.plugins.accounts.errors import TooManyTries
 from flasky.plugins.accounts.models import SecurityEvent, User, UserSession
 from flasky.plugins.accounts.passwords import Hasher, get_hasher, set_hasher
 from flasky.plugins.accounts.work import open_work
-from flasky.testing.mailbox import Mailbox, text_of
+from flasky.testing.mailbox import Mailbox, PromptMailbox, text_of
 
 PASSWORD = "correct horse battery staple"
 OTHER = "another fine battery staple"
@@ -31,6 +31,12 @@ Stored = Callable[[Any], list[Any]]
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
     return {"accounts.argon2_memory_kib": "64", "accounts.argon2_time_cost": "1"}
+
+
+@pytest.fixture
+def mailbox(registry: Registry) -> Mailbox:
+    """The mails, those of the jobs that are queued among them."""
+    return PromptMailbox(registry)
 
 
 @pytest.fixture

@@ -166,5 +166,6 @@ def includeme(config: Configurator) -> None:
     config.include("flasky.plugins.accounts.sign_in_methods")
     config.include("flasky.plugins.accounts.routes")
     config.include("flasky.plugins.accounts.mails")
+    config.include("flasky.plugins.accounts.later_mails")
     config.include("flasky.plugins.accounts.wiring")
     config.include("flasky.plugins.accounts.pages")

@@ -31,11 +31,12 @@ def ask(work: Work, email: str, password: str) -> None:
     limits.spend(work, (limits.ADDRESS_CHANGES, str(user.id)), user_id=user.id)
     record(work, Event.ADDRESS_CHANGE_ASKED, user.id)
     other = work.db.scalars(select(User).where(User.email_key == address.lower(), User.id != user.id)).one_or_none()
+    # Made for both, and one mail for both: the same work (ENU-03). The link of an address that is taken is never sent.
+    secret = tokens.issue(work, Purpose.CHANGE_ADDRESS, user, address)
     if other is not None:
         if not limits.get_limiter(work.registry).hit(limits.KNOWN_ADDRESSES, str(other.id)):
             send_to_member(work, "mail/known_address", other)
         return
-    secret = tokens.issue(work, Purpose.CHANGE_ADDRESS, user, address)
     hours = tokens.hours(Purpose.CHANGE_ADDRESS)
     send_to_member(work, "mail/change_address", user, to=address, token=secret, hours=hours)
 

@@ -16,8 +16,8 @@ from flasky.languages import _
 from flasky.plugins.accounts import confirmation, limits, sessions, tokens, two_factor
 from flasky.plugins.accounts.errors import Fault, InvalidToken
 from flasky.plugins.accounts.events import SignedIn as SignedInEvent
+from flasky.plugins.accounts.later_mails import queue_link
 from flasky.plugins.accounts.limits import PROOFS, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_SITE
-from flasky.plugins.accounts.mails import send_to_member
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.ownership import promote_owner
 from flasky.plugins.accounts.passwords import LONGEST_PASSWORD, get_hasher
@@ -82,17 +82,14 @@ def enter_code(work: Work, code: str) -> SignedIn:
 
 
 def ask_for_link(work: Work, login: str) -> None:
-    """Mail a link that signs the member in, if there is one with that name or address. Raises TooManyTries.
+    """Have a link mailed that signs the member in, if there is one with that name or address. Raises TooManyTries.
 
-    What the visitor sees is alike for all.
+    What the visitor sees, and the work, are alike for all (ENU-03).
     """
     known = _find(work, login)
     key = str(known.id) if known else limits.text_key(login)
     limits.spend(work, (limits.LINKS, key), (limits.MAILS, limits.peer_key(work)))
-    user = work.db.get(User, known.id) if known else None
-    if user is not None and user.email is not None and user.disabled_at is None:
-        secret = tokens.issue(work, Purpose.SIGN_IN, user, user.email)
-        send_to_member(work, "mail/sign_in_link", user, token=secret, minutes=tokens.minutes(Purpose.SIGN_IN))
+    queue_link(work, Purpose.SIGN_IN, known.id if known else None)
 
 
 def sign_in_by_link(work: Work, secret: str) -> SignedIn:

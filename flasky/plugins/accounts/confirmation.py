@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from flasky.plugins.accounts import limits, tokens
 from flasky.plugins.accounts.events import Confirmed
-from flasky.plugins.accounts.mails import send_to_member
+from flasky.plugins.accounts.later_mails import queue_link
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.ownership import promote_owner
 from flasky.plugins.accounts.security_log import Event, record
@@ -32,15 +32,10 @@ def mark_confirmed(work: Work, user: User) -> None:
 
 
 def resend(work: Work, email: str) -> None:
-    """Mail a new link, if an account with this address waits for one. Raises TooManyTries, alike for all addresses."""
+    """Have a new link mailed, if an account with this address waits for one; the same work for every address.
+
+    Raises TooManyTries, alike for all addresses.
+    """
     key = email.strip().lower()
     limits.spend(work, (limits.RESENDS, limits.text_key(key)), (limits.MAILS, limits.peer_key(work)))
-    user = work.db.scalars(select(User).where(User.email_key == limits.storable(key))).one_or_none()
-    if user is not None and user.confirmed_at is None and user.disabled_at is None:
-        send_link(work, user)
-
-
-def send_link(work: Work, user: User) -> None:
-    """Mail the link that confirms the member's address."""
-    secret = tokens.issue(work, Purpose.CONFIRM, user, user.email or "")
-    send_to_member(work, "mail/confirm", user, token=secret, hours=tokens.hours(Purpose.CONFIRM))
+    queue_link(work, Purpose.CONFIRM, work.db.scalar(select(User.id).where(User.email_key == limits.storable(key))))

@@ -48,9 +48,14 @@ def send(work: Work, template: str, to: str, *, language: str | None = None, **v
     send_mail(work.registry, work.db, to, subject, template, language=language or work.language, **values)
 
 
-def send_to_member(work: Work, template: str, user: User, *, to: str | None = None, **values: Any) -> None:
-    """Queue a mail to a member, in their language; to their address, or to `to`. Without an address nothing is sent."""
+def send_to_member(
+    work: Work, template: str, user: User, *, to: str | None = None, asked_in: str | None = None, **values: Any
+) -> None:
+    """Queue a mail to a member, in their language; to their address, or to `to`. Without an address nothing is sent.
+
+    `asked_in` is the language of whoever asked for it, for members who chose none: that of this work if not given.
+    """
     address = to or user.email
     if address:
         name = user.name or user.username
-        send(work, template, address, language=user.language, username=user.username, name=name, **values)
+        send(work, template, address, language=user.language or asked_in, username=user.username, name=name, **values)

@@ -1,7 +1,7 @@
 """Joining: who may, and the account of whoever does.
 
-An address that already has an account is answered like any other (ENU-02): its owner gets a mail that says so. A
-name that is taken is said to be taken: names are public.
+An address that already has an account is answered like any other, with the same work (ENU-02, ENU-03): its owner gets a
+mail that says so. A name that is taken is said to be taken: names are public.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from translationstring import TranslationString
 
 from flasky.languages import _
 from flasky.mail.addresses import InvalidAddress, clean_address
-from flasky.plugins.accounts import confirmation, limits, tokens
-from flasky.plugins.accounts.announcements import announce
+from flasky.plugins.accounts import limits, tokens
 from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused
 from flasky.plugins.accounts.events import Confirmed, Registered
 from flasky.plugins.accounts.grants import USER
-from flasky.plugins.accounts.mails import send, send_to_member
+from flasky.plugins.accounts.later_mails import queue_after_joining
+from flasky.plugins.accounts.mails import send
 from flasky.plugins.accounts.models import Invitation, Role, User
 from flasky.plugins.accounts.ownership import promote_owner
 from flasky.plugins.accounts.passwords import check_password, get_hasher
@@ -68,10 +68,8 @@ def register(work: Work, *, username: str, email: str, password: str, invitation
     shown, address = _check_form(work, username, email, password)
     # Hashed whether or not the address is known, and before the database is locked for writing.
     password_hash = get_hasher(work.registry).hash(password)
-    if _is_known(work, shown, address):
-        _tell_known_address(work, address)
-        return Outcome(None)
-    return _join(work, User(username=shown, email=address, password_hash=password_hash), invited)
+    owner_id = _owner_of(work, shown, address)
+    return _join(work, User(username=shown, email=address, password_hash=password_hash), invited, owner_id)
 
 
 def create(
@@ -101,7 +99,7 @@ def create(
         faults[fault.field] = fault.reason
     if faults:
         raise Faults(faults)
-    if _is_known(work, shown, address):
+    if _owner_of(work, shown, address) is not None:
         raise Faults({"email": _("There is an account with this address.")})
     user = User(username=shown, email=address)
     user.password_hash = None if password is None else get_hasher(work.registry).hash(password)
@@ -193,44 +191,36 @@ def _check_form(work: Work, username: str, email: str, password: str) -> tuple[s
     return shown, address
 
 
-def _is_known(work: Work, shown: str, address: str | None) -> bool:
-    """Whether the address has an account. Raises Faults when the name is taken."""
+def _owner_of(work: Work, shown: str, address: str | None) -> int | None:
+    """Whose account has the address. Raises Faults when the name is taken."""
     same_name = or_(User.username_key == canonical(shown), User.username_skeleton == skeleton(shown))
     same_address = User.email_key == (address or "").lower()
     # One statement sees one moment: of two, the second could see an account that the first did not.
-    found = work.db.execute(select(same_name).where(or_(same_name, same_address))).scalars().all()
-    if any(found):
+    found = work.db.execute(select(User.id, same_name).where(or_(same_name, same_address))).all()
+    if any(has_name for _user_id, has_name in found):
         raise Faults({"username": _taken()})
-    return bool(found)
+    return found[0].id if found else None
 
 
 def _taken() -> TranslationString:
     return _("This name is taken, or looks like one that is. Choose another.")
 
 
-def _tell_known_address(work: Work, address: str) -> None:
-    owner = work.db.scalars(select(User).where(User.email_key == address.lower())).one()
-    # Somebody could fill another's mailbox with these.
-    if not limits.get_limiter(work.registry).hit(limits.KNOWN_ADDRESSES, str(owner.id)):
-        send_to_member(work, "mail/known_address", owner)
-
-
-def _join(work: Work, user: User, invited: Invited | None) -> Outcome:
+def _join(work: Work, user: User, invited: Invited | None, owner_id: int | None) -> Outcome:
     role = find_role(work, USER)
     user.language = work.language
     user.created_at = work.now()
     if invited is not None and invited.email == user.email:
         user.confirmed_at = work.now()
+    # Tried for a known address too, where the database refuses it: the same work (ENU-03).
     if not _insert(work, user, role):
-        return _outcome_of_race(work, user)
+        return _refuse_known(work, owner_id or _owner_of(work, user.username, user.email))
     if invited is not None:
         _use_up(work, invited)
     record(work, Event.REGISTERED, user.id)
-    announce(work, user)
+    queue_after_joining(work, user.id, is_new=True)
     work.registry.notify(Registered(work, user))
-    if user.confirmed_at is None:
-        confirmation.send_link(work, user)
-    else:
+    if user.confirmed_at is not None:
         work.registry.notify(Confirmed(work, user))
         promote_owner(work, user)
     return Outcome(user)
@@ -249,9 +239,10 @@ def _insert(work: Work, user: User, role: Role) -> bool:
     return True
 
 
-def _outcome_of_race(work: Work, user: User) -> Outcome:
-    _is_known(work, user.username, user.email)
-    _tell_known_address(work, user.email or "")
+def _refuse_known(work: Work, owner_id: int | None) -> Outcome:
+    assert owner_id is not None  # noqa: S101 - narrows the type: the name is free, so it was the address
+    record(work, Event.ADDRESS_USED, owner_id)
+    queue_after_joining(work, owner_id, is_new=False)
     return Outcome(None)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from flasky.plugins.accounts import confirmation, limits, sessions, tokens
 from flasky.plugins.accounts.authentication import check_own_password, lock_member
 from flasky.plugins.accounts.errors import InvalidToken
+from flasky.plugins.accounts.later_mails import queue_link
 from flasky.plugins.accounts.mails import send_to_member
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.passwords import check_password, get_hasher
@@ -17,14 +18,15 @@ from flasky.plugins.accounts.work import Work
 
 
 def ask(work: Work, email: str) -> None:
-    """Mail a link to choose a new password, if there is an account with this address (ENU-03). Raises TooManyTries."""
+    """Have a link to choose a new password mailed, if there is an account with this address. Raises TooManyTries.
+
+    The same work for every address, in the record too (ENU-03).
+    """
     key = email.strip().lower()
     limits.spend(work, (limits.RESETS, limits.text_key(key)), (limits.MAILS, limits.peer_key(work)))
-    user = work.db.scalars(select(User).where(User.email_key == limits.storable(key))).one_or_none()
-    if user is not None and user.disabled_at is None:
-        record(work, Event.RESET_ASKED, user.id)
-        secret = tokens.issue(work, Purpose.RESET, user, user.email or "")
-        send_to_member(work, "mail/reset", user, token=secret, hours=tokens.hours(Purpose.RESET))
+    user_id = work.db.scalar(select(User.id).where(User.email_key == limits.storable(key)))
+    record(work, Event.RESET_ASKED, user_id)
+    queue_link(work, Purpose.RESET, user_id)
 
 
 def reset(work: Work, secret: str, password: str) -> User:

@@ -32,6 +32,7 @@ class Event(StrEnum):
     REGISTERED = "registered"
     INVITED = "invited"
     CONFIRMED = "confirmed"
+    ADDRESS_USED = "address_used"
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
     SESSION_ENDED = "session_ended"

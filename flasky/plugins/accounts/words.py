@@ -15,6 +15,7 @@ _SENTENCES: Mapping[Event, TranslationString] = {
     Event.REGISTERED: _("Joined the site"),
     Event.INVITED: _("Invited somebody"),
     Event.CONFIRMED: _("Address confirmed"),
+    Event.ADDRESS_USED: _("Somebody tried to join with this address"),
     Event.SIGNED_IN: _("Signed in"),
     Event.SIGNED_OUT: _("Signed out"),
     Event.SESSION_ENDED: _("Session ended"),

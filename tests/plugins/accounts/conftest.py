@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 from pyramid.registry import Registry
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import joinedload
 
+from flasky.database import get_database
 from flasky.plugins.accounts import registration
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import Client, Work, open_work
+from flasky.testing.mailbox import Mailbox, PromptMailbox
 
 PASSWORD = "correct horse battery staple"
 
@@ -27,6 +30,12 @@ CHEAP_HASHES = {
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
     return CHEAP_HASHES
+
+
+@pytest.fixture
+def mailbox(registry: Registry) -> Mailbox:
+    """The mails, those of the jobs that are queued among them."""
+    return PromptMailbox(registry)
 
 
 @pytest.fixture
@@ -107,3 +116,25 @@ def _at_once(count: int, task: Callable[[int], Any]) -> list[Any]:
     for thread in threads:
         thread.join()
     return results
+
+
+@pytest.fixture
+def listening(registry: Registry) -> Callable[[], AbstractContextManager[list[str]]]:
+    """A function that returns a context in which the statements are listed that the site sends, as they are sent."""
+    return lambda: _listening(registry)
+
+
+@contextmanager
+def _listening(registry: Registry) -> Iterator[list[str]]:
+    """The statements that the site sends, as they are sent."""
+    sent: list[str] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    engines = {get_database(registry).engine, get_database(registry).read_engine}
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", hear)
+    yield sent
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", hear)

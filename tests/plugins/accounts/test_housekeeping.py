@@ -27,6 +27,7 @@ def _do(registry: Registry, db: Session, name: str) -> int:
 def _join(work: Any, password: str, name: str) -> None:
     with work(address="192.0.2.1") as opened:
         register(opened, username=name, email=f"{name}@example.com", password=password)
+    JobWorker(opened.registry).run_once()
 
 
 def test_an_account_is_erased_when_its_days_are_over(registry: Registry, db: Session, work: Any, password: str) -> None:
