@@ -6,6 +6,7 @@ on every page of the site. docs/decisions/0060-failing-subscribers.md has what i
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,11 @@ from pyramid.httpexceptions import HTTPException
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
-from pyramid_retry import is_error_retryable
+from pyramid_retry import is_error_retryable, is_last_attempt
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from transaction import TransactionManager
+from transaction.interfaces import NoTransaction
 
 from flasky.database.session import SAFE_METHODS
 from flasky.errors.failures import report_hook
@@ -66,16 +69,10 @@ def _guarded(registry: Registry, handler: Handler, module: str) -> Handler:
     def guarded(*objects: Any) -> None:
         event = objects[0]
         request = getattr(event, "request", None) or get_current_request()
-        session = _open_session(event, request)
-        savepoint = None if session is None else session.begin_nested()
         try:
-            if savepoint is None:
-                run(*objects)
-            else:
-                with savepoint:
-                    run(*objects)
+            run_alone(request, getattr(event, "session", None), run, *objects)
         except Exception as error:
-            if _is_meant(error, request) or (session is None and _open_session(event, request) is not None):
+            if _is_meant(error, request):
                 raise
             if request is not None:
                 let_others_read(request, error)
@@ -94,21 +91,65 @@ def _guarded(registry: Registry, handler: Handler, module: str) -> Handler:
 
 def _is_meant(error: Exception, request: Request | None) -> bool:
     """Whether the error is an answer, or says that the request should be tried again."""
-    if isinstance(error, HTTPException | Refusal):
-        return True
-    return request is not None and is_error_retryable(request, error)
+    return isinstance(error, HTTPException | Refusal) or is_tried_again(request, error)
 
 
-def _open_session(event: Any, request: Request | None) -> Session | None:
-    """The session with the transaction that the event is part of: the event's own, else one of a request that may
-    write; None when none is open."""
-    session = getattr(event, "session", None)
-    if session is None:
-        session = None if request is None else request.__dict__.get("db")
-        # This comes with every event of every request: what most of them have not is looked for first.
-        if session is None or request is None or request.method in SAFE_METHODS:
-            return None
-    return session if isinstance(session, Session) and session.in_transaction() else None
+def is_tried_again(request: Request | None, error: Exception) -> bool:
+    """Whether the request will be begun anew after this error."""
+    if request is None:
+        return False
+    return is_error_retryable(request, error) or (not is_last_attempt(request) and _is_transient(request, error))
+
+
+def _is_transient(request: Request, error: Exception) -> bool:
+    """Whether the database says that it may work the next time; the tween that asks it comes later."""
+    manager = request.__dict__.get("tm")
+    try:
+        return manager is not None and bool(manager.get().isRetryableError(error))
+    except NoTransaction:
+        return False
+
+
+def run_alone(request: Request | None, of_event: Session | None, run: Callable[..., Any], *arguments: Any) -> Any:
+    """What `run` returns. When it fails, exactly what it has stored is taken back, and its error goes on.
+
+    `of_event` is the session of the event that it runs for, if that has one; else the request's counts.
+    """
+    # This comes with every event of every request: what most of them have not is looked for first.
+    if of_event is None and (request is None or request.method in SAFE_METHODS):
+        return run(*arguments)
+    session = of_event or request.__dict__.get("db")
+    if isinstance(session, Session) and session.in_transaction():
+        with session.begin_nested():
+            return run(*arguments)
+    way_back = _way_back(request, session)
+    try:
+        return run(*arguments)
+    except Exception as error:
+        # What is tried again is rolled back as a whole, by who has to know which database it was.
+        if not is_tried_again(request, error):
+            way_back()
+        raise
+
+
+def _way_back(request: Request | None, session: Session | None) -> Callable[[], None]:
+    """A function that takes back everything from here on, where no transaction of the database has begun."""
+    manager: TransactionManager | None = None if request is None else request.__dict__.get("tm")
+    point = None
+    if manager is not None:
+        with contextlib.suppress(NoTransaction):
+            # Whatever joins after this is aborted and let go by its rollback, and may join again.
+            point = manager.savepoint(optimistic=True)
+
+    def go_back() -> None:
+        if point is not None:
+            point.rollback()
+        for opened in (session, None if request is None else request.__dict__.get("db")):
+            # One that belongs to no transaction manager, or whose manager has ended.
+            if isinstance(opened, Session) and opened.in_transaction():
+                opened.rollback()
+
+    return go_back
 
 
 def let_others_read(request: Request, error: Exception) -> None:

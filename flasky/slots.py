@@ -11,7 +11,7 @@ import difflib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -21,12 +21,11 @@ from pyramid.exceptions import ConfigurationError
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
-from pyramid_retry import is_error_retryable
 
 from flasky.admin_screens import may_administer
 from flasky.directives import ADMINISTERS, ANONYMOUS, SIGNED_IN
 from flasky.errors.failures import report_hook
-from flasky.hooks import let_others_read
+from flasky.hooks import is_tried_again, let_others_read, run_alone
 from flasky.languages import known_identity
 from flasky.ownership import owner_of_module
 from flasky.settings import Fault
@@ -194,9 +193,9 @@ def _shown(environment: Environment, item: Contribution, request: Request, value
     try:
         if not may_see(item.permission, request):
             return Markup()
-        return (item.fill or _filled)(environment, item, request, values)
+        return cast("Markup", run_alone(request, None, item.fill or _filled, environment, item, request, values))
     except Exception as error:
-        if is_error_retryable(request, error):
+        if is_tried_again(request, error):
             raise
         let_others_read(request, error)
         report_hook(

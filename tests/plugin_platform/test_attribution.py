@@ -130,12 +130,36 @@ def test_a_subscriber_that_refuses_undoes_the_transaction(testapp: TestApp, mail
     assert len(mailbox.messages) == 3
 
 
-@only_sqlite
-def test_a_subscriber_that_cannot_be_undone_fails_its_request(testapp: TestApp, errors: Any, mailbox: Mailbox) -> None:
-    """It opened the transaction itself: half of what it did must not be committed."""
-    testapp.post("/faulty/write", headers={"X-Fail": "early write"}, status=500)
-    assert errors()[0] == "request of faulty 2.1"
-    assert mailbox.messages == []
+@pytest.mark.parametrize("how", ["early", "early sql"])
+def test_a_subscriber_that_opened_the_transaction_is_undone_alone(
+    testapp: TestApp, errors: Any, mailbox: Mailbox, how: str
+) -> None:
+    """Before the view has asked for the database. The view begins anew, and what it and later hooks write stays."""
+    assert testapp.post("/faulty/write", headers={"X-Fail": how}).text == "written"
+    assert errors()[0] == "subscriber of faulty 2.1"
+    told = [message["To"] for message in mailbox.messages]
+    assert told == ["view@example.com", "hook@example.com", "later@example.com"]
+    assert [str(message["Subject"]) for message in mailbox.messages][1] == "[Flasky] Of the hook"
+
+
+def test_a_subscriber_that_opens_a_transaction_after_the_requests_has_ended_is_contained(
+    testapp: TestApp, errors: Any, mailbox: Mailbox
+) -> None:
+    """Pyramid tells of the response when everything is committed: there is no transaction to take part in."""
+    assert testapp.post("/faulty/write", headers={"X-Fail": "late"}).text == "written"
+    assert errors()[0] == "subscriber of faulty 2.1"
+    assert len(mailbox.messages) == 3
+
+
+@pytest.mark.parametrize("how", ["filling", "filling sql"])
+@pytest.mark.parametrize("fields", [{}, {"write": "1"}])
+def test_a_slot_of_a_page_that_answers_a_form_is_undone_alone(
+    testapp: TestApp, errors: Any, mailbox: Mailbox, fields: dict[str, str], how: str
+) -> None:
+    """In the transaction of the view, and in one that the slot opened itself."""
+    assert "the form" in testapp.post("/faulty/form", fields, headers={"X-Fail": how}).text
+    assert errors()[0] == "slot of faulty 2.1"
+    assert [message["To"] for message in mailbox.messages] == ["view@example.com"] * len(fields)
 
 
 @only_sqlite

@@ -20,6 +20,6 @@ def includeme(config: Any) -> None:
     config.add_slot("footer", "flasky_faulty.hooks.fill")
     config.add_health_check("faulty", "flasky_faulty.hooks.check", vital=False)
     config.add_mail("mail/faulty", "A mail", sample={"number": 1})
-    for name in ("view", "template", "deep", "mail", "fine", "write"):
+    for name in ("view", "template", "deep", "mail", "fine", "write", "form"):
         config.add_route(f"faulty.{name}", f"/faulty/{name}")
     config.scan("flasky_faulty.views")

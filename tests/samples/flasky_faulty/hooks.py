@@ -41,6 +41,17 @@ def fail(request: Request, place: str) -> None:
     raise Bug(f"in the {place}")
 
 
+def write_and_fail(request: Request, place: str) -> None:
+    """Queue a mail, which nobody may get, if the request means this place; then fail, in the database if it says so."""
+    wanted, _, how = request.headers.get("X-Fail", "").partition(" ")
+    if wanted == place:
+        request.send_mail("hook@example.com", "Of the hook", "mail/faulty", number=1)
+        request.db.flush()
+        if how == "sql":
+            request.db.execute(text("SELECT 1 FROM nothing_of_that_name"))
+        raise Bug(f"{place}, after it wrote")
+
+
 def tween(handler: Callable[[Request], Any], _registry: Any) -> Callable[[Request], Any]:
     """A tween."""
 
@@ -52,15 +63,14 @@ def tween(handler: Callable[[Request], Any], _registry: Any) -> Callable[[Reques
 
 
 def on_request(event: Any) -> None:
-    """A subscriber, before anything else; to `write` it queues a mail first, which nobody may get."""
-    if event.request.headers.get("X-Fail") == "early write":
-        event.request.send_mail("early@example.com", "Early", "mail/faulty", number=1)
-        raise Bug("after an early write")
+    """A subscriber, before anything else."""
+    write_and_fail(event.request, "early")
     fail(event.request, "request")
 
 
 def on_response(event: Any) -> None:
-    """A subscriber when the answer is there."""
+    """A subscriber when the answer is there, and its transaction has ended."""
+    write_and_fail(event.request, "late")
     fail(event.request, "response")
 
 
@@ -77,6 +87,7 @@ def on_written(event: Written) -> None:
 
 def fill(request: Request) -> None:
     """A slot."""
+    write_and_fail(request, "filling")
     fail(request, "slot")
 
 

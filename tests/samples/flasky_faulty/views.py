@@ -51,3 +51,17 @@ def write(request: Request) -> Response:
     request.registry.notify(Written(request, request.db))
     request.send_mail("later@example.com", "Later", "mail/faulty", number=1)
     return Response("written")
+
+
+@view_config(
+    route_name="faulty.form",
+    request_method="POST",
+    permission=NO_PERMISSION_REQUIRED,
+    require_csrf=False,
+    renderer="faulty/form.jinja2",
+)
+def form(request: Request) -> dict[str, Any]:
+    """Write if it is told to, and show a page with slots, as one does with a form that was not filled in well."""
+    if "write" in request.params:
+        request.send_mail("view@example.com", "Of the view", "mail/faulty", number=1)
+    return {}
