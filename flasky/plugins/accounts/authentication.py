@@ -87,7 +87,9 @@ def ask_for_link(work: Work, login: str) -> None:
     What the visitor sees, and the work, are alike for all (ENU-03).
     """
     known = _find(work, login)
-    key = str(known.id) if known else limits.text_key(login)
+    # By what was typed, for known and unknown alike: counted by the member, a name that is refused after many tries
+    # with an address would tell whose address it is. How many mails a member gets at most is for the job.
+    key = limits.text_key(canonical(login[:_LONGEST_LOGIN]))
     limits.spend(work, (limits.LINKS, key), (limits.MAILS, limits.peer_key(work)))
     queue_link(work, Purpose.SIGN_IN, known.id if known else None)
 

@@ -58,7 +58,8 @@ def after_joining_job(request: Request, user_id: int, *, is_new: bool) -> None:
     """The job `accounts.after_joining`: tell the site's owner and mail the first link, or tell whose address it is."""
     work = work_of(request)
     user = work.db.get(User, user_id)
-    if user is None:
+    if user is None or user.email is None:
+        # Gone again.
         return
     if is_new:
         announce(work, user)
@@ -72,6 +73,9 @@ def _mail_link(work: Work, purpose: Purpose, user: User, language: str) -> None:
     if user.email is None or user.disabled_at is not None:
         return
     if purpose is Purpose.CONFIRM and user.confirmed_at is not None:
+        return
+    # Their name and their address are counted apart where a link is asked for.
+    if purpose is Purpose.SIGN_IN and limits.get_limiter(work.registry).hit(limits.LINKS, str(user.id)):
         return
     template, values = _MAILS[purpose]
     secret = tokens.issue(work, purpose, user, user.email)
