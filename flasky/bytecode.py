@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from importlib.metadata import version
+from pathlib import Path
 from types import CodeType
 
 from jinja2 import BytecodeCache, Environment, FileSystemBytecodeCache
@@ -32,8 +33,8 @@ def _fingerprint(environment: Environment) -> str:
     options = (
         version("flasky"),
         version("jinja2"),
-        # It is code of this site's own, which may change without a new version.
-        inspect.getsource(environment.code_generator_class),
+        # It is code of this site's own, which may change without a new version. (`getsource` would parse the file.)
+        Path(inspect.getfile(environment.code_generator_class)).read_bytes(),
         environment.autoescape,
         environment.trim_blocks,
         environment.lstrip_blocks,

@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -29,7 +30,7 @@ from flasky.compiling import QuickEnvironment
 from flasky.directives import navigation
 from flasky.flash import Flash, take_flashes
 from flasky.languages import DOMAIN, LANGUAGES, known_identity
-from flasky.overriding import arrange, behind, files_called
+from flasky.overriding import arrange, behind
 from flasky.ownership import KERNEL, home, owner_of_file
 from flasky.redirects import current_path
 from flasky.settings import ConfigurationFaults, Fault, Place
@@ -43,6 +44,7 @@ SITE_NAME = "Flasky"
 _SUFFIX = ".jinja2"
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _REFERENCE = re.compile(r"""\{%[-+]?\s*(?:extends|include|import|from)\s+(["'])(?P<name>.+?)\1(?P<rest>[^%]*)%\}""")
+_SLOT = re.compile(r"""\bslot\(\s*(["'])(?P<name>[^"']+)\1""")
 _KERNEL = Path(__file__).parent / "templates"
 _NAVIGATION = "flasky.navigation_links"
 _REMEMBERED = "flasky.remembered"
@@ -261,24 +263,21 @@ def find_template(environment: Environment, name: str, package: Any = None) -> s
 
 
 def faults_of_templates(environment: Environment, folders: Iterable[tuple[str, Path]]) -> list[Fault]:
-    """What is wrong with the templates of `folders` (owner and folder), by owner, file and line.
+    """What is wrong with the templates of `folders` (owner and folder, as `template_folders` lists them), by owner,
+    file and line.
 
     One that was found right is kept as code (`flasky.bytecode`); of it only the templates it names are looked up,
     as they may have gone since.
     """
-    return [
-        fault
-        for owner, folder in folders
-        for file in sorted(folder.rglob(f"*{_SUFFIX}"))
-        for fault in _faults_of(environment, owner, _name_in(environment, folder, file), file)
-    ]
-
-
-def _name_in(environment: Environment, folder: Path, file: Path) -> str:
-    """The name by which `environment` knows this very file, which others may stand before."""
-    name = file.relative_to(folder).as_posix()
-    known = files_called(environment.loader.searchpath, name)  # type: ignore[union-attr]
-    return behind(name, known.index(file) if file in known else 0)
+    faults: list[Fault] = []
+    before: Counter[str] = Counter()
+    for owner, folder in folders:
+        for file in sorted(folder.rglob(f"*{_SUFFIX}")):
+            name = file.relative_to(folder).as_posix()
+            # The environment knows this very file by its name and by how many others stand before it.
+            faults.extend(_faults_of(environment, owner, behind(name, before[name]), file))
+            before[name] += 1
+    return faults
 
 
 def _faults_of(environment: Environment, owner: str, name: str, file: Path) -> Iterator[Fault]:
@@ -381,17 +380,14 @@ def site_templates(site: Site) -> Path | None:
 
 def shown_slots(registry: Registry) -> dict[str, list[str]]:
     """The slots that the templates of this site show, each with the templates (`plug-in: name`) that do."""
-    environment = get_environment(registry)
     shown: dict[str, list[str]] = {}
     for owner, folder in template_folders(registry):
         for file in sorted(folder.rglob(f"*{_SUFFIX}")):
             source = file.read_text(encoding="utf-8")
-            if "slot(" not in source:
-                continue
-            for call in environment.parse(source).find_all(nodes.Call):
-                name = call.args[0] if getattr(call.node, "name", "") == "slot" and call.args else None
-                if isinstance(name, nodes.Const):
-                    shown.setdefault(name.value, []).append(f"{owner}: {file.relative_to(folder).as_posix()}")
+            # Not read by Jinja's parser: that would cost every start more than the whole check does now.
+            if "slot(" in source:
+                for call in _SLOT.finditer(_COMMENT.sub("", source)):
+                    shown.setdefault(call["name"], []).append(f"{owner}: {file.relative_to(folder).as_posix()}")
     return shown
 
 

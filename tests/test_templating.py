@@ -17,7 +17,7 @@ import flasky.plugins.main as plugin
 from flasky.directives import ANONYMOUS, SIGNED_IN
 from flasky.languages import _
 from flasky.settings import ConfigurationFaults
-from flasky.templating import Renderers, get_environment
+from flasky.templating import Renderers, get_environment, shown_slots
 
 
 def request(app: Any, language: str = "en", **environ: str) -> Request:
@@ -234,3 +234,15 @@ def test_no_template_has_inline_script_or_style(bare_testapp: TestApp) -> None:
     page = bare_testapp.get("/").html
     assert not page.select("style, [style], script:not([src])")
     assert not [tag for tag in page.find_all() if any(name.startswith("on") for name in tag.attrs)]
+
+
+def test_the_slots_of_a_template_are_those_that_it_shows(make_app: Any, tmp_path: Path) -> None:
+    """However they are written; what stands in a comment is not shown."""
+    source = """{# {{ slot("left_out") }} #}{{ slot( 'one' ) }}{% set two = slot(
+        "two", member=1) %}{{ timeslot("three") }}"""
+    (tmp_path / "page.jinja2").write_text(source, encoding="utf-8")
+    app = make_app(**{"flasky.templates": str(tmp_path)})
+    assert [slot for slot, places in shown_slots(app.registry).items() if "site: page.jinja2" in places] == [
+        "one",
+        "two",
+    ]
