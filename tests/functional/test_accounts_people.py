@@ -21,7 +21,7 @@ from flasky.database import utc_now
 from flasky.plugins.accounts import ownership, registration
 from flasky.plugins.accounts.models import Role, RolePermission, SecondFactor, User
 from flasky.plugins.accounts.work import open_work
-from flasky.testing.mailbox import Mailbox
+from flasky.testing.mailbox import Mailbox, PromptMailbox
 
 PASSWORD = "correct horse battery staple"
 
@@ -32,6 +32,12 @@ Stored = Callable[[Any], list[Any]]
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
     return {"accounts.argon2_memory_kib": "64", "accounts.argon2_time_cost": "1"}
+
+
+@pytest.fixture
+def mailbox(registry: Registry) -> Mailbox:
+    """The mails, those of the jobs that are queued among them."""
+    return PromptMailbox(registry)
 
 
 @pytest.fixture
@@ -298,7 +304,7 @@ def test_pwd_05_the_first_administrator(client: Client, testapp: TestApp, regist
 
 
 def test_invitations(client: Client, testapp: TestApp, mailbox: Mailbox, stored: Stored) -> None:
-    """The invited join with their address confirmed."""
+    """The invited join with their address confirmed, and are not told to wait for a mail that does not come."""
     moderator = client("mod1", "Moderator")
     form = moderator.get("/people/invite").forms[0]
     form["email"] = "no address"
@@ -310,7 +316,10 @@ def test_invitations(client: Client, testapp: TestApp, mailbox: Mailbox, stored:
     assert form["email"].value == "new@example.com"
     form["username"] = "newcomer"
     form["password"] = form["password_confirm"] = PASSWORD
-    form.submit()
+    joined = form.submit()
+    assert joined.location.endswith("/auth/login")
+    assert "You have joined" in joined.follow().text
+    assert len(mailbox.to("new@example.com")) == 1
     assert stored(select(User.confirmed_at).where(User.username == "newcomer"))[0]
     assert testapp.get(path, status=404)
 

@@ -90,7 +90,10 @@ def check(work: Work, user: User, code: str) -> None:
 
 
 def remove(work: Work, user: User) -> None:
-    """Switch the second factor off and forget the recovery codes. Raises Refused when the member's role needs one."""
+    """Switch the second factor off and forget the recovery codes.
+
+    Whoever's role needs one may do what a User may until they add another (`identity`).
+    """
     work.db.execute(delete(SecondFactor).where(SecondFactor.user_id == user.id))
     work.db.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     record(work, Event.SECOND_FACTOR_OFF, user.id)

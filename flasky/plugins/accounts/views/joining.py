@@ -46,7 +46,7 @@ def register(request: Request) -> Response:
     work = work_of(request)
     if form.validate():
         try:
-            registration.register(
+            outcome = registration.register(
                 work,
                 username=form.username.data,
                 email=form.email.data,
@@ -56,6 +56,10 @@ def register(request: Request) -> Response:
         except REFUSALS as refusal:
             status = refuse(request, form, refusal)
         else:
+            if outcome.user is not None and outcome.user.confirmed_at is not None:
+                # The invitation came by mail, so there is nothing to confirm and no mail to wait for.
+                request.flash(_("You have joined. Sign in with your name and your password."), "success")
+                return go(request, "accounts.login")
             return show(request, "joined", {"email": form.email.data})
     return _registration(request, form, status)
 
