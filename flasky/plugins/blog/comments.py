@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog import limits, markdown, notices
+from flasky.plugins.blog import limits, markdown, mentions, notices
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import CommentAdded
 from flasky.plugins.blog.models import Comment, Post
@@ -23,11 +23,12 @@ def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
     made = claim_key(work, key)
     if made is not None:
         return find(work, made)
+    rendered = render(work, body)
     comment = Comment(
         post_id=post.id,
         author_id=author.user_id,
         body=body,
-        html=render(body),
+        html=rendered.html,
         pipeline=markdown.PIPELINE,
         created_at=work.now(),
     )
@@ -38,7 +39,7 @@ def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
     work.db.flush()
     note_made(work, key, comment.id)
     notices.tell_author(work, post, comment)
-    notices.tell_mentioned(work, body, post, comment)
+    notices.tell_mentioned(work, rendered.mentioned, post, comment)
     work.registry.notify(CommentAdded(work, comment))
     lists_changed(work.db)
     return comment
@@ -53,7 +54,7 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
     comment = find(work, comment.id, lock=True)
     if comment.version != version:
         raise Stale(comment)
-    comment.body, comment.html = body, render(body)
+    comment.body, comment.html = body, render(work, body).html
     comment.pipeline, comment.edited_at = markdown.PIPELINE, work.now()
     work.db.flush()
 
@@ -86,9 +87,9 @@ def find(work: Work, comment_id: int, *, lock: bool = False) -> Comment:
     return comment
 
 
-def render(body: str) -> str:
-    """The HTML of a comment's Markdown, for its place below the heading of the comments."""
-    return markdown.render(body, above=2).html
+def render(work: Work, body: str) -> markdown.Rendered:
+    """What a comment's Markdown becomes, for its place below the heading of the comments; at most one statement."""
+    return markdown.render(body, above=2, members=mentions.members_of(work))
 
 
 def count(work: Work, post_id: int, difference: int) -> bool:

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from pyramid.request import Request
 
+from flasky.plugins.blog.markdown import placed
 from flasky.plugins.blog.reading import moment_of
 
 _ATOM = "http://www.w3.org/2005/Atom"
@@ -55,7 +56,7 @@ def _entry(request: Request, feed: Element, row: Any) -> None:
     _add(author, "name", row.username or "—")
     for tag in row.tag_names.split():
         SubElement(entry, "category", {"term": clean(tag)})
-    content = _add(entry, "content", row.summary)
+    content = _add(entry, "content", placed(row.summary, request.route_url("blog.person", id="0")[:-1]))
     content.set("type", "html")
 
 

@@ -9,15 +9,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.services import Work, canonical
-from flasky.plugins.blog import markdown
+from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.mails import send_digest_to, send_notice
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.storage import add_unless_there, changed
 
 DIGEST_AFTER = timedelta(days=1)
-#: How many members one text can call by their names.
-_MOST_MENTIONED = 10
 _LISTED = 100
 
 
@@ -41,12 +38,9 @@ def tell_author(work: Work, post: Post, comment: Comment) -> None:
         _tell(work, [post.author_id], "comment", post, comment)
 
 
-def tell_mentioned(work: Work, body: str, post: Post, comment: Comment | None = None) -> None:
-    """Tell the members whom a text names with @, but nobody twice about the same comment."""
-    names = {canonical(name) for name in markdown.mentions(body)[:_MOST_MENTIONED]}
-    if not names:
-        return
-    found = set(work.db.scalars(select(User.id).where(User.username_key.in_(names))))
+def tell_mentioned(work: Work, mentioned: Iterable[int], post: Post, comment: Comment | None = None) -> None:
+    """Tell the members whom a text calls, but nobody twice about the same comment."""
+    found = set(mentioned)
     if comment is not None:
         found.discard(post.author_id or 0)
     _tell(work, sorted(found), "mention", post, comment)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
 from flasky.plugins.accounts.services import Fault, Identity, Work
-from flasky.plugins.blog import limits, markdown, notices, search, tags
+from flasky.plugins.blog import limits, markdown, mentions, notices, search, tags
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
 from flasky.plugins.blog.models import Post, Submission
@@ -44,7 +44,7 @@ def create(work: Work, writing: Writing, *, key: str = "") -> Post:
     if made is not None:
         return find(work, made)
     post = Post(author_id=author.user_id, created_at=work.now())
-    _fill(post, writing, names)
+    mentioned = _fill(work, post, writing, names)
     if not writing.draft:
         post.published_at = post.listed_at = work.now()
     work.db.add(post)
@@ -53,7 +53,7 @@ def create(work: Work, writing: Writing, *, key: str = "") -> Post:
     tags.set_tags(work, post, names)
     search.index(work.db, post, author.username)
     if not post.is_draft:
-        _published(work, post)
+        _published(work, post, mentioned)
     return post
 
 
@@ -69,7 +69,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
     if post.version != version:
         raise Stale(post)
     was_draft = post.is_draft
-    _fill(post, writing, names)
+    mentioned = _fill(work, post, writing, names)
     if was_draft and not writing.draft:
         post.published_at = work.now()
         post.listed_at = None if post.hidden_at else post.published_at
@@ -80,7 +80,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
     search.index(work.db, post, author.username)
     if was_draft and not post.is_draft:
         tags.relist(work, post)
-        _published(work, post)
+        _published(work, post, mentioned)
     elif not was_draft:
         work.registry.notify(PostEdited(work, post))
         lists_changed(work.db)
@@ -169,17 +169,24 @@ def _sizes(text: str, most: int) -> dict[str, int]:
     return {"most": most, "length": len(text)}
 
 
-def _fill(post: Post, writing: Writing, names: list[str]) -> None:
+def _fill(work: Work, post: Post, writing: Writing, names: list[str]) -> tuple[int, ...]:
+    """Put what was typed into the row; returns the ids of those whom the text calls."""
     # The tags' names too: stored later, they would count as a second edit.
     post.tag_names = " ".join(names)
     post.title = " ".join(writing.title.split())
     post.body = writing.body
-    rendered = markdown.render(writing.body)
+    rendered = render(work, writing.body)
     post.html, post.summary, post.is_long = rendered.html, rendered.summary, rendered.is_long
     post.pipeline = markdown.PIPELINE
+    return rendered.mentioned
 
 
-def _published(work: Work, post: Post) -> None:
-    notices.tell_mentioned(work, post.body, post)
+def render(work: Work, body: str) -> markdown.Rendered:
+    """What a post's Markdown becomes, with links to the members whom it calls; at most one statement."""
+    return markdown.render(body, members=mentions.members_of(work))
+
+
+def _published(work: Work, post: Post, mentioned: tuple[int, ...]) -> None:
+    notices.tell_mentioned(work, mentioned, post)
     work.registry.notify(PostPublished(work, post))
     lists_changed(work.db)

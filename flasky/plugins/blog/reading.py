@@ -24,6 +24,7 @@ from sqlalchemy.types import NullType
 from flasky.database import UTCDateTime
 from flasky.languages import DOMAIN
 from flasky.plugins.accounts.models import User
+from flasky.plugins.blog.markdown import placed
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, ListVersion, Post, PostTag, Tag
 from flasky.times import show_local_time, zone_of
 
@@ -245,6 +246,7 @@ class Look:
                 request.route_path("blog.post", id="0")[:-1],
                 request.route_path("accounts.profile", username="0")[:-1],
                 request.route_path("blog.tag", name="0")[:-1],
+                request.route_path("blog.person", id="0")[:-1],
             )
         self._to = known
         self._localizer, self._language, self._zone = request.localizer, request.locale_name, zone_of(request)
@@ -260,6 +262,10 @@ class Look:
     def tag(self, name: str) -> str:
         """The path of a tag's page."""
         return self._to.tag + _quoted(name)
+
+    def html(self, stored: str) -> Markup:
+        """HTML that `markdown` made, with the links of its mentions."""
+        return Markup(placed(stored, self._to.person))  # noqa: S704 - made and cleaned by `markdown`
 
     def time(self, raw: str | datetime) -> Markup:
         """The element that shows when something was written."""
@@ -281,7 +287,7 @@ class Look:
                 username,
                 _author(username, to.profile) if username else Markup(),
                 _time(listed_at, language, zone),
-                Markup(summary),  # noqa: S704 - made and cleaned by `markdown`
+                Markup(placed(summary, to.person)),  # noqa: S704 - made and cleaned by `markdown`
                 is_long,
                 _comments_text(comment_count, localizer),
                 _tags(tag_names, to.tag) if tag_names else Markup(),
@@ -290,10 +296,16 @@ class Look:
         ]
 
 
+def shown_html(request: Request, stored: str) -> Markup:
+    """`request.blog_html(post.html)`: HTML that `markdown` made, as it is shown to this visitor."""
+    return Look(request).html(stored)
+
+
 class _Beginnings(NamedTuple):
     post: str
     profile: str
     tag: str
+    person: str
 
 
 _BEGINNINGS = "blog.beginnings"

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work, open_work
-from flasky.plugins.blog import markdown, search
+from flasky.plugins.blog import comments, markdown, posts, search
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.storage import changed, lists_changed
 
@@ -44,7 +44,8 @@ def _through(registry: Registry, model: Any) -> int:
 
 def _rebuild(work: Work, rows: Sequence[Any]) -> None:
     for item, username in rows:
-        rendered = markdown.render(item.body, above=1 if isinstance(item, Post) else 2)
+        render = posts.render if isinstance(item, Post) else comments.render
+        rendered = render(work, item.body)
         values: dict[str, object] = {"html": rendered.html, "pipeline": markdown.PIPELINE}
         if isinstance(item, Post):
             values.update(summary=rendered.summary, is_long=rendered.is_long)

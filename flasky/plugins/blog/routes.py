@@ -36,6 +36,7 @@ ROUTES = (
     ("blog.moderate", "/moderate"),
     ("blog.follow", f"/follow/{id_pattern()}"),
     ("blog.unfollow", f"/unfollow/{id_pattern()}"),
+    ("blog.person", f"/member/{id_pattern()}"),
     ("blog.followers", f"/people/{id_pattern()}/followers"),
     ("blog.following", f"/people/{id_pattern()}/following"),
     ("blog.posts_of", f"/people/{id_pattern()}/posts"),

@@ -22,7 +22,6 @@ from flasky.database import Base, utc_now
 from flasky.plugins.accounts.models import Role, User
 from flasky.plugins.accounts.services import open_work
 from flasky.plugins.blog import markdown
-from flasky.plugins.blog.comments import render
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Post, PostTag, PostWords, Tag
 from flasky.plugins.blog.storage import add_unless_there, lists_changed
 from flasky.plugins.blog.words import words_of
@@ -253,7 +252,7 @@ def _row(text: _Text, author: int, moment: datetime, *, comments: int) -> dict[s
 def _comment_on(
     db: Session, chance: random.Random, people: Sequence[int], ids: Sequence[int], rows: Sequence[dict[str, Any]]
 ) -> int:
-    html = {body: render(body) for body in _COMMENTS}
+    html = {body: markdown.render(body, above=2).html for body in _COMMENTS}
     comments = []
     for post_id, row in zip(ids, rows, strict=True):
         body = chance.choice(_COMMENTS)

@@ -17,7 +17,7 @@ from flasky.cli import main
 from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import notices, rebuilding, search, seeding
+from flasky.plugins.blog import markdown, notices, rebuilding, search, seeding
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
 from flasky.testing.mailbox import Mailbox
 
@@ -146,7 +146,11 @@ def test_rebuilding_makes_html_and_words_anew_and_is_no_edit(
     db.expire_all()
     assert [db.get(Post, post).html, db.get(Post, post).summary, db.get(Comment, made).html] == before
     assert "pear" in db.get(Post, draft).html
-    assert (db.get(Post, post).version, db.get(Post, post).edited_at, db.get(Post, post).pipeline) == (1, None, 1)
+    assert (db.get(Post, post).version, db.get(Post, post).edited_at, db.get(Post, post).pipeline) == (
+        1,
+        None,
+        markdown.PIPELINE,
+    )
     assert found(registry, "apple anna") == [post]
     assert found(registry, "pear") == []
     assert "apple" in client().get("/")

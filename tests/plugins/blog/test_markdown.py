@@ -81,5 +81,56 @@ def test_a_long_text_has_a_summary_that_is_whole_html() -> None:
     assert len(long.summary) < 1000
 
 
-def test_mentions_are_found_outside_of_code() -> None:
-    assert markdown.mentions("@anna and @胡同, not me@example.com, `@code`.\n\n    @block") == ["anna", "胡同"]
+def everybody(names: list[str]) -> dict[str, int]:
+    """A site where everybody is a member; their ids are 1, 2, …"""
+    return {name: number for number, name in enumerate(names, 1)}
+
+
+def test_mentions_are_linked_outside_of_code_and_links() -> None:
+    source = "@anna and **@胡同**, not me@example.com, `@code`, [@link](https://example.com).\n\n    @block"
+    rendered = markdown.render(source, members=everybody)
+    assert rendered.mentioned == (1, 2)
+    assert '<a class="mention" href="/member/1" rel="nofollow ugc noopener">@anna</a> and' in rendered.html
+    assert '<strong><a class="mention" href="/member/2"' in rendered.html
+    assert rendered.html.count("<a ") == 3
+    assert rendered.summary == rendered.html
+
+
+def test_a_name_ends_before_the_end_of_a_sentence_and_nobody_is_linked_to_who_is_not_there() -> None:
+    assert ">@anna</a>.-</p>" in markdown.render("@anna.-", members=everybody).html
+    assert "<a" not in markdown.render("@nobody @else", members=lambda _names: {}).html
+
+
+def test_members_are_asked_for_once_for_ten_names_and_not_at_all_without_a_name() -> None:
+    asked: list[list[str]] = []
+
+    def note(names: list[str]) -> dict[str, int]:
+        asked.append(names)
+        return {}
+
+    markdown.render(" ".join(f"@name{number}" for number in range(50)), members=note)
+    markdown.render("`@code` and a@example.com", members=note)
+    assert [len(names) for names in asked] == [10]
+
+
+def test_xss_01_no_vector_makes_anything_bad_of_a_mention() -> None:
+    bad = {}
+    for vector in vectors():
+        html = markdown.render(f"@anna{vector} [@b{vector}](/x) {vector}@anna", members=everybody).html
+        html = re.sub(r'<a class="mention" href="/member/[0-9]+" ', "<a ", html)
+        if problems := faults(html):
+            bad[vector] = problems
+    assert not bad
+
+
+def test_the_links_of_mentions_lead_to_where_the_blog_is() -> None:
+    html = markdown.render("@anna [x](/member/1)", members=everybody).html
+    assert markdown.placed(html, "/member/") == html
+    there = markdown.placed(html, "/site/blog/member/")
+    assert 'class="mention" href="/site/blog/member/1"' in there
+    # What members link to stays as they wrote it.
+    assert '<a href="/member/1"' in there
+
+
+def test_who_writes_a_links_class_by_hand_makes_no_mention() -> None:
+    assert "<a" not in markdown.render('<a class="mention" href="/member/1">@x</a>').html

@@ -37,7 +37,7 @@ def add(request: Request) -> Mapping[str, Any] | Response:
     form.renew()
     if form.validate():
         if request.POST.get("do") == "preview":
-            return _page(form, post, preview=comments.render(form.body.data))
+            return _page(form, post, preview=comments.render(request.accounts, form.body.data).html)
         try:
             comment = comments.add(request.accounts, post, form.body.data, key=form.key.data)
         except Fault as fault:
@@ -66,7 +66,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if not form.validate():
         return page
     if request.POST.get("do") == "preview":
-        return {**page, "preview": comments.render(form.body.data)}
+        return {**page, "preview": comments.render(request.accounts, form.body.data).html}
     try:
         comments.edit(request.accounts, comment, form.body.data, version=int(form.version.data or 0))
     except Fault as fault:

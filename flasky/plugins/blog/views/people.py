@@ -51,6 +51,15 @@ def _member(request: Request) -> User:
     return user
 
 
+@view_config(route_name="blog.person", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
+def person(request: Request) -> Response:
+    """To the profile of a member whom a mention names by id, whatever they are called now."""
+    found = reading.member(request.read, parse_id(request.matchdict["id"]))
+    if found is None:
+        raise NotThere
+    return see_other(request.route_path("accounts.profile", username=found.username))
+
+
 @view_config(
     route_name="blog.followers", request_method="GET", renderer="blog/people.jinja2", permission=NO_PERMISSION_REQUIRED
 )

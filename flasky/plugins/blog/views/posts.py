@@ -87,7 +87,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if not form.validate():
         return _page(form, stored)
     if request.POST.get("do") == _PREVIEW:
-        return _page(form, stored, preview=markdown.render(form.body.data).html)
+        return _page(form, stored, preview=posts.render(request.accounts, form.body.data).html)
     writing = Writing(form.body.data, form.title.data, form.tags.data, draft=request.POST.get("do") == _DRAFT)
     try:
         if stored is None:
