@@ -20,7 +20,7 @@ from pyramid_retry import is_error_retryable, is_last_attempt
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from transaction import TransactionManager
-from transaction.interfaces import NoTransaction
+from transaction.interfaces import NoTransaction, TransactionError
 
 from flasky.database.session import SAFE_METHODS
 from flasky.errors.failures import report_hook
@@ -137,7 +137,8 @@ def _way_back(request: Request | None, session: Session | None) -> Callable[[], 
     manager: TransactionManager | None = None if request is None else request.__dict__.get("tm")
     point = None
     if manager is not None:
-        with contextlib.suppress(NoTransaction):
+        # One that has failed is over: whatever is done now comes after it.
+        with contextlib.suppress(TransactionError):
             # Whatever joins after this is aborted and let go by its rollback, and may join again.
             point = manager.savepoint(optimistic=True)
 

@@ -24,6 +24,9 @@ SITE = "site"
 #: The name of the function by which a tween of a plug-in passes a request on: errors from there are not the tween's.
 PASSES_ON = "flasky_passes_on"
 
+#: What makes mails: an error in there is the mail's, whoever sends it.
+_MAIL = "flasky.mail."
+
 #: Pyramid's and Flasky's categories of introspectables, and what a contribution of each is called.
 _KINDS = {
     "routes": "route",
@@ -111,6 +114,33 @@ def owner_of_error(registry: Registry, error: BaseException, otherwise: Owner | 
     return otherwise or kernel()
 
 
+def kind_of_error(registry: Registry, error: BaseException) -> str:
+    """What failed in a request that failed: `view`, `template`, `mail` or `tween`, by the error's traceback.
+
+    It is `request` when no line of the traceback tells, as when a commit fails.
+    """
+    kind, traceback = "", error.__traceback__
+    while traceback is not None:
+        kind = _kind_by_frame(registry, traceback.tb_frame, kind)
+        traceback = traceback.tb_next
+    return kind or "request"
+
+
+def _kind_by_frame(registry: Registry, frame: FrameType, kind: str) -> str:
+    """What is at work from this line of a traceback on, where the lines before it said `kind`."""
+    module, function = str(frame.f_globals.get("__name__", "")), frame.f_code.co_name
+    if function == PASSES_ON:
+        return ""
+    if (module, function) == ("pyramid.router", "handle_request"):
+        return "view"
+    if module.startswith(_MAIL):
+        return "mail"
+    if kind == "view" and _is_of_template(frame):
+        return "template"
+    # Before the router there are only tweens.
+    return kind or ("tween" if _plugin_of_module(get_site(registry), module) is not None else "")
+
+
 def _led_to(error: BaseException) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         return list(error.exceptions)
@@ -133,12 +163,15 @@ def _owner_of_frame(registry: Registry, frame: FrameType) -> Owner | None:
     site, module = get_site(registry), str(frame.f_globals.get("__name__", ""))
     if (found := _plugin_of_module(site, module)) is not None:
         return found
-    file = frame.f_code.co_filename
-    # Jinja gives the frames of a template its file, in place of the code that was made of it.
-    if module != file and "__jinja_template__" not in frame.f_globals:
+    if not _is_of_template(frame):
         return None
-    owner = owner_of_template(site, file)
+    owner = owner_of_template(site, frame.f_code.co_filename)
     return None if owner.name == KERNEL else owner
+
+
+def _is_of_template(frame: FrameType) -> bool:
+    # Jinja gives the frames of a template its file, in place of the code that was made of it.
+    return frame.f_globals.get("__name__") == frame.f_code.co_filename or "__jinja_template__" in frame.f_globals
 
 
 def owner_of_template(site: Site, file: str) -> Owner:

@@ -99,5 +99,11 @@ def _cells(one: PluginNumbers) -> tuple[str, ...]:
         *((str(requests["count"]), f"{requests['ms_each']:.2f}", f"{requests['statements_each']:.2f}")),
         *((str(hooks["count"]), f"{hooks['ms_each']:.3f}")),
         str(jobs["count"]),
-        str(sum(one.errors.values())),
+        _errors(one.errors),
     )
+
+
+def _errors(kinds: dict[str, int]) -> str:
+    """How many, and of which kind each was."""
+    split = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
+    return f"{sum(kinds.values())} ({split})" if kinds else "0"

@@ -13,7 +13,7 @@ _REGISTRY_KEY = "flasky.errors.counts"
 
 
 class ErrorCounts:
-    """Errors by plug-in and kind (`request`, `slot`, `subscriber`, `health check`, `mail`, `job`, …)."""
+    """Errors by plug-in and kind (`view`, `template`, `tween`, `slot`, `subscriber`, `mail`, `job`, …)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -15,7 +15,7 @@ from pyramid.registry import Registry
 
 from flasky.errors.counts import count_error
 from flasky.logs import shown_path
-from flasky.ownership import Owner, kernel, owner_of_error, owner_of_module
+from flasky.ownership import Owner, kernel, kind_of_error, owner_of_error, owner_of_module
 
 logger = logging.getLogger("flasky.errors")
 
@@ -25,12 +25,13 @@ _LONGEST_TEXT = 1000
 
 @dataclass(frozen=True)
 class Failure:
-    """A record to be: its level, its line, the error whose traceback belongs to it, if any, and whose error it is."""
+    """A record to be: level, line, the error whose traceback belongs to it, if any, whose it is, and what failed."""
 
     level: int
     message: str
     error: Exception | None = None
     owner: Owner | None = None
+    kind: str = "request"
 
 
 def note(environ: dict[str, Any], failure: Failure) -> None:
@@ -48,7 +49,7 @@ def note_last_resort(environ: dict[str, Any], registry: Registry, error: Excepti
         f"{environ.get('REQUEST_METHOD')} {shown_path(environ)}: 500, plugin={owner}, outside of the error pages: "
         f"{text_of(error)}"
     )
-    note(environ, Failure(logging.ERROR, message, error, owner))
+    note(environ, Failure(logging.ERROR, message, error, owner, kind_of_error(registry, error)))
 
 
 def forget_attempt(event: Any) -> None:
@@ -64,7 +65,7 @@ def log_failure(environ: dict[str, Any], registry: Registry) -> None:
         return
     owner = failure.owner or kernel()
     if failure.level >= logging.ERROR:
-        count_error(registry, owner, "request")
+        count_error(registry, owner, failure.kind)
     logger.log(failure.level, "%s", failure.message, exc_info=failure.error, extra={"plugin": str(owner)})
 
 
@@ -95,9 +96,10 @@ def text_of(error: BaseException) -> str:
 def _both(earlier: Failure, later: Failure) -> Failure:
     if earlier.error is None or later.error is None or _leads_to(later.error, earlier.error):
         owner = later.owner or earlier.owner
-        return Failure(max(earlier.level, later.level), later.message, later.error or earlier.error, owner)
+        return Failure(max(earlier.level, later.level), later.message, later.error or earlier.error, owner, later.kind)
     group = ExceptionGroup("one error followed another", [earlier.error, later.error])
-    return Failure(max(earlier.level, later.level), f"{later.message}; after {earlier.message}", group, later.owner)
+    message = f"{later.message}; after {earlier.message}"
+    return Failure(max(earlier.level, later.level), message, group, later.owner, later.kind)
 
 
 def _leads_to(error: BaseException, earlier: BaseException) -> bool:

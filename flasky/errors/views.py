@@ -21,7 +21,7 @@ from flasky.errors.problems import Problem, describe_for_log, explain
 from flasky.errors.rendering import answer, plain_answer
 from flasky.errors.report import Report, make_report
 from flasky.logs import shown_path
-from flasky.ownership import owner_of_error, owner_of_request
+from flasky.ownership import kind_of_error, owner_of_error, owner_of_request
 from flasky.site import get_site
 
 
@@ -59,7 +59,8 @@ def _page(error: Exception, request: Request) -> Response:
 
 def _last(failed: Exception, error: Exception, request: Request) -> Response:
     owner = owner_of_error(request.registry, error)
-    note(request.environ, Failure(logging.ERROR, f"{shown_path(request.environ)} plugin={owner}: 500", error, owner))
+    line, kind = f"{shown_path(request.environ)} plugin={owner}: 500", kind_of_error(request.registry, error)
+    note(request.environ, Failure(logging.ERROR, line, error, owner, kind))
     _note_also(failed, request)
     headers, body = last_resort_page(request.environ)
     return Response(body, status=500, headerlist=headers)
@@ -69,7 +70,8 @@ def _note(error: Exception, problem: Problem, request: Request) -> None:
     if problem.level:
         owner = owner_of_error(request.registry, error, owner_of_request(request))
         line = describe_for_log(problem, request, shown_path(request.environ), owner)
-        note(request.environ, Failure(problem.level, line, error if problem.with_traceback else None, owner))
+        kind = kind_of_error(request.registry, error)
+        note(request.environ, Failure(problem.level, line, error if problem.with_traceback else None, owner, kind))
 
 
 def _note_also(failed: Exception, request: Request) -> None:

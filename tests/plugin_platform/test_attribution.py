@@ -54,12 +54,14 @@ def errors(registry: Registry, caplog: pytest.LogCaptureFixture) -> Callable[[],
 
 
 @only_sqlite
-@pytest.mark.parametrize("path", ["view", "template", "deep"])
-def test_an_error_in_a_page_belongs_to_the_innermost_plugin(testapp: TestApp, errors: Any, path: str) -> None:
+@pytest.mark.parametrize(("path", "kind"), [("view", "view"), ("template", "template"), ("deep", "view")])
+def test_an_error_in_a_page_belongs_to_the_innermost_plugin(
+    testapp: TestApp, errors: Any, path: str, kind: str
+) -> None:
     """In the view itself, in its template, and in a library that the view called."""
     testapp.get(f"/faulty/{path}", status=500)
     whose, fields = errors()
-    assert whose == "request of faulty 2.1"
+    assert whose == f"{kind} of faulty 2.1"
     assert f"route=faulty.{path} plugin=faulty 2.1: 500" in fields["message"]
 
 
@@ -67,7 +69,7 @@ def test_an_error_in_a_page_belongs_to_the_innermost_plugin(testapp: TestApp, er
 def test_an_error_in_a_mail_belongs_to_the_plugin_of_its_template(testapp: TestApp, errors: Any) -> None:
     testapp.post("/faulty/mail", status=500)
     whose, fields = errors()
-    assert whose == "request of faulty 2.1"
+    assert whose == "mail of faulty 2.1"
     assert "faulty.txt" in fields["traceback"]
 
 
@@ -76,7 +78,7 @@ def test_an_error_in_a_tween_is_its_own_and_one_that_only_passes_through_is_not(
     testapp: TestApp, errors: Any, registry: Registry
 ) -> None:
     testapp.get("/", headers={"X-Fail": "tween"}, status=500)
-    assert errors()[0] == "request of faulty 2.1"
+    assert errors()[0] == "tween of faulty 2.1"
 
 
 @only_sqlite
@@ -84,7 +86,7 @@ def test_an_error_below_a_tween_is_not_the_tweens(testapp: TestApp, errors: Any,
     """A form token that Flasky cannot check: the traceback goes through the tween of `faulty`."""
     monkeypatch.setattr("flasky.security.policy.SecurityPolicy.permits", lambda *_: 1 / 0, raising=True)
     testapp.get("/people", status=500)
-    assert errors()[0].startswith("request of accounts ")
+    assert errors()[0].startswith("view of accounts ")
 
 
 @only_sqlite
@@ -160,6 +162,16 @@ def test_a_slot_of_a_page_that_answers_a_form_is_undone_alone(
     assert "the form" in testapp.post("/faulty/form", fields, headers={"X-Fail": how}).text
     assert errors()[0] == "slot of faulty 2.1"
     assert [message["To"] for message in mailbox.messages] == ["view@example.com"] * len(fields)
+
+
+@only_sqlite
+def test_what_fails_without_a_line_that_tells_is_the_request(
+    testapp: TestApp, errors: Any, registry: Registry, monkeypatch: Any
+) -> None:
+    """A commit: the route says whose request it was."""
+    monkeypatch.setattr("transaction.TransactionManager.commit", lambda *_: 1 / 0)
+    testapp.post("/faulty/write", status=500)
+    assert errors()[0] == "request of faulty 2.1"
 
 
 @only_sqlite

@@ -15,7 +15,9 @@ from pyramid.paster import get_app
 from webtest import TestApp
 
 from flasky.cli import main
+from flasky.errors.counts import count_error
 from flasky.events import ServingBegins
+from flasky.ownership import Owner
 from flasky.site import get_site
 from flasky.statistics import sharing
 from flasky.statistics.numbers import numbers_of, together
@@ -82,6 +84,8 @@ def test_the_command_tells_what_a_running_server_measured(server: Any, monkeypat
     client = TestApp(server, extra_environ={"HTTP_HOST": "localhost"})
     for _ in range(3):
         client.get("/health/live")
+    for kind in ("view", "mail", "view"):
+        count_error(server.registry, Owner("main", "0"), kind)
     Sharing(server.registry, Path(ini).parent / "run").write()
     text = Path(ini).read_text()
     Path(ini).write_text(text.replace("main accounts", "main acounts"))
@@ -92,7 +96,9 @@ def test_the_command_tells_what_a_running_server_measured(server: Any, monkeypat
     assert rows["accounts"]["hooks"]["count"] == rows["accounts"]["by_kind"]["subscriber"]["count"] == 4
     assert rows["flasky"]["requests"]["count"] == 3
     assert rows["flasky"]["requests"]["ms_each"] > 0
+    assert (rows["main"]["errors"], rows["main"]["errors_by_kind"]) == (3, {"view": 2, "mail": 1})
     lines = run(ini).splitlines()
+    assert [line for line in lines if line.startswith("main ")][0].endswith("  3 (mail 1, view 2)")
     assert lines[0].split()[:3] == ["Plug-in", "Version", "Start"]
     assert f"1 process: {os.getpid()} since " in lines[-1]
 
