@@ -22,7 +22,7 @@ def members_of(work: Work) -> Callable[[list[str]], Mapping[str, int]]:
         there = select(User.username_key, User.id).where(
             User.username_key.in_(set(keys.values())), User.confirmed_at.is_not(None), User.disabled_at.is_(None)
         )
-        ids = dict(work.db.execute(there).tuples().all())
+        ids = {row.username_key: row.id for row in work.db.execute(there)}
         return {name: ids[key] for name, key in keys.items() if key in ids}
 
     return find
