@@ -26,6 +26,8 @@ from flasky.settings import KERNEL_SETTINGS
 _SECONDS = 300
 #: The least status that means that the site itself failed.
 ERROR = 500
+#: PostgreSQL's codes for a database that somebody is connected to, and for a right that is missing.
+_IN_USE, _NOT_ALLOWED = "55006", "42501"
 _FAILS = "flasky_fails_on_purpose"
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -133,9 +135,9 @@ def _postgresql_copy(url: Any) -> Iterator[str]:
             connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"'))
     except DBAPIError as error:
         admin.dispose()
+        said = " ".join(str(error.orig).split()).rstrip(".")
         raise CannotStart(
-            f"The database could not be copied for a trial: {error.orig}. Stop the site and try again; the role of "
-            "sqlalchemy.url must be allowed to create databases. Nothing was changed."
+            f"The database could not be copied for a trial: {said}. {_remedy(error.orig, url)} Nothing was changed."
         ) from error
     try:
         yield driver.set(database=name).render_as_string(hide_password=False)
@@ -143,6 +145,20 @@ def _postgresql_copy(url: Any) -> Iterator[str]:
         with admin.connect() as connection:
             connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
         admin.dispose()
+
+
+def _remedy(error: Any, url: Any) -> str:
+    """What the owner can do about a database that cannot be copied, by what the server says (SQLSTATE)."""
+    state = getattr(error, "sqlstate", None)
+    if state == _IN_USE:
+        return "Stop the site, and whatever else is connected, and try again."
+    if state == _NOT_ALLOWED:
+        return (
+            f"The role of sqlalchemy.url needs the right CREATEDB, which an administrator of the server gives it with "
+            f'ALTER ROLE "{url.username}" CREATEDB. Without it, try the plug-in on a copy of the site, '
+            "then write its name into flasky.plugins here and run `alembic upgrade heads`."
+        )
+    return "See what the server says, and try again."
 
 
 def main(arguments: list[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from click.testing import CliRunner, Result
-from sqlalchemy import NullPool, create_engine, inspect, text
+from sqlalchemy import URL, NullPool, create_engine, inspect, make_url, text
 from webtest import TestApp
 
 import flasky
@@ -295,6 +295,33 @@ def test_a_failing_trial_changes_neither_ini_file_nor_database(
     assert "Nothing was changed." in done.output
     assert {file: file.read_bytes() for file in before} == before
     assert {file.name for file in tmp_path.iterdir()} - names <= {"data.sqlite-wal", "data.sqlite-shm"}
+
+
+@pytest.mark.databases("postgresql")
+def test_a_database_that_cannot_be_copied_is_told_with_the_right_that_is_missing(
+    database_server: Any, tmp_path: Path
+) -> None:
+    """By the server's own refusals: to a role that may not create databases, and while somebody is connected."""
+    url = make_url(database_server.create(lambda _url: None).url)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE ROLE flasky_limited"))
+        try:
+            limited = url.update_query_dict({"options": "-crole=flasky_limited"})
+            ini = write_ini(tmp_path / "site.ini", {**TEST_SETTINGS, "sqlalchemy.url": _plain(limited)})
+            with pytest.raises(
+                CannotStart, match=r"the right CREATEDB.* ALTER ROLE .* CREATEDB\..*Nothing was changed"
+            ):
+                trial.try_out(ini, ini.read_text(), "board")
+        finally:
+            connection.execute(text("DROP ROLE flasky_limited"))
+        ini = write_ini(tmp_path / "site.ini", {**TEST_SETTINGS, "sqlalchemy.url": _plain(url)})
+        with pytest.raises(CannotStart, match=r"being accessed by other users.* Stop the site"):
+            trial.try_out(ini, ini.read_text(), "board")
+
+
+def _plain(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_the_command_tells_what_a_running_server_measured(server: Any, monkeypat
     assert rows["flasky"]["requests"]["ms_each"] > 0
     assert (rows["main"]["errors"], rows["main"]["errors_by_kind"]) == (3, {"view": 2, "mail": 1})
     lines = run(ini).splitlines()
-    assert [line for line in lines if line.startswith("main ")][0].endswith("  3 (mail 1, view 2)")
+    assert next(line for line in lines if line.startswith("main ")).endswith("  3 (mail 1, view 2)")
     assert lines[0].split()[:3] == ["Plug-in", "Version", "Start"]
     assert f"1 process: {os.getpid()} since " in lines[-1]
 
