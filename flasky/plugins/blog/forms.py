@@ -30,7 +30,10 @@ class PostForm(_Once):
     body = TextAreaField(
         _("Text"),
         [InputRequired(), length(limits.LONGEST_BODY)],
-        description=_("Markdown: **bold**, *italic*, [a link](https://example.com), lists, `code`."),
+        description=_(
+            "Markdown: **bold**, *italic*, [a link](https://example.com), lists, `code`. @name calls a member. "
+            "A picture becomes a link: shown here, it would tell its site who reads."
+        ),
         render_kw={"rows": 14},
     )
     tags = StringField(
