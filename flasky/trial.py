@@ -130,14 +130,18 @@ def _postgresql_copy(url: Any) -> Iterator[str]:
     name = f"{url.database}_trial_{secrets.token_hex(4)}"
     driver = url.set(drivername="postgresql+psycopg")
     admin = create_engine(driver.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    role = ""
     try:
         with admin.connect() as connection:
+            # The server's word: sqlalchemy.url need not say who it is (peer authentication, PGUSER).
+            name_of_role = str(connection.scalar(text("SELECT current_user")))
+            role = connection.dialect.identifier_preparer.quote_identifier(name_of_role)
             connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"'))
     except DBAPIError as error:
         admin.dispose()
         said = " ".join(str(error.orig).split()).rstrip(".")
         raise CannotStart(
-            f"The database could not be copied for a trial: {said}. {_remedy(error.orig, url)} Nothing was changed."
+            f"The database could not be copied for a trial: {said}. {_remedy(error.orig, role)} Nothing was changed."
         ) from error
     try:
         yield driver.set(database=name).render_as_string(hide_password=False)
@@ -147,15 +151,18 @@ def _postgresql_copy(url: Any) -> Iterator[str]:
         admin.dispose()
 
 
-def _remedy(error: Any, url: Any) -> str:
-    """What the owner can do about a database that cannot be copied, by what the server says (SQLSTATE)."""
+def _remedy(error: Any, role: str) -> str:
+    """What the owner can do about a database that cannot be copied, by what the server says (SQLSTATE).
+
+    `role` is who asked, quoted.
+    """
     state = getattr(error, "sqlstate", None)
     if state == _IN_USE:
         return "Stop the site, and whatever else is connected, and try again."
     if state == _NOT_ALLOWED:
         return (
             f"The role of sqlalchemy.url needs the right CREATEDB, which an administrator of the server gives it with "
-            f'ALTER ROLE "{url.username}" CREATEDB. Without it, try the plug-in on a copy of the site, '
+            f"ALTER ROLE {role} CREATEDB. Without it, try the plug-in on a copy of the site, "
             "then write its name into flasky.plugins here and run `alembic upgrade heads`."
         )
     return "See what the server says, and try again."

@@ -169,7 +169,9 @@ class JobWorker(Worker):
             tally.done += 1
 
     def _renew(self, claim: _Claim, lease: _Lease) -> bool:
-        return lease.length > timedelta(0) and self._claims.renew(claim.id, lease.length)
+        # Once its limit is over the job is left to whoever takes it, and held again from its next part on.
+        length = lease.length
+        return length <= timedelta(0) or self._claims.renew(claim.id, length)
 
     def _commit_part(self, request: Request, claim: _Claim, lease: _Lease) -> None:
         """Commit what the job has done so far, if it is still ours; raises LeaseLost when not."""

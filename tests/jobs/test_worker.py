@@ -160,19 +160,40 @@ def test_the_lease_of_a_long_job_is_renewed_while_it_runs(
     assert (row(number[0]).status, row(number[0]).attempts) == (Status.DONE, 1)
 
 
-@one_database
-def test_a_job_that_has_hung_for_its_limit_is_held_no_longer(queued, worker, row, registry, monkeypatch) -> None:
-    """Nobody has to wait for a job that waits for something that never comes."""
+class Limit:
+    """The time that the lease of a job sees; whoever renews it looks there first, every hundredth of a second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looks = 0
+
+    def __call__(self) -> float:
+        self.looks += 1
+        return self.now
+
+    def run_over(self) -> None:
+        """Let the limit of a job (an hour) be over, and return when whoever renews has seen it and gone on."""
+        self.now += 3601.0
+        before = self.looks
+        wait_until(lambda: self.looks >= before + 2, "two more looks at the limit")
+
+
+@pytest.fixture
+def limit(monkeypatch) -> Limit:
+    shown = Limit()
     monkeypatch.setattr("flasky.jobs.worker.RENEW_SECONDS", 0.01)
+    monkeypatch.setattr("flasky.jobs.worker.monotonic", shown)
+    return shown
+
+
+@one_database
+def test_a_job_that_has_hung_for_its_limit_is_held_no_longer(queued, worker, row, registry, limit, monkeypatch) -> None:
+    """Nobody has to wait for a job that waits for something that never comes."""
     monkeypatch.setattr("flasky.jobs.worker.LEASE", timedelta(milliseconds=1))
-    now = [0.0]
-    monkeypatch.setattr("flasky.jobs.worker.monotonic", lambda: now[0])
     held = []
 
     def hang(_request) -> None:
-        now[0] = 3601.0
-        # The thread that renews has ended; then the lease, which is a millisecond, runs out.
-        wait_until(lambda: not any(thread.name == "lease" for thread in threading.enumerate()), "the renewing to end")
+        limit.run_over()
         wait_until(lambda: row(number).claimed_until < utc_now(), "the lease to run out")
         held.append(JobWorker(registry).run_once())
 
@@ -181,6 +202,24 @@ def test_a_job_that_has_hung_for_its_limit_is_held_no_longer(queued, worker, row
     number = queued("sample.meet")
     assert worker.run_once() == Tally(postponed=1)
     assert held == [Tally(done=1)]
+
+
+@one_database
+def test_a_late_part_has_the_lease_renewed_again(queued, worker, row, change, registry, limit) -> None:
+    """The limit was over, nobody took the job, and it commits a part after all: from here on it is held as before."""
+    renewed = []
+
+    def come_late(request) -> None:
+        limit.run_over()
+        request.commit_part()
+        change(number, claimed_until=utc_now() - timedelta(seconds=1))
+        wait_until(lambda: row(number).claimed_until > utc_now(), "the lease to be renewed")
+        renewed.append(True)
+
+    registry["sample.meanwhile"] = come_late
+    number = queued("sample.meet")
+    assert worker.run_once() == Tally(done=1)
+    assert renewed == [True]
 
 
 def test_a_job_can_commit_in_parts(queued, worker, row, registry, mailbox) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from click.testing import CliRunner, Result
-from sqlalchemy import URL, NullPool, create_engine, inspect, make_url, text
+from sqlalchemy import URL, Connection, NullPool, create_engine, inspect, make_url, text
 from webtest import TestApp
 
 import flasky
@@ -297,27 +298,48 @@ def test_a_failing_trial_changes_neither_ini_file_nor_database(
     assert {file.name for file in tmp_path.iterdir()} - names <= {"data.sqlite-wal", "data.sqlite-shm"}
 
 
-@pytest.mark.databases("postgresql")
-def test_a_database_that_cannot_be_copied_is_told_with_the_right_that_is_missing(
-    database_server: Any, tmp_path: Path
-) -> None:
-    """By the server's own refusals: to a role that may not create databases, and while somebody is connected."""
+@pytest.fixture
+def own_server(database_server: Any) -> Iterator[Connection]:
+    """A connection to an empty database on PostgreSQL."""
     url = make_url(database_server.create(lambda _url: None).url)
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text("CREATE ROLE flasky_limited"))
-        try:
-            limited = url.update_query_dict({"options": "-crole=flasky_limited"})
-            ini = write_ini(tmp_path / "site.ini", {**TEST_SETTINGS, "sqlalchemy.url": _plain(limited)})
-            with pytest.raises(
-                CannotStart, match=r"the right CREATEDB.* ALTER ROLE .* CREATEDB\..*Nothing was changed"
-            ):
-                trial.try_out(ini, ini.read_text(), "board")
-        finally:
-            connection.execute(text("DROP ROLE flasky_limited"))
-        ini = write_ini(tmp_path / "site.ini", {**TEST_SETTINGS, "sqlalchemy.url": _plain(url)})
-        with pytest.raises(CannotStart, match=r"being accessed by other users.* Stop the site"):
-            trial.try_out(ini, ini.read_text(), "board")
+        yield connection
+
+
+@pytest.fixture
+def limited_role(own_server: Connection) -> Iterator[str]:
+    """A role that may not create databases, whose name has to be quoted."""
+    # Another one each time: roles belong to the whole server, and others may test there.
+    name = f'flasky "limited" {secrets.token_hex(4)}'
+    quoted = own_server.dialect.identifier_preparer.quote_identifier(name)
+    own_server.execute(text(f"CREATE ROLE {quoted}"))
+    yield name
+    own_server.execute(text(f"DROP ROLE {quoted}"))
+
+
+@pytest.mark.databases("postgresql")
+def test_a_database_that_cannot_be_copied_is_told_with_the_right_that_is_missing(
+    own_server: Connection, limited_role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the server's own refusal. Who the role is only the server knows: sqlalchemy.url names nobody."""
+    url = own_server.engine.url
+    monkeypatch.setenv("PGUSER", url.username or "")
+    monkeypatch.setenv("PGPASSWORD", str(url.password or ""))
+    role = limited_role.replace(" ", r"\ ")
+    limited = url._replace(username=None, password=None).update_query_dict({"options": f"-crole={role}"})
+    ini = write_ini(tmp_path / "site.ini", {**TEST_SETTINGS, "sqlalchemy.url": _plain(limited)})
+    with pytest.raises(CannotStart, match=r"the right CREATEDB.*Nothing was changed") as caught:
+        trial.try_out(ini, ini.read_text(), "board")
+    shown = limited_role.replace('"', '""')
+    assert f'ALTER ROLE "{shown}" CREATEDB.' in str(caught.value)
+
+
+@pytest.mark.databases("postgresql")
+def test_a_database_that_is_in_use_cannot_be_copied(own_server: Connection, tmp_path: Path) -> None:
+    ini = write_ini(tmp_path / "site.ini", {**TEST_SETTINGS, "sqlalchemy.url": _plain(own_server.engine.url)})
+    with pytest.raises(CannotStart, match=r"being accessed by other users.* Stop the site"):
+        trial.try_out(ini, ini.read_text(), "board")
 
 
 def _plain(url: URL) -> str:
