@@ -18,6 +18,27 @@ UNWATCHED = frozenset(
     | {"plugin_platform/test_docs.py", "plugins/blog/test_markdown_cost.py"}
 )
 
+#: Tests in process of what others run too, line by line: those that ask every page the same question.
+REPEATING = frozenset(
+    {
+        "database/test_engine.py",
+        "functional/test_accounts_security.py",
+        "functional/test_errors.py",
+        "migrations/test_plugins.py",
+        "migrations/test_renames.py",
+        "plugins/accounts/test_authentication.py",
+        "plugins/accounts/test_limits_redis.py",
+        "plugins/accounts/test_tokens.py",
+        "plugins/blog/test_kept.py",
+        "plugins/blog/test_security.py",
+        "security/test_csrf.py",
+        "security/test_generated.py",
+        "test_architecture.py",
+        "test_setup.py",
+        "test_shell.py",
+    }
+)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
@@ -44,7 +65,7 @@ def _drives_programs(item: pytest.Item) -> bool:
 
 def _is_watched(item: pytest.Item) -> bool:
     """Whether a test can show code that no other shows: what runs on both databases is watched on SQLite."""
-    if _drives_programs(item):
+    if _drives_programs(item) or item.path.relative_to(HERE).as_posix() in REPEATING:
         return False
     marker = item.get_closest_marker("databases")
     has_twin = marker is None or "sqlite" in marker.args

@@ -130,5 +130,6 @@ SHAPES: dict[str, Callable[[int], str]] = {
         "letters": "a",
         "中文": "胡同",
         "backtick runs": "`a``b```c",
+        "mentions": "@a ",
     }.items()
 }

@@ -86,6 +86,10 @@ def everybody(names: list[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(names, 1)}
 
 
+def link(number: int) -> str:
+    return f'<a class="mention" href="/member/{number}" rel="nofollow ugc noopener">'
+
+
 def test_mentions_are_linked_outside_of_code_and_links() -> None:
     source = "@anna and **@胡同**, not me@example.com, `@code`, [@link](https://example.com).\n\n    @block"
     rendered = markdown.render(source, members=everybody)
@@ -99,6 +103,20 @@ def test_mentions_are_linked_outside_of_code_and_links() -> None:
 def test_a_name_ends_before_the_end_of_a_sentence_and_nobody_is_linked_to_who_is_not_there() -> None:
     assert ">@anna</a>.-</p>" in markdown.render("@anna.-", members=everybody).html
     assert "<a" not in markdown.render("@nobody @else", members=lambda _names: {}).html
+
+
+def test_a_text_links_each_member_where_it_calls_them_first() -> None:
+    html = markdown.render("@anna, @bob, @anna and\n\n> @bob", members=everybody).html
+    assert re.findall(r"(<a [^>]*>)?(@\w+)", html) == [
+        (link(1), "@anna"), (link(2), "@bob"), ("", "@anna"), ("", "@bob"),
+    ]  # fmt: skip
+    # Written in two ways it is the same member.
+    html = markdown.render("@anna @Anna", members=lambda names: dict.fromkeys(names, 1)).html
+    assert html == f"<p>{link(1)}@anna</a> @Anna</p>\n"
+
+
+def test_xss_03_a_name_that_is_called_again_and_again_makes_no_long_page() -> None:
+    assert len(markdown.render("@a " * 1000, members=everybody).html) < 3200
 
 
 def test_members_are_asked_for_once_for_ten_names_and_not_at_all_without_a_name() -> None:
