@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pyramid.config import Configurator
@@ -17,12 +18,14 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
 from pyramid_retry import is_error_retryable, is_last_attempt
-from sqlalchemy.exc import DBAPIError
+from pyramid_tm import default_commit_veto
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.orm import Session
 from transaction import TransactionManager
 from transaction.interfaces import NoTransaction, TransactionError
 
 from flasky.database.session import SAFE_METHODS
+from flasky.errors.databases import code_of
 from flasky.errors.failures import report_hook
 from flasky.events import Refusal
 from flasky.ownership import KERNEL, owner_of_module
@@ -34,6 +37,9 @@ Handler = Callable[..., Any]
 
 #: After every subscriber is added.
 _LAST = 1000
+#: PostgreSQL's code for: something failed before in this transaction (SQLSTATE in_failed_sql_transaction).
+_IN_FAILED_TRANSACTION = "25P02"
+_AS_IT_IS: AbstractContextManager[None] = contextlib.nullcontext()
 
 
 def includeme(config: Configurator) -> None:
@@ -69,10 +75,13 @@ def _guarded(registry: Registry, handler: Handler, module: str) -> Handler:
     def guarded(*objects: Any) -> None:
         event = objects[0]
         request = getattr(event, "request", None) or get_current_request()
+        session = getattr(event, "session", None)
+        alone = taken_back_alone(request, session)
         try:
-            run_alone(request, getattr(event, "session", None), run, *objects)
+            with alone:
+                run(*objects)
         except Exception as error:
-            if _is_meant(error, request):
+            if _is_meant(error, request) or failed_before(request, session, error):
                 raise
             if request is not None:
                 let_others_read(request, error)
@@ -110,26 +119,70 @@ def _is_transient(request: Request, error: Exception) -> bool:
         return False
 
 
-def run_alone(request: Request | None, of_event: Session | None, run: Callable[..., Any], *arguments: Any) -> Any:
-    """What `run` returns. When it fails, exactly what it has stored is taken back, and its error goes on.
-
-    `of_event` is the session of the event that it runs for, if that has one; else the request's counts.
-    """
-    # This comes with every event of every request: what most of them have not is looked for first.
-    if of_event is None and (request is None or request.method in SAFE_METHODS):
-        return run(*arguments)
-    session = of_event or request.__dict__.get("db")
-    if isinstance(session, Session) and session.in_transaction():
-        with session.begin_nested():
-            return run(*arguments)
-    way_back = _way_back(request, session)
+@contextlib.contextmanager
+def _going_back(request: Request | None, way_back: Callable[[], None]) -> Iterator[None]:
     try:
-        return run(*arguments)
+        yield
     except Exception as error:
         # What is tried again is rolled back as a whole, by who has to know which database it was.
         if not is_tried_again(request, error):
             way_back()
         raise
+
+
+def taken_back_alone(request: Request | None, of_event: Session | None) -> AbstractContextManager[Any]:
+    """In a `with` around a hook: when that fails, exactly what it has stored is taken back, and its error goes on.
+
+    `of_event` is the session of the event that it runs for, if that has one; else the request's counts. To be called
+    outside of what catches the hook's errors: a savepoint stores first what the view has left to be stored, and an
+    error of that is the view's, as it would be from its own flush.
+    """
+    # This comes with every event of every request: what most of them have not is looked for first.
+    if of_event is None and (request is None or request.method in SAFE_METHODS):
+        return _AS_IT_IS
+    session = of_event or request.__dict__.get("db")
+    if not isinstance(session, Session) or not session.in_transaction():
+        return _going_back(request, _way_back(request, session))
+    was_active = session.is_active
+    try:
+        return session.begin_nested()
+    except Exception:
+        if of_event is not None or (was_active and _will_be_committed(request)):
+            raise
+        # A form that is shown again, say: nothing of it will be committed, so nothing has to be taken back, and the
+        # error would never have come out without this savepoint, or has been caught before.
+        return _AS_IT_IS
+
+
+def _will_be_committed(request: Request) -> bool:
+    """Whether the transaction of the request, as it stands now, ends in a commit."""
+    manager: TransactionManager | None = request.__dict__.get("tm")
+    try:
+        doomed = manager is None or manager.isDoomed()
+    except NoTransaction:
+        return False
+    return not doomed and not default_commit_veto(request, request.response)
+
+
+def failed_before(request: Request | None, of_event: Session | None, error: Exception) -> bool:
+    """Whether the `error` of a hook only says that the transaction had failed before the hook began.
+
+    Asked when what the hook did is taken back: if the transaction is still of no use then, the hook is innocent.
+    """
+    if of_event is None and (request is None or request.method in SAFE_METHODS):
+        return False
+    session = of_event or request.__dict__.get("db")
+    if not isinstance(session, Session) or not session.in_transaction():
+        return False
+    if isinstance(error, PendingRollbackError):
+        return not session.is_active
+    if not isinstance(error, DBAPIError) or code_of(error) != _IN_FAILED_TRANSACTION:
+        return False
+    try:
+        session.connection().exec_driver_sql("SELECT 1")
+    except (DBAPIError, PendingRollbackError):
+        return True
+    return False
 
 
 def _way_back(request: Request | None, session: Session | None) -> Callable[[], None]:

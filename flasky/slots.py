@@ -11,7 +11,7 @@ import difflib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -25,7 +25,7 @@ from pyramid.threadlocal import get_current_request
 from flasky.admin_screens import may_administer
 from flasky.directives import ADMINISTERS, ANONYMOUS, SIGNED_IN
 from flasky.errors.failures import report_hook
-from flasky.hooks import is_tried_again, let_others_read, run_alone
+from flasky.hooks import failed_before, is_tried_again, let_others_read, taken_back_alone
 from flasky.languages import known_identity
 from flasky.ownership import owner_of_module
 from flasky.settings import Fault
@@ -190,13 +190,20 @@ def show_slot(context: Context, name: str, **values: Any) -> Markup:
 
 
 def _shown(environment: Environment, item: Contribution, request: Request, values: dict[str, Any]) -> Markup:
+    alone = taken_back_alone(request, None)
     try:
-        if not may_see(item.permission, request):
-            return Markup()
-        return cast("Markup", run_alone(request, None, item.fill or _filled, environment, item, request, values))
+        with alone:
+            if not may_see(item.permission, request):
+                return Markup()
+            return (item.fill or _filled)(environment, item, request, values)
     except Exception as error:
         if is_tried_again(request, error):
             raise
+        if failed_before(request, None, error):
+            problem = "plugin=%s: the slot %r (%s) is left out: the transaction of this request had failed before"
+            owner = owner_of_module(request.registry, item.package)
+            logger.warning(problem, owner, item.slot, item.shown_filling)
+            return Markup()
         let_others_read(request, error)
         report_hook(
             logger,

@@ -22,6 +22,7 @@ from flasky.logs import JSONFormatter
 from flasky.mail import send_mail
 from flasky.mail.deliverer import Deliverer
 from flasky.mail.transport import PermanentFailure
+from flasky.statistics.meter import SLOT, SUBSCRIBER
 from flasky.testing.mailbox import Mailbox
 
 pytestmark = pytest.mark.usefixtures("faulty")
@@ -153,7 +154,7 @@ def test_a_subscriber_that_opens_a_transaction_after_the_requests_has_ended_is_c
     assert len(mailbox.messages) == 3
 
 
-@pytest.mark.parametrize("how", ["filling", "filling sql"])
+@pytest.mark.parametrize("how", ["filling", "filling sql", "filling swallowed"])
 @pytest.mark.parametrize("fields", [{}, {"write": "1"}])
 def test_a_slot_of_a_page_that_answers_a_form_is_undone_alone(
     testapp: TestApp, errors: Any, mailbox: Mailbox, fields: dict[str, str], how: str
@@ -162,6 +163,76 @@ def test_a_slot_of_a_page_that_answers_a_form_is_undone_alone(
     assert "the form" in testapp.post("/faulty/form", fields, headers={"X-Fail": how}).text
     assert errors()[0] == "slot of faulty 2.1"
     assert [message["To"] for message in mailbox.messages] == ["view@example.com"] * len(fields)
+
+
+@pytest.fixture
+def complaints(registry: Registry, caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """A function that returns what was logged about hooks, and checks that none of it was counted."""
+    caplog.set_level(logging.WARNING)
+
+    def counted() -> list[tuple[str, str, int]]:
+        kinds_of = error_counts(registry).by_plugin().items()
+        return [(name, kind, kinds[kind]) for name, kinds in kinds_of for kind in kinds if kind in {SLOT, SUBSCRIBER}]
+
+    before = counted()
+
+    def told() -> list[str]:
+        assert counted() == before
+        return [record.getMessage() for record in caplog.records if record.name in {"flasky.hooks", "flasky.slots"}]
+
+    return told
+
+
+def test_a_bad_row_of_the_view_is_not_the_subscribers(testapp: TestApp, complaints: Any, mailbox: Mailbox) -> None:
+    """It comes out where the savepoint of the subscriber is opened, and goes on to the view as from its own flush."""
+    testapp.post("/faulty/write", {"bad": "1"}, status=409)
+    assert complaints() == []
+    assert mailbox.messages == []
+
+
+@pytest.mark.databases("postgresql")
+def test_a_statement_of_the_view_that_failed_is_not_the_subscribers(
+    testapp: TestApp, complaints: Any, mailbox: Mailbox
+) -> None:
+    """Of no use after it, where the view opened no savepoint: what the subscriber meets goes on to the view."""
+    testapp.post("/faulty/write", {"sql": "1", "bad": "1"}, status=500)
+    testapp.post("/faulty/write", {"sql": "1"}, headers={"X-Fail": "written sql"}, status=500)
+    assert complaints() == []
+    assert mailbox.messages == []
+
+
+def test_a_bad_row_of_the_view_is_not_the_slots(testapp: TestApp, complaints: Any) -> None:
+    """The page would have failed when it was committed."""
+    testapp.post("/faulty/form", {"bad": "1"}, status=409)
+    assert complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ("bad doom", 200),
+        ("bad refuse", 422),
+        ("bad flush", 422),
+        ("bad flush doom", 422),
+        ("sql", 422),
+        ("sql doom", 422),
+    ],
+)
+@pytest.mark.parametrize("how", ["", "reading"])
+def test_a_form_that_is_shown_again_after_a_failed_statement_keeps_its_slots(
+    testapp: TestApp, complaints: Any, database_server: Any, fields: str, status: int, how: str
+) -> None:
+    """Nothing of it will be committed. A slot that asks the database is left out where that takes no question any
+    more, which is nobody's error: not counted."""
+    page = testapp.post("/faulty/form", dict.fromkeys(fields.split(), "1"), headers={"X-Fail": how}, status=status)
+    assert "the form" in page
+    takes_none = "bad" in fields or database_server.name == "postgresql"
+    lost = bool(how) and takes_none
+    assert ("filled by faulty" in page) is not lost
+    told = complaints()
+    assert len(told) == lost
+    for line in told:
+        assert "plugin=faulty 2.1: the slot 'footer' (flasky_faulty.hooks.fill) is left out: the transaction" in line
 
 
 @only_sqlite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pyramid.httpexceptions import HTTPGone
 from pyramid.request import Request
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from flasky.events import Refusal
@@ -49,6 +51,10 @@ def write_and_fail(request: Request, place: str) -> None:
         request.db.flush()
         if how == "sql":
             request.db.execute(text("SELECT 1 FROM nothing_of_that_name"))
+        if how == "swallowed":
+            with contextlib.suppress(DBAPIError):
+                request.db.execute(text("SELECT 1 FROM nothing_of_that_name"))
+            request.db.execute(text("SELECT 1"))
         raise Bug(f"{place}, after it wrote")
 
 
@@ -85,10 +91,13 @@ def on_written(event: Written) -> None:
     fail(event.request, "written")
 
 
-def fill(request: Request) -> None:
+def fill(request: Request) -> str:
     """A slot."""
     write_and_fail(request, "filling")
     fail(request, "slot")
+    if request.headers.get("X-Fail") == "reading":
+        request.db.execute(text("SELECT 1"))
+    return "filled by faulty"
 
 
 def check(registry: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -9,7 +10,10 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from flasky.mail.models import OutgoingMail
 from flasky_faulty.hooks import Bug, Written
 
 
@@ -46,7 +50,12 @@ def fine(_request: Request) -> Response:
 
 @view_config(route_name="faulty.write", request_method="POST", permission=NO_PERMISSION_REQUIRED, require_csrf=False)
 def write(request: Request) -> Response:
-    """Write, tell of it, and write once more."""
+    """Write, tell of it, and write once more; if told to, first add what no database takes, or go on after an error."""
+    if "bad" in request.params:
+        request.db.add(OutgoingMail())
+    if "sql" in request.params:
+        with contextlib.suppress(DBAPIError):
+            request.db.execute(text("SELECT 1 FROM nothing_of_that_name"))
     request.send_mail("view@example.com", "Of the view", "mail/faulty", number=1)
     request.registry.notify(Written(request, request.db))
     request.send_mail("later@example.com", "Later", "mail/faulty", number=1)
@@ -61,7 +70,20 @@ def write(request: Request) -> Response:
     renderer="faulty/form.jinja2",
 )
 def form(request: Request) -> dict[str, Any]:
-    """Write if it is told to, and show a page with slots, as one does with a form that was not filled in well."""
+    """Write, or fail and go on, if it is told to; then show a page with slots, as one does with a bad form."""
     if "write" in request.params:
         request.send_mail("view@example.com", "Of the view", "mail/faulty", number=1)
+    if "bad" in request.params:
+        request.db.add(OutgoingMail())
+    try:
+        if "flush" in request.params:
+            request.db.flush()
+        if "sql" in request.params:
+            request.db.execute(text("SELECT 1 FROM nothing_of_that_name"))
+    except DBAPIError:
+        request.response.status_int = 422
+    if "refuse" in request.params:
+        request.response.status_int = 422
+    if "doom" in request.params:
+        request.tm.doom()
     return {}
