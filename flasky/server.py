@@ -32,7 +32,8 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from flasky.events import ServingBegins
-from flasky.jobs.worker import start_worker
+from flasky.jobs.health import tell_who_does_jobs
+from flasky.jobs.worker import start_quick_worker, start_worker
 from flasky.mail.deliverer import start_deliverer
 from flasky.migrations.state import check_schema
 from flasky.security.headers import headers_for
@@ -264,8 +265,13 @@ def _workers(registry: Registry | None) -> Iterator[None]:
     threads = []
     if registry is not None:
         settings = get_site(registry).settings
-        starts = (("flasky.mail_deliver", start_deliverer), ("flasky.jobs_run", start_worker))
+        starts = (
+            ("flasky.mail_deliver", start_deliverer),
+            ("flasky.jobs_run", start_worker),
+            ("flasky.jobs_run", start_quick_worker),
+        )
         threads = [start(registry) for wanted, start in starts if settings[wanted]]
+        tell_who_does_jobs(registry)
     try:
         yield
     finally:

@@ -48,22 +48,26 @@ def run(context: Context, *, once: bool) -> None:
     """Do background jobs until the process is told to end.
 
     For a site whose server has flasky.jobs_run = false. Any number of these can run at once, beside the server too.
-    SIGTERM and Ctrl-C end it after the job that is being done; a job that is cut off is done again later.
+    Quick jobs are done beside the others. SIGTERM and Ctrl-C end it after the job that is being done; a job that is
+    cut off is done again later.
     """
-    from flasky.jobs.worker import POLL_SECONDS, JobWorker
+    from flasky.jobs.contracts import other_jobs
+    from flasky.jobs.worker import POLL_SECONDS, JobWorker, start_quick_worker
     from flasky.queues.worker import until_told
     from flasky.statistics.sharing import numbers_told
 
     # Before it says anything: who reads that may end it at once.
     stop, wake = until_told()
-    worker = JobWorker(context.registry)
     if once:
-        tally = worker.run_once(stop)
+        tally = JobWorker(context.registry).run_once(stop)
         click.echo(f"{tally.done} done, {tally.postponed} to be tried again, {tally.given_up} given up.")
         return
     click.echo(f"Doing jobs; what is due is looked for every {POLL_SECONDS:.0f} seconds. Ctrl-C ends it.")
+    quick = start_quick_worker(context.registry)
     with numbers_told(context.registry):
-        worker.run(stop, wake)
+        JobWorker(context.registry, other_jobs(context.registry)).run(stop, wake)
+        quick.tell()
+        quick.join()
     click.echo("No longer doing jobs.")
 
 

@@ -11,7 +11,7 @@ __all__ = ["includeme"]
 
 def includeme(config: Configurator) -> None:
     """Add the directives `add_job` and `add_schedule`, what requests have of jobs, and the health check."""
-    services.prepare_wake_event(config.registry)
+    services.prepare_wake_events(config.registry)
     config.add_extension_point(contracts.JOBS, contracts.add_job)
     config.add_extension_point(contracts.SCHEDULES, contracts.add_schedule)
     config.add_request_method(services.enqueue_for_request, "enqueue")

@@ -36,13 +36,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Job:
-    """What is done under a name: by which function, how long it may say nothing, how often it is tried, whose it is."""
+    """What is done under a name: by which function, how long it may say nothing, how often it is tried, whose it is.
+
+    One that is `quick` takes a moment, and somebody waits for it.
+    """
 
     name: str
     function: JobFunction
     limit: timedelta
     attempts: int
     package: str
+    quick: bool = False
 
     @property
     def where(self) -> str:
@@ -92,17 +96,20 @@ def add_job(
     *,
     limit: timedelta = timedelta(hours=1),
     attempts: int = 10,
+    quick: bool = False,
 ) -> None:
     """Directive `config.add_job("polls.close", "flasky_polls.jobs.close")`: what `request.enqueue` can ask for.
 
     `function` (or its dotted name) is given a request that nobody sent, in a transaction of its own, and the
     arguments. Without an end or a `request.commit_part()` for `limit` (a day at most) it counts as stuck: another
     worker may begin anew, and what this one has not committed is rolled back. After so many `attempts` that failed
-    the job is given up visibly. Raises ConfigurationError for anything else.
+    the job is given up visibly. A `quick` job takes less than a second, and somebody waits for what comes of it: it
+    stands behind no job that takes long (docs/decisions/0066-quick-jobs.md). Raises ConfigurationError for anything
+    else.
     """
     _check_name(config, name, "job")
     found = config.maybe_dotted(function)
-    job = Job(name, found, limit, attempts, config.package_name)
+    job = Job(name, found, limit, attempts, config.package_name, quick)
     if not callable(found):
         raise ConfigurationError(f"{config.package_name}: the job {name!r} needs a function, not {function!r}")
     if RESERVED_ARGUMENT in inspect.signature(found).parameters:
@@ -152,6 +159,16 @@ def _check_name(config: Configurator, name: str, kind: str) -> None:
 def jobs(registry: Registry) -> dict[str, Job]:
     """Every job of the enabled plug-ins by its name."""
     return JOBS.contributions(registry)
+
+
+def quick_jobs(registry: Registry) -> dict[str, Job]:
+    """Those that stand behind no job that takes long."""
+    return {name: job for name, job in jobs(registry).items() if job.quick}
+
+
+def other_jobs(registry: Registry) -> dict[str, Job]:
+    """Those that may take long."""
+    return {name: job for name, job in jobs(registry).items() if not job.quick}
 
 
 def schedules(registry: Registry) -> dict[str, Schedule]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,8 +26,8 @@ from flasky.logs import shown_path
 from flasky.queues import wake
 from flasky.queues.claims import queue_again
 
-#: The jobs among the queues of the site.
-_QUEUE = "jobs"
+#: The jobs among the queues of the site: who waits for one of them is not woken for the other.
+_QUEUE, _QUICK_QUEUE = "jobs", "quick jobs"
 #: Where the request of a job has the function that commits a part of it.
 COMMIT_PART = "flasky.jobs.commit_part"
 
@@ -82,13 +83,13 @@ def _check_arguments(name: str, refused: str, arguments: dict[str, Any]) -> None
 
 
 def add(registry: Registry, session: Session, job: BackgroundJob) -> BackgroundJob:
-    """Store a new row, and wake the worker of this process when it is committed."""
+    """Store a new row, and wake who does such jobs in this process when it is committed."""
     now = utc_now()
     job.status, job.attempts = Status.QUEUED, 0
     job.created_at = job.queued_at = now
     job.next_attempt_at = job.due_at or now
     session.add(job)
-    wake.wake_after_commit(registry, session, _QUEUE)
+    wake.wake_after_commit(registry, session, _QUICK_QUEUE if jobs(registry)[job.name].quick else _QUEUE)
     return job
 
 
@@ -126,22 +127,28 @@ def retry(session: Session, job: BackgroundJob) -> None:
     session.flush()
 
 
-def backlog(registry: Registry, session: Session) -> Backlog:
-    """What is due of the jobs that this site can do, in one statement; for health checks."""
+def backlog(session: Session, names: Iterable[str]) -> Backlog:
+    """What is due of the jobs with these names, in one statement; for health checks."""
     when = BackgroundJob.next_attempt_at
     row = session.execute(
         select(func.count(), func.min(when)).where(
-            BackgroundJob.name.in_(list(jobs(registry))), BackgroundJob.status == Status.QUEUED, when <= utc_now()
+            BackgroundJob.name.in_(list(names)), BackgroundJob.status == Status.QUEUED, when <= utc_now()
         )
     ).one()
     return Backlog(*row)
 
 
 def wake_event(registry: Registry) -> threading.Event:
-    """Set when a job was committed in this process; the worker's thread waits for it."""
+    """Set when a job that may take long was committed in this process; the worker's thread waits for it."""
     return wake.wake_event(registry, _QUEUE)
 
 
-def prepare_wake_event(registry: Registry) -> None:
-    """Keep the event where a request and the worker's thread both find it."""
-    wake.prepare_wake_event(registry, _QUEUE)
+def quick_wake_event(registry: Registry) -> threading.Event:
+    """The same for the quick ones, and the thread that does these."""
+    return wake.wake_event(registry, _QUICK_QUEUE)
+
+
+def prepare_wake_events(registry: Registry) -> None:
+    """Keep the events where a request and the workers' threads both find them."""
+    for queue in (_QUEUE, _QUICK_QUEUE):
+        wake.prepare_wake_event(registry, queue)

@@ -2,13 +2,15 @@
 
 Any number of workers can share the table (`flasky.queues`). A job runs in one transaction together with the note that
 it is done: what it does to the database happens once. What it does elsewhere can happen twice, as the process may
-die in between. While it runs its lease is renewed beside it (docs/decisions/0065-long-jobs.md).
+die in between. While it runs its lease is renewed beside it (docs/decisions/0065-long-jobs.md). Quick jobs have
+a worker of their own beside the one that does the others (docs/decisions/0066-quick-jobs.md).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -25,9 +27,9 @@ from flasky.background import background_request, new_request_id
 from flasky.database import get_database, utc_now
 from flasky.errors.failures import report_hook, text_of
 from flasky.jobs.clock import Clock
-from flasky.jobs.contracts import jobs
+from flasky.jobs.contracts import Job, jobs, other_jobs, quick_jobs
 from flasky.jobs.models import BackgroundJob, Status
-from flasky.jobs.services import COMMIT_PART, wake_event
+from flasky.jobs.services import COMMIT_PART, quick_wake_event, wake_event
 from flasky.logs import current_request_id
 from flasky.ownership import owner_of_module
 from flasky.queues.claims import Claims, Rules
@@ -90,16 +92,16 @@ class Tally:
 
 
 class JobWorker(Worker):
-    """Does the jobs of one site. Not to be shared between threads."""
+    """Does the jobs of one site: `only` these, or all of them. Not to be shared between threads."""
 
     refused = "Jobs cannot be done"
     doing = "The work on jobs"
     logger = logger
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, only: Mapping[str, Job] | None = None) -> None:
         super().__init__(registry)
         self._database = get_database(registry)
-        self._jobs = jobs(registry)
+        self._jobs = jobs(registry) if only is None else only
         self._clock = Clock(registry)
         self._keep = timedelta(seconds=get_site(registry).settings["flasky.jobs_keep"])
         self._next_housekeeping = utc_now()
@@ -228,8 +230,15 @@ class JobWorker(Worker):
 
 
 def start_worker(registry: Registry) -> WorkerThread:
-    """Start doing the site's jobs in a thread of this process."""
-    thread = WorkerThread(JobWorker(registry), wake_event(registry), "job-worker")
+    """Start doing the site's jobs that may take long in a thread of this process."""
+    thread = WorkerThread(JobWorker(registry, other_jobs(registry)), wake_event(registry), "job-worker")
+    thread.start()
+    return thread
+
+
+def start_quick_worker(registry: Registry) -> WorkerThread:
+    """Start doing its quick jobs in another, so that they wait for none of the others."""
+    thread = WorkerThread(JobWorker(registry, quick_jobs(registry)), quick_wake_event(registry), "quick-job-worker")
     thread.start()
     return thread
 

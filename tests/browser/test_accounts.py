@@ -18,7 +18,7 @@ from waitress.server import create_server
 
 import flasky
 from flasky.database import get_database
-from flasky.jobs.worker import start_worker
+from flasky.jobs.worker import start_quick_worker
 from flasky.plugins.accounts import registration
 from flasky.plugins.accounts.work import open_work
 from flasky.testing.live import free_port
@@ -53,7 +53,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = create_server(app, host="127.0.0.1", port=port)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    worker = start_worker(app.registry)
+    worker = start_quick_worker(app.registry)
     yield f"http://127.0.0.1:{port}"
     worker.stop(5)
     server.close()

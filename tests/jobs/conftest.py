@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from flasky.database import get_database
 from flasky.jobs.models import BackgroundJob
 from flasky.jobs.services import enqueue
 from flasky.jobs.worker import JobWorker
+from flasky.site import get_site
 
 
 @pytest.fixture
@@ -51,6 +53,17 @@ def row(db: Session) -> Callable[[int], BackgroundJob]:
         return found
 
     return find
+
+
+@pytest.fixture
+def jobs_run(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """A function that gives the setting `flasky.jobs_run` a value."""
+    values = get_site(registry).settings.values_by_name
+
+    def give(value: bool) -> None:
+        monkeypatch.setitem(values, "flasky.jobs_run", replace(values["flasky.jobs_run"], value=value))
+
+    return give
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import threading
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from flasky.cli import main
 from flasky.cli.context import Context
 from flasky.jobs.models import Status
-from flasky.site import get_site
+from flasky.testing.waiting import wait_until
 
 pytestmark = pytest.mark.databases("sqlite")  # what the commands ask for is asked on both in the other modules
 
@@ -71,14 +71,13 @@ def test_a_job_of_nobody_is_said_to_wait(flasky_jobs, queued, change) -> None:
     assert "No enabled plug-in declares this job: it waits" in flasky_jobs("show", str(number)).output
 
 
-def test_a_job_that_was_given_up_is_tried_again(flasky_jobs, queued, change, row, app, monkeypatch) -> None:
+def test_a_job_that_was_given_up_is_tried_again(flasky_jobs, queued, change, row, jobs_run) -> None:
     number = queued("sample.look")
     change(number, status=Status.FAILED, attempts=10)
     assert "1 queued. The running server, or `flasky jobs run`" in flasky_jobs("retry", str(number)).output
     assert (row(number).status, row(number).attempts) == (Status.QUEUED, 0)
     assert "is queued: only failed jobs" in flasky_jobs("retry", str(number)).output
-    values = get_site(app.registry).settings.values_by_name
-    monkeypatch.setitem(values, "flasky.jobs_run", replace(values["flasky.jobs_run"], value=False))
+    jobs_run(False)
     change(number, status=Status.FAILED)
     assert "1 queued. flasky.jobs_run is false" in flasky_jobs("retry", "--failed").output
     assert flasky_jobs("retry").exit_code == 2
@@ -90,6 +89,25 @@ def test_what_is_due_is_done_once(flasky_jobs, queued, mailbox, monkeypatch) -> 
     queued("sample.send", to="ann@example.com")
     queued("sample.fail")
     assert flasky_jobs("run", "--once").output == "1 done, 1 to be tried again, 0 given up.\n"
+    assert len(mailbox.messages) == 1
+
+
+def test_a_process_does_quick_jobs_beside_one_that_takes_long(
+    flasky_jobs, queued, row, registry, mailbox, monkeypatch
+) -> None:
+    stop, wake = threading.Event(), threading.Event()
+    monkeypatch.setattr("flasky.queues.worker.until_told", lambda: (stop, wake))
+    numbers = []
+
+    def take_long(_request) -> None:
+        numbers.append(queued("sample.quick", to="ann@example.com"))
+        wait_until(lambda: row(numbers[0]).status == Status.DONE, "the quick job to be done")
+        stop.set()
+        wake.set()
+
+    registry["sample.meanwhile"] = take_long
+    queued("sample.meet")
+    assert flasky_jobs("run").output.endswith("No longer doing jobs.\n")
     assert len(mailbox.messages) == 1
 
 

@@ -9,7 +9,7 @@ from made_plugins import make_plugin
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
 
-from flasky.jobs.contracts import add_job, add_schedule, jobs, schedules
+from flasky.jobs.contracts import add_job, add_schedule, jobs, other_jobs, quick_jobs, schedules
 from flasky.ownership import contributions
 from flasky.settings import ConfigurationFaults
 
@@ -99,12 +99,16 @@ class TestAtStart:
         body = """
             from datetime import time
             config.add_job('timely.tidy', 'flasky_timely.tidy', attempts=2)
+            config.add_job('timely.hurry', 'flasky_timely.tidy', quick=True)
             config.add_schedule('timely.tidy', daily_at=time(3, 5))
         """
         make_plugin(tmp_path, "timely", body, top=TOP)
         registry = make_app(flasky__plugins="main timely").registry
         job = jobs(registry)["timely.tidy"]
         assert (job.where, job.attempts, job.package) == ("flasky_timely.tidy", 2, "flasky_timely")
+        assert list(quick_jobs(registry)) == ["timely.hurry"]
+        assert "timely.tidy" in other_jobs(registry)
+        assert "timely.hurry" not in other_jobs(registry)
         assert schedules(registry)["timely.tidy"].shown == "daily at 03:05 UTC"
         listed = {(item.kind, item.name) for item in contributions(registry) if item.plugin == "timely"}
         assert {("job", "timely.tidy"), ("schedule", "timely.tidy")} <= listed

@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import func, select
 
 from flasky.database import get_database, utc_now
+from flasky.jobs.contracts import other_jobs, quick_jobs
 from flasky.jobs.models import BackgroundJob, Status
-from flasky.jobs.services import NoJob, commit_part_of_request, wake_event
+from flasky.jobs.services import NoJob, commit_part_of_request, quick_wake_event, wake_event
 from flasky.jobs.worker import JobWorker, Tally, start_worker
 from flasky.queues.claims import FIRST_PAUSE
+from flasky.server import _workers
 from flasky.statistics.meter import JOB, Total, get_meter
 from flasky.testing.waiting import wait_until
 
@@ -342,6 +344,52 @@ def test_a_commit_is_done_at_once_by_the_thread(queued, registry, db, monkeypatc
         wait_until(is_done, "the job to be done")
     finally:
         assert thread.stop(10)
+
+
+@one_database
+def test_a_quick_job_waits_for_none_that_takes_long(queued, registry, row, jobs_run, monkeypatch) -> None:
+    """In the server, by its two threads; the commit of a quick job wakes the one that does it."""
+    monkeypatch.setattr("flasky.jobs.worker.POLL_SECONDS", 60.0)
+    jobs_run(True)
+    begun, go_on = threading.Event(), threading.Event()
+    registry["sample.meanwhile"] = lambda _request: (begun.set(), go_on.wait(20))
+    with _workers(registry):
+        try:
+            long = queued("sample.meet")
+            assert begun.wait(20)
+            wait_until(lambda: not quick_wake_event(registry).is_set(), "the first look of who does quick ones")
+            quick = queued("sample.quick", to="ann@example.com")
+            wait_until(lambda: row(quick).status == Status.DONE, "the quick job to be done")
+            assert row(long).status == Status.RUNNING
+        finally:
+            go_on.set()
+
+
+def test_each_worker_leaves_the_jobs_of_the_other(queued, registry, row) -> None:
+    """Also what the other one holds, or has left behind."""
+    long, quick = queued("sample.look"), queued("sample.quick", to="ann@example.com")
+    assert JobWorker(registry, quick_jobs(registry)).run_once() == Tally(done=1)
+    assert (row(long).status, row(quick).status) == (Status.QUEUED, Status.DONE)
+    quick = queued("sample.quick", to="ann@example.com")
+    assert JobWorker(registry, other_jobs(registry)).run_once() == Tally(done=1)
+    assert (row(long).status, row(quick).status) == (Status.DONE, Status.QUEUED)
+
+
+@one_database
+def test_a_commit_wakes_only_who_does_such_jobs(queued, registry) -> None:
+    def are_set() -> tuple[bool, bool]:
+        found = wake_event(registry), quick_wake_event(registry)
+        states = found[0].is_set(), found[1].is_set()
+        for event in found:
+            event.clear()
+        return states
+
+    # What is left of the tests before.
+    are_set()
+    queued("sample.look")
+    assert are_set() == (True, False)
+    queued("sample.quick", to="ann@example.com")
+    assert are_set() == (False, True)
 
 
 @one_database

@@ -75,6 +75,7 @@ def queue(request: Request) -> Response:
 def includeme(config: Configurator) -> None:
     """Register everything; included so early that the directives are no methods yet."""
     add_job(config, "sample.send", send)
+    add_job(config, "sample.quick", send, quick=True)
     add_job(config, "sample.fail", "sample_jobs.fail", attempts=3)
     add_job(config, "sample.note", note, limit=timedelta(seconds=30))
     add_job(config, "sample.look", look)

@@ -30,9 +30,9 @@ _MAILS: Mapping[Purpose, tuple[str, Mapping[str, Any]]] = {
 
 
 def includeme(config: Configurator) -> None:
-    """Declare the jobs."""
-    config.add_job(_LINK, mail_link_job)
-    config.add_job(_JOINING, after_joining_job)
+    """Declare the jobs. Somebody looks into their mailbox for what comes of them."""
+    config.add_job(_LINK, mail_link_job, quick=True)
+    config.add_job(_JOINING, after_joining_job, quick=True)
 
 
 def queue_link(work: Work, purpose: Purpose, user_id: int | None) -> None:

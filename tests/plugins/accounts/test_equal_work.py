@@ -9,6 +9,7 @@ import pytest
 from pyramid.registry import Registry
 from sqlalchemy import func, select
 
+from flasky.jobs.contracts import quick_jobs
 from flasky.jobs.models import BackgroundJob
 from flasky.jobs.worker import JobWorker
 from flasky.mail.models import OutgoingMail
@@ -138,3 +139,8 @@ class _Signed:
 
     def __init__(self, user_id: int) -> None:
         self.user_id = user_id
+
+
+@pytest.mark.databases("sqlite")  # It is about what is declared.
+def test_the_mails_that_somebody_waits_for_stand_behind_no_long_job(registry: Registry) -> None:
+    assert {"accounts.mail_link", "accounts.after_joining"} <= set(quick_jobs(registry))
