@@ -150,6 +150,9 @@ def test_tok_04_an_invitation_and_the_claim_link_too(browser: Any, registry: Reg
     client = browser()
     page = client.get(f"/auth/claim/{secret}").follow()
     assert secret not in page.text
+    # It stood in the terminal or the log and came by no mail.
+    lost = browser().get(page.request.path, status=404).html.main.get_text()
+    assert "Open the link again where you found it" in lost
     form = page.click("Sign in", index=-1).forms[0]
     form["login"], form["password"] = "anna", PASSWORD
     asked = form.submit().follow()

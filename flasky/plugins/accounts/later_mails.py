@@ -2,21 +2,26 @@
 
 A request for a link costs the same statements for every address: it queues one job, for the member who was found or
 for nobody. The job makes the link and its mail, or does nothing (docs/decisions/0057-same-work-for-every-address.md).
+How many mails a member got is counted in the record of events: jobs are done in many processes, some of which live no
+longer than one job, and a job that fails is tried again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.request import Request
+from sqlalchemy import select
 
 from flasky.jobs.services import enqueue
-from flasky.plugins.accounts import limits, tokens
+from flasky.plugins.accounts import limits, security_log, tokens
 from flasky.plugins.accounts.announcements import announce
 from flasky.plugins.accounts.mails import send_to_member
 from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.security_log import Event, record
 from flasky.plugins.accounts.tokens import Purpose
 from flasky.plugins.accounts.work import Work, work_of
 
@@ -65,7 +70,7 @@ def after_joining_job(request: Request, user_id: int, *, is_new: bool) -> None:
         announce(work, user)
         _mail_link(work, Purpose.CONFIRM, user, work.language)
     # Somebody could fill another's mailbox with these.
-    elif not limits.get_limiter(work.registry).hit(limits.KNOWN_ADDRESSES, str(user.id)):
+    elif _takes_one_more(work, user, limits.KNOWN_ADDRESSES, Event.ADDRESS_USED_MAILED):
         send_to_member(work, "mail/known_address", user)
 
 
@@ -75,8 +80,22 @@ def _mail_link(work: Work, purpose: Purpose, user: User, language: str) -> None:
     if purpose is Purpose.CONFIRM and user.confirmed_at is not None:
         return
     # Their name and their address are counted apart where a link is asked for.
-    if purpose is Purpose.SIGN_IN and limits.get_limiter(work.registry).hit(limits.LINKS, str(user.id)):
+    if purpose is Purpose.SIGN_IN and not _takes_one_more(work, user, limits.LINKS, Event.LINK_MAILED):
+        # Whoever asked cannot be told. Their record tells the member why no mail comes: a stranger may have asked.
+        record(work, Event.LIMITED, user.id, limit=limits.LINKS.name)
         return
     template, values = _MAILS[purpose]
     secret = tokens.issue(work, purpose, user, user.email)
     send_to_member(work, template, user, asked_in=language, token=secret, **values)
+
+
+def _takes_one_more(work: Work, user: User, limit: limits.Limit, mailed: Event) -> bool:
+    """Whether the member may get another of the mails that `mailed` records; if so, it is recorded."""
+    # PostgreSQL would let two jobs count the same mails; SQLite does one after the other anyway.
+    work.db.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))
+    # Mails are counted, not what was asked for: who goes on asking would otherwise keep the mails away for good.
+    since = work.now() - timedelta(seconds=limit.seconds)
+    if security_log.count(work, mailed, user.id, since) >= limit.amount:
+        return False
+    record(work, mailed, user.id)
+    return True

@@ -2,7 +2,8 @@
 
 Failures are counted, in memory or in Redis (`accounts.limits_storage`). What a try is counted by cannot be chosen by
 whoever tries: the true peer's address, an IPv6 one by its /64, and the member that a name was found to mean. When
-the storage fails, tries pass uncounted and the log says so: a site whose Redis is down still lets people in.
+the storage fails, tries pass uncounted and the log says so: a site whose Redis is down still lets people in. Where a
+job decides about a mail, `later_mails` counts in the database.
 """
 
 from __future__ import annotations

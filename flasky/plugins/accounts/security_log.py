@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from pyramid.registry import Registry
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import aliased
 
@@ -33,6 +33,8 @@ class Event(StrEnum):
     INVITED = "invited"
     CONFIRMED = "confirmed"
     ADDRESS_USED = "address_used"
+    ADDRESS_USED_MAILED = "address_used_mailed"
+    LINK_MAILED = "link_mailed"
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
     SESSION_ENDED = "session_ended"
@@ -134,6 +136,13 @@ def events(
         (row.id, Recorded(row.at, Event(row.event), username, actor_name, row.request_id, row.details))
         for row, username, actor_name in work.db.execute(query)
     ]
+
+
+def count(work: Work, event: Event, user_id: int, since: datetime) -> int:
+    """How often `event` was recorded about the member later than `since`."""
+    query = select(func.count()).select_from(SecurityEvent)
+    happened = (SecurityEvent.user_id == user_id, SecurityEvent.at > since, SecurityEvent.event == event.value)
+    return work.db.scalar(query.where(*happened)) or 0
 
 
 def forget_old(work: Work) -> None:

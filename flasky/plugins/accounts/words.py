@@ -16,6 +16,8 @@ _SENTENCES: Mapping[Event, TranslationString] = {
     Event.INVITED: _("Invited somebody"),
     Event.CONFIRMED: _("Address confirmed"),
     Event.ADDRESS_USED: _("Somebody tried to join with this address"),
+    Event.ADDRESS_USED_MAILED: _("Told by mail that somebody tried to join with this address"),
+    Event.LINK_MAILED: _("Link to sign in mailed"),
     Event.SIGNED_IN: _("Signed in"),
     Event.SIGNED_OUT: _("Signed out"),
     Event.SESSION_ENDED: _("Session ended"),
