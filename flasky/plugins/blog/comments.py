@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
@@ -87,9 +89,12 @@ def find(work: Work, comment_id: int, *, lock: bool = False) -> Comment:
     return comment
 
 
-def render(work: Work, body: str) -> markdown.Rendered:
-    """What a comment's Markdown becomes, for its place below the heading of the comments; at most one statement."""
-    return markdown.render(body, above=2, members=mentions.members_of(work))
+def render(work: Work, body: str, written_at: datetime | None = None) -> markdown.Rendered:
+    """What a comment's Markdown becomes, for its place below the heading of the comments; at most one statement.
+
+    `written_at` is for a text from before: it calls who was a member then.
+    """
+    return markdown.render(body, above=2, members=mentions.members_of(work, written_at))
 
 
 def count(work: Work, post_id: int, difference: int) -> bool:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
+from typing import NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 #: Raise it with every change that makes other HTML of the same source.
-PIPELINE = 2
+PIPELINE = 3
 
 #: Characters of text after which a summary ends, at the end of a paragraph.
 _SUMMARY_LENGTH = 500
@@ -42,8 +43,19 @@ _TAG = re.compile(r"<[^>]*>")
 _PEOPLE = "/member/"
 _MENTIONED = f'<a class="mention" href="{_PEOPLE}'
 
-#: Finds members by the names that a text calls; returns the ids of those there are.
-Members = Callable[[list[str]], Mapping[str, int]]
+
+class Called(NamedTuple):
+    """A member whom a text calls: their id, and when they joined, in whole seconds of POSIX time.
+
+    Both stand in the link: SQLite gives the number of the last member, once they left, to the next who joins.
+    """
+
+    id: int
+    since: int
+
+
+#: Finds members by the names that a text calls; returns those there are.
+Members = Callable[[list[str]], Mapping[str, Called]]
 
 
 @dataclass(frozen=True)
@@ -64,14 +76,14 @@ def render(source: str, *, above: int = 1, members: Members | None = None) -> Re
 
     `above` is the level of the page's heading above the text: the text's own begin one below it, and those of the
     summary, which stands below the title in a list, one lower still. `members` is asked once, for the first ten names
-    that follow an @, if there are any: who is found is linked.
+    that follow an @, if there are any: who is found is linked, where the text calls them first.
     """
     tokens = _parser().parse(source)
     names = _names(tokens) if members is not None and "@" in source else []
     people = members(names) if members is not None and names else {}
     if people:
         _link_mentions(tokens, people)
-    mentioned = tuple(dict.fromkeys(people.values()))
+    mentioned = tuple(dict.fromkeys(person.id for person in people.values()))
     has_headings = _lower_headings(tokens, above)
     html = _html(tokens)
     beginning = list(_beginning(tokens))
@@ -121,25 +133,32 @@ def _texts(token: Token) -> Iterator[tuple[Token, bool]]:
         yield child, depth > 0 or child.type != "text"
 
 
-def _link_mentions(tokens: list[Token], people: Mapping[str, int]) -> None:
+def _link_mentions(tokens: list[Token], people: Mapping[str, Called]) -> None:
+    # Each once: a link is twenty times as long as a short name, and a text may call it at every third character.
+    left = set(people.values())
     for token in tokens:
+        if not left:
+            return
         if token.children:
             token.children = [
                 piece
                 for child, in_link in _texts(token)
-                for piece in ([child] if in_link or "@" not in child.content else _linked(child.content, people))
+                for piece in ([child] if in_link or "@" not in child.content else _linked(child.content, people, left))
             ]
 
 
-def _linked(text: str, people: Mapping[str, int]) -> Iterator[Token]:
-    """A text as tokens, with links where it calls one of `people`."""
+def _linked(text: str, people: Mapping[str, Called], left: set[Called]) -> Iterator[Token]:
+    """A text as tokens, with links where it calls one of `people` who is `left`, who then is no longer."""
     position = 0
-    for match in _MENTION.finditer(text):
+    for match in _MENTION.finditer(text) if left else ():
         name = _name(match)
-        if name in people:
+        person = people.get(name)
+        if person in left:
+            left.discard(person)
             end = match.start(1) + len(name)
             yield Token("text", "", 0, content=text[position : match.start()])
-            yield Token("link_open", "a", 1, attrs={"class": "mention", "href": f"{_PEOPLE}{people[name]}"})
+            href = f"{_PEOPLE}{person.id}?since={person.since}"
+            yield Token("link_open", "a", 1, attrs={"class": "mention", "href": href})
             yield Token("text", "", 0, content=text[match.start() : end])
             yield Token("link_close", "a", -1)
             position = end

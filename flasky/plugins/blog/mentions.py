@@ -7,22 +7,34 @@ they have left, not to whoever takes the name after them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from sqlalchemy import select
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work, canonical
+from flasky.plugins.blog.markdown import Called
 
 
-def members_of(work: Work) -> Callable[[list[str]], Mapping[str, int]]:
-    """A function that finds the ids of the members called by names as they were written; see `markdown.render`."""
+def members_of(work: Work, written_at: datetime | None = None) -> Callable[[list[str]], Mapping[str, Called]]:
+    """A function that finds the members called by names as they were written; see `markdown.render`.
 
-    def find(names: list[str]) -> Mapping[str, int]:
+    A text that was `written_at` some moment before now can only call who was a member then.
+    """
+
+    def find(names: list[str]) -> Mapping[str, Called]:
         keys = {name: canonical(name) for name in names}
-        there = select(User.username_key, User.id).where(
+        there = select(User.username_key, User.id, User.created_at).where(
             User.username_key.in_(set(keys.values())), User.confirmed_at.is_not(None), User.disabled_at.is_(None)
         )
-        ids = {row.username_key: row.id for row in work.db.execute(there)}
-        return {name: ids[key] for name, key in keys.items() if key in ids}
+        if written_at is not None:
+            there = there.where(User.created_at <= written_at)
+        people = {row.username_key: Called(row.id, since(row.created_at)) for row in work.db.execute(there)}
+        return {name: people[key] for name, key in keys.items() if key in people}
 
     return find
+
+
+def since(created_at: datetime) -> int:
+    """What a link says of when a member joined: two who had the same number one after the other differ in it."""
+    return int(created_at.timestamp())

@@ -6,7 +6,7 @@ The services flush and never commit. Who may do what is decided here, with the i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import joinedload
@@ -181,9 +181,12 @@ def _fill(work: Work, post: Post, writing: Writing, names: list[str]) -> tuple[i
     return rendered.mentioned
 
 
-def render(work: Work, body: str) -> markdown.Rendered:
-    """What a post's Markdown becomes, with links to the members whom it calls; at most one statement."""
-    return markdown.render(body, members=mentions.members_of(work))
+def render(work: Work, body: str, written_at: datetime | None = None) -> markdown.Rendered:
+    """What a post's Markdown becomes, with links to the members whom it calls; at most one statement.
+
+    `written_at` is for a text from before: it calls who was a member then.
+    """
+    return markdown.render(body, members=mentions.members_of(work, written_at))
 
 
 def _published(work: Work, post: Post, mentioned: tuple[int, ...]) -> None:

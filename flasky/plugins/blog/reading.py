@@ -411,9 +411,9 @@ def tag_id(connection: Connection, name: str) -> int | None:
 
 
 def member(connection: Connection, user_id: int) -> Any:
-    """The row of a member who can be seen (id, username, name), or None. One statement."""
+    """The row of a member who can be seen (id, username, name, created_at), or None. One statement."""
     return connection.execute(
-        select(User.id, User.username, User.name).where(
+        select(User.id, User.username, User.name, User.created_at).where(
             User.id == user_id, User.confirmed_at.is_not(None), User.disabled_at.is_(None)
         )
     ).one_or_none()

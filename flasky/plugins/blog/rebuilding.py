@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pyramid.registry import Registry
@@ -45,7 +46,7 @@ def _through(registry: Registry, model: Any) -> int:
 def _rebuild(work: Work, rows: Sequence[Any]) -> None:
     for item, username in rows:
         render = posts.render if isinstance(item, Post) else comments.render
-        rendered = render(work, item.body)
+        rendered = render(work, item.body, _written_at(item))
         values: dict[str, object] = {"html": rendered.html, "pipeline": markdown.PIPELINE}
         if isinstance(item, Post):
             values.update(summary=rendered.summary, is_long=rendered.is_long)
@@ -55,3 +56,9 @@ def _rebuild(work: Work, rows: Sequence[Any]) -> None:
             work.db.refresh(item)
             search.index(work.db, item, username or "")
     lists_changed(work.db)
+
+
+def _written_at(item: Post | Comment) -> datetime:
+    """When the author last stored the text that everybody sees: an edit and the end of a draft make links anew."""
+    published_at = item.published_at if isinstance(item, Post) else None
+    return item.edited_at or published_at or item.created_at

@@ -81,21 +81,21 @@ def test_a_long_text_has_a_summary_that_is_whole_html() -> None:
     assert len(long.summary) < 1000
 
 
-def everybody(names: list[str]) -> dict[str, int]:
-    """A site where everybody is a member; their ids are 1, 2, …"""
-    return {name: number for number, name in enumerate(names, 1)}
+def everybody(names: list[str]) -> dict[str, markdown.Called]:
+    """A site where everybody is a member since 5; their ids are 1, 2, …"""
+    return {name: markdown.Called(number, since=5) for number, name in enumerate(names, 1)}
 
 
 def link(number: int) -> str:
-    return f'<a class="mention" href="/member/{number}" rel="nofollow ugc noopener">'
+    return f'<a class="mention" href="/member/{number}?since=5" rel="nofollow ugc noopener">'
 
 
 def test_mentions_are_linked_outside_of_code_and_links() -> None:
     source = "@anna and **@胡同**, not me@example.com, `@code`, [@link](https://example.com).\n\n    @block"
     rendered = markdown.render(source, members=everybody)
     assert rendered.mentioned == (1, 2)
-    assert '<a class="mention" href="/member/1" rel="nofollow ugc noopener">@anna</a> and' in rendered.html
-    assert '<strong><a class="mention" href="/member/2"' in rendered.html
+    assert f"{link(1)}@anna</a> and" in rendered.html
+    assert f"<strong>{link(2)}@胡同</a>" in rendered.html
     assert rendered.html.count("<a ") == 3
     assert rendered.summary == rendered.html
 
@@ -111,7 +111,7 @@ def test_a_text_links_each_member_where_it_calls_them_first() -> None:
         (link(1), "@anna"), (link(2), "@bob"), ("", "@anna"), ("", "@bob"),
     ]  # fmt: skip
     # Written in two ways it is the same member.
-    html = markdown.render("@anna @Anna", members=lambda names: dict.fromkeys(names, 1)).html
+    html = markdown.render("@anna @Anna", members=lambda names: dict.fromkeys(names, markdown.Called(1, 5))).html
     assert html == f"<p>{link(1)}@anna</a> @Anna</p>\n"
 
 
@@ -122,7 +122,7 @@ def test_xss_03_a_name_that_is_called_again_and_again_makes_no_long_page() -> No
 def test_members_are_asked_for_once_for_ten_names_and_not_at_all_without_a_name() -> None:
     asked: list[list[str]] = []
 
-    def note(names: list[str]) -> dict[str, int]:
+    def note(names: list[str]) -> dict[str, markdown.Called]:
         asked.append(names)
         return {}
 
@@ -135,7 +135,7 @@ def test_xss_01_no_vector_makes_anything_bad_of_a_mention() -> None:
     bad = {}
     for vector in vectors():
         html = markdown.render(f"@anna{vector} [@b{vector}](/x) {vector}@anna", members=everybody).html
-        html = re.sub(r'<a class="mention" href="/member/[0-9]+" ', "<a ", html)
+        html = re.sub(r'<a class="mention" href="/member/[0-9]+\?since=5" ', "<a ", html)
         if problems := faults(html):
             bad[vector] = problems
     assert not bad
@@ -145,7 +145,7 @@ def test_the_links_of_mentions_lead_to_where_the_blog_is() -> None:
     html = markdown.render("@anna [x](/member/1)", members=everybody).html
     assert markdown.placed(html, "/member/") == html
     there = markdown.placed(html, "/site/blog/member/")
-    assert 'class="mention" href="/site/blog/member/1"' in there
+    assert 'class="mention" href="/site/blog/member/1?since=5"' in there
     # What members link to stays as they wrote it.
     assert '<a href="/member/1"' in there
 

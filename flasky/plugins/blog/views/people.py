@@ -18,6 +18,7 @@ from flasky.plugins.accounts.services import Refused
 from flasky.plugins.blog import following, mails, notices, reading
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.forms import MailForm
+from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.reading import Look
 from flasky.plugins.blog.views.common import see_other
 
@@ -55,7 +56,8 @@ def _member(request: Request) -> User:
 def person(request: Request) -> Response:
     """To the profile of a member whom a mention names by id, whatever they are called now."""
     found = reading.member(request.read, parse_id(request.matchdict["id"]))
-    if found is None:
+    # Once a member left, SQLite may give their number to somebody else, whom the links of old texts do not mean.
+    if found is None or request.GET.get("since") not in {None, str(since(found.created_at))}:
         raise NotThere
     return see_other(request.route_path("accounts.profile", username=found.username))
 
