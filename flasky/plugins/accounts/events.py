@@ -1,6 +1,6 @@
 """What other plug-ins can subscribe to: `config.add_subscriber(function, Registered)`.
 
-Each is published in the transaction of the change, before it commits: what a subscriber stores through
+Each but `Denied` is published in the transaction of the change, before it commits: what a subscriber stores through
 `event.work.db` is there if and only if the change is. One that raises `Fault` or `Refused` of `accounts.services`, an
 HTTP exception or another `flasky.events.Refusal` undoes the change; one that fails in any other way is undone alone
 and logged with its plug-in.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyramid.request import Request
 from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.models import User
@@ -50,3 +51,12 @@ class RoleChanged(MemberEvent):
 
 class Deleted(MemberEvent):
     """A member is being erased; the row of `user` is gone when the transaction commits."""
+
+
+@dataclass(frozen=True)
+class Denied:
+    """A member was refused a page, which is their answer: the transaction of the request has ended. One who is only
+    asked for their password was not refused."""
+
+    request: Request
+    user_id: int

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from pyramid.config import Configurator
-from pyramid.events import NewResponse
+from pyramid.request import Request
+from pyramid.response import Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from flasky.events import ServingBegins
 from flasky.plugins.accounts import breaches, housekeeping, identity, leaving, limits, passwords
+from flasky.plugins.accounts.events import Denied
 from flasky.plugins.accounts.ownership import claim_link
 from flasky.plugins.accounts.proof import ProofNeeded
 from flasky.plugins.accounts.security_log import Event, record
@@ -43,21 +45,33 @@ def includeme(config: Configurator) -> None:
     config.add_schedule("accounts.announce", every=timedelta(minutes=15))
     config.add_request_method(identity.make_work, "accounts", reify=True)
     config.add_request_method(identity.user, "user", reify=True)
-    config.set_identity(identity.identity)
+    config.set_identity(identify)
     config.add_personal_data("accounts", export=leaving.export_account, erase=leaving.erase_account)
-    config.add_subscriber(record_denial, NewResponse)
+    config.add_subscriber(record_denial, Denied)
     config.add_subscriber(tell_claim_link, ServingBegins)
     config.add_subscriber(forget_everything, "flasky.testing.reset.SiteReset")
 
 
-def record_denial(event: NewResponse) -> None:
-    """Record that a member was refused a page (LOG-02); one who is only asked for their password was not."""
-    request = event.request
-    known = request.__dict__.get("flasky_identity")
+def identify(request: Request) -> identity.Identity | None:
+    """The identity provider of the site; tells `Denied` when a member is refused what they asked for."""
+    found = identity.identity(request)
+    if found is not None:
+        # Not a subscriber to every response: visitors, who are most, have no use for one.
+        request.add_response_callback(_tell_denial)
+    return found
+
+
+def _tell_denial(request: Request, response: Response) -> None:
     asked = isinstance(getattr(request, "exception", None), ProofNeeded)
-    if event.response.status_code == 403 and known is not None and not asked:
-        route = request.matched_route.name if getattr(request, "matched_route", None) else ""
-        record(request.accounts, Event.DENIED, known.user_id, route=route, method=request.method)
+    if response.status_code == 403 and not asked:
+        request.registry.notify(Denied(request, request.identity.user_id))
+
+
+def record_denial(event: Denied) -> None:
+    """Record that a member was refused a page (LOG-02)."""
+    request = event.request
+    route = request.matched_route.name if getattr(request, "matched_route", None) else ""
+    record(request.accounts, Event.DENIED, event.user_id, route=route, method=request.method)
 
 
 def tell_claim_link(event: ServingBegins) -> None:
