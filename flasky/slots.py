@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -225,10 +225,12 @@ def _filled(environment: Environment, item: Contribution, request: Request, valu
     return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made
 
 
-def faults_of_slots(registry: Registry, shown: Iterable[str]) -> list[Fault]:
-    """Contributions to a misspelt slot. `shown` are the slots that the templates of this site show.
+def faults_of_slots(registry: Registry, shown: Iterable[str], covered: Mapping[str, Iterable[str]]) -> list[Fault]:
+    """Contributions to a misspelt slot. `shown` are the slots that the templates of this site show; `covered` those of
+    templates that others stand before, with these templates.
 
-    A slot of a plug-in that is switched off is none: only a name that is nearly that of a slot is a fault.
+    A slot of a plug-in that is switched off is none, nor one that an override has left out, which may be what a site
+    wants: only a name that is nearly that of a slot is a fault. Of the others the log tells.
     """
     known = set(shown)
     faults = []
@@ -239,6 +241,10 @@ def faults_of_slots(registry: Registry, shown: Iterable[str]) -> list[Fault]:
         place = item["introspectable"].action_info
         where = f"{place.file}, line {place.line}" if place else contribution.package
         owner, _ = owner_of_module(registry, contribution.package)
+        if contribution.slot in covered:
+            problem = "%s: no page of this site shows the slot %r, which %s fills: another template stands before %s"
+            logger.warning(problem, where, contribution.slot, owner, ", ".join(covered[contribution.slot]))
+            continue
         near = difflib.get_close_matches(contribution.slot, known, n=1, cutoff=0.75)
         if near:
             problem = f"no page shows a slot {contribution.slot!r}"

@@ -380,15 +380,36 @@ def site_templates(site: Site) -> Path | None:
 
 def shown_slots(registry: Registry) -> dict[str, list[str]]:
     """The slots that the templates of this site show, each with the templates (`plug-in: name`) that do."""
+    return _slots_of_templates(registry)[0]
+
+
+def _slots_of_templates(registry: Registry) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The slots that are shown, and those of templates that others stand before, each with its templates.
+
+    One that names its own name shows what the one behind it shows, too; any other stands before all behind it.
+    """
     shown: dict[str, list[str]] = {}
+    covered: dict[str, list[str]] = {}
+    ended: set[str] = set()
     for owner, folder in template_folders(registry):
         for file in sorted(folder.rglob(f"*{_SUFFIX}")):
+            name = file.relative_to(folder).as_posix()
             source = file.read_text(encoding="utf-8")
             # Not read by Jinja's parser: that would cost every start more than the whole check does now.
             if "slot(" in source:
+                slots = covered if name in ended else shown
                 for call in _SLOT.finditer(_COMMENT.sub("", source)):
-                    shown.setdefault(call["name"], []).append(f"{owner}: {file.relative_to(folder).as_posix()}")
-    return shown
+                    slots.setdefault(call["name"], []).append(f"{owner}: {name}")
+            if not _names_itself(source, name):
+                ended.add(name)
+    return shown, covered
+
+
+def _names_itself(source: str, name: str) -> bool:
+    """Whether a template names its own name in quotes, with or without a package in front, outside of comments."""
+    if name not in source:
+        return False
+    return bool(re.search(rf"""(["'])(?:[\w.]+:(?:[^"']*/)?)?{re.escape(name)}\1""", _COMMENT.sub("", source)))
 
 
 def check_templates(registry: Registry) -> list[Fault]:
@@ -398,7 +419,7 @@ def check_templates(registry: Registry) -> list[Fault]:
     faults = faults_of_templates(environment, template_folders(registry))
     faults.extend(_faults_of_renderers(environment, registry))
     # The slots that a template shows are known only when it compiles.
-    return faults or faults_of_slots(registry, shown_slots(registry))
+    return faults or faults_of_slots(registry, *_slots_of_templates(registry))
 
 
 def includeme(config: Configurator) -> None:

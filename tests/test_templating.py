@@ -246,3 +246,39 @@ def test_the_slots_of_a_template_are_those_that_it_shows(make_app: Any, tmp_path
         "one",
         "two",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_shown"),
+    [
+        ("<html>{{ slot('navbar') }}{% block content %}{% endblock %}</html>", False),
+        ('<html>{{ slot("navbar") }}{# {% extends "base.jinja2" %} #}</html>', False),
+        ('<html>{{ slot("navbar") }}{% include "mine/base.jinja2" ignore missing %}</html>', False),
+        ('{% extends "base.jinja2" %}', True),
+        ("{% extends 'flasky:templates/base.jinja2' %}", True),
+        ('{% extends ["missing.jinja2", "base.jinja2"] %}', True),
+    ],
+)
+def test_a_slot_of_a_template_that_another_stands_before_is_not_shown(
+    make_app: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, is_shown: bool
+) -> None:
+    """Unless that one names its own name, by which it means the one behind it. Who fills a slot that is shown nowhere
+    is told so; the site starts, as it may have left the slot out on purpose."""
+    (tmp_path / "base.jinja2").write_text(text, encoding="utf-8")
+    app = make_app(**{"flasky.templates": str(tmp_path)})
+    shown = shown_slots(app.registry)
+    assert ("footer" in shown) is is_shown
+    assert "navbar" in shown
+    told = [record.getMessage() for record in caplog.records if record.name == "flasky.slots"]
+    assert len(told) == (not is_shown)
+    for line in told:
+        assert "pages.py, line " in line
+        assert line.endswith(
+            "no page of this site shows the slot 'footer', which accounts fills: "
+            "another template stands before Flasky: base.jinja2"
+        )
+
+
+def test_a_slot_that_was_left_out_is_not_taken_for_a_misspelt_one(make_app: Any, tmp_path: Path) -> None:
+    (tmp_path / "base.jinja2").write_text('{{ slot("navbar") }}{{ slot("footers") }}', encoding="utf-8")
+    make_app(**{"flasky.templates": str(tmp_path)})
