@@ -101,9 +101,11 @@ def test_a_process_does_quick_jobs_beside_one_that_takes_long(
 
     def take_long(_request) -> None:
         numbers.append(queued("sample.quick", to="ann@example.com"))
-        wait_until(lambda: row(numbers[0]).status == Status.DONE, "the quick job to be done")
-        stop.set()
-        wake.set()
+        try:
+            wait_until(lambda: row(numbers[0]).status == Status.DONE, "the quick job to be done")
+        finally:
+            stop.set()
+            wake.set()
 
     registry["sample.meanwhile"] = take_long
     queued("sample.meet")
