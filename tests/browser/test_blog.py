@@ -152,7 +152,7 @@ def add_vectors(site: LiveSite) -> int:
     import flasky  # noqa: PLC0415 - as above
     from flasky.plugins.accounts import profile, registration  # noqa: PLC0415 - as above
     from flasky.plugins.accounts.work import open_work  # noqa: PLC0415 - as above
-    from flasky.plugins.blog import comments, markdown, posts  # noqa: PLC0415 - as above
+    from flasky.plugins.blog import markdown, mentions  # noqa: PLC0415 - as above
     from flasky.plugins.blog.models import Comment, Post  # noqa: PLC0415 - as above
 
     settings = {
@@ -165,10 +165,14 @@ def add_vectors(site: LiveSite) -> int:
     with open_work(flasky.main({}, **settings).registry) as work:
         anna = registration.create(work, username="anna", email="anna@example.com", password=None, role="User")
         anna.about_html = "".join(profile.render_about(vector) for vector in vectors())
+        # Asked for once, and not with a statement for each text.
+        people = mentions.members_of(work)(["anna"])
         html = "".join(
-            posts.render(work, f"@anna {vector}").html + posts.render(work, vector).html for vector in vectors()
+            markdown.render(f"@anna {vector}", members=lambda _names: people).html + markdown.render(vector).html
+            for vector in vectors()
         )
-        said = "".join(comments.render(work, vector).html for vector in vectors())
+        assert html.count('class="mention"') == len(list(vectors()))
+        said = "".join(markdown.render(vector, above=2).html for vector in vectors())
         now = work.now()
         made = {"author_id": anna.id, "body": "x", "pipeline": markdown.PIPELINE, "created_at": now}
         post = Post(**made, html=html, summary=html, published_at=now, listed_at=now, comment_count=1)
