@@ -361,6 +361,21 @@ def follow(client: TestApp, mailbox: Mailbox, to: str = "", **fields: str) -> No
     client.get(path, status=404)
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "Token", "Basic"])
+def test_csr_05_tok_05_a_header_is_no_credential_and_spares_nobody_the_token_of_a_form(
+    browser: Browser, member: Any, stored: Stored, scheme: str
+) -> None:
+    """There are no API tokens: even the secret of a good session, sent as one, signs nobody in; and beside a good
+    cookie no form may come without its token, whoever asked before on this connection."""
+    client = browser(member("anna"))
+    header = {"Authorization": f"{scheme} {client.cookies['session']}"}
+    stranger = browser()
+    assert stranger.get("/auth/sessions", headers=header, status="*").text == stranger.get("/auth/sessions").text
+    client.post("/auth/logout", headers=header, status=400)
+    client.get("/auth/sessions", status=200)
+    assert len(stored(select(UserSession.id))) == 1
+
+
 def test_log_02_a_member_who_is_refused_a_page_is_in_the_record(
     browser: Browser, member: Any, stored: Stored, registry: Registry
 ) -> None:

@@ -14,6 +14,7 @@ from webtest import TestApp
 
 from flasky.cli import main
 from flasky.settings import ConfigurationFaults
+from flasky.testing.reset import SiteReset
 
 TOKEN = "Vw8s2KpYxTq6ZrBnGm4LhJd9EcFa3U7t"
 #: A line of the format, as its documentation has it.
@@ -84,6 +85,7 @@ def test_a_token_that_can_be_guessed_is_refused_and_not_shown(make_app: Callable
 
 def test_what_plugins_cost_and_what_they_add_are_told_in_the_text_format(client: TestApp, caplog: Any) -> None:
     client.get("/health/live")
+    client.app.registry.notify(SiteReset(client.app.registry))
     answer = asked(client)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
