@@ -134,7 +134,14 @@ def test_two_applications_in_one_process_do_not_meet(make_app: MakeApp) -> None:
 
 
 def calls(app: Application, path: str) -> int:
-    """How many Python functions are called to answer GET `path`, when everything is warm."""
+    """How many Python functions are called to answer GET `path`, when everything is warm.
+
+    The least of five requests: now and then one has the garbage collector's work to do, or what is due once a minute.
+    """
+    return min(_calls_of_one(app, path) for _ in range(5))
+
+
+def _calls_of_one(app: Application, path: str) -> int:
     import sys  # noqa: PLC0415 - only here
 
     client = TestApp(app, extra_environ={"HTTP_HOST": "localhost"})
