@@ -18,7 +18,7 @@ UNWATCHED = frozenset(
     | {"plugin_platform/test_docs.py", "plugins/blog/test_markdown_cost.py"}
 )
 
-#: Tests in process of what others run too, line by line: those that ask every page the same question.
+#: Tests in process of what others run too, but for a few branches: those that ask every page the same question.
 REPEATING = frozenset(
     {
         "database/test_engine.py",
