@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -19,6 +19,7 @@ from flasky.plugins.blog import limits
 
 _CASCADE = "CASCADE"
 _SET_NULL = "SET NULL"
+_HIDDEN = text("hidden_at IS NOT NULL")
 
 
 class Post(Base):
@@ -29,6 +30,8 @@ class Post(Base):
         # The author, so that those whom a member follows are found without reading every post (`reading`).
         Index("ix_posts_listed_at_id_author_id", "listed_at", "id", "author_id"),
         Index("ix_posts_author_id_listed_at_id", "author_id", "listed_at", "id"),
+        # The few that are hidden, for moderators.
+        Index("ix_posts_hidden_at_id", "hidden_at", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -98,6 +101,7 @@ class Comment(Base):
     __table_args__ = (
         Index("ix_comments_post_id_id", "post_id", "id"),
         Index("ix_comments_author_id_id", "author_id", "id"),
+        Index("ix_comments_hidden_at_id", "hidden_at", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -150,11 +154,11 @@ class BlogMember(Base):
 
 
 class Notice(Base):
-    """Something that a member is told: a comment on their post, a mention, a new follower."""
+    """Something that a member is told: a comment on their post, a mention, a new follower, a moderator's decision."""
 
     __tablename__ = "notices"
     __table_args__ = (
-        CheckConstraint("kind IN ('comment', 'mention', 'follow')", name="kind"),
+        CheckConstraint("kind IN ('comment', 'mention', 'follow', 'hidden', 'shown')", name="kind"),
         Index("ix_notices_user_id_id", "user_id", "id"),
         Index("ix_notices_mail_due_user_id", "mail_due", "user_id"),
     )
