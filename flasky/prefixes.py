@@ -7,8 +7,9 @@ plug-in adds comes below it; links stay right, as they name routes.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flasky.settings import Fault, Place, Setting
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pyramid.registry import Registry
 
 _SETTING = "flasky.prefix."
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+#: How alike two names of plug-ins are of which one may be the other, misspelt.
+_CLOSE = 0.8
 _PREFIX = re.compile(r"(/[^/\s{}*?#%\\]+)*")
 _PLACEHOLDER = re.compile(r"{\w+(?::(?:[^{}]|{[^{}]*})*)?}")
 
@@ -43,6 +47,21 @@ def prefix_setting(name: str, proposed: str) -> Setting:
 def prefix_of(settings: Mapping[str, Any], name: str) -> str | None:
     """The prefix of a plug-in, as Pyramid's `include` takes it."""
     return settings.get(f"{_SETTING}{name}") or None
+
+
+def left_over_prefixes(settings: Iterable[str], enabled: Collection[str], known: Collection[str]) -> set[str]:
+    """Those names of `settings` that move a plug-in which is not `enabled`: it was disabled or removed, its line stays.
+
+    One that is close to an enabled plug-in's name, and not that of a `known` one, is not among them: it is misspelt.
+    """
+    found = set()
+    for setting in settings:
+        name = setting.removeprefix(_SETTING)
+        if setting.startswith(_SETTING) and _NAME.fullmatch(name) and name not in enabled:
+            misspelt = name not in known and difflib.get_close_matches(name, enabled, n=1, cutoff=_CLOSE)
+            if not misspelt:
+                found.add(setting)
+    return found
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from flasky.loader import LoadedPlugin, resolve_plugins
-from flasky.prefixes import prefix_setting
+from flasky.loader import LoadedPlugin, available, resolve_plugins
+from flasky.prefixes import left_over_prefixes, prefix_setting
 from flasky.settings import (
     KERNEL_SETTINGS,
     ConfigurationFaults,
@@ -104,7 +104,10 @@ def read_site(
     listed = ini.get("flasky.plugins", "")
     names = parse_list(listed) if isinstance(listed, str) else tuple(listed)
     plugins, faults = resolve_plugins(names, place)
-    settings, setting_faults = resolve(declared_settings(plugins), ini, environ, ini_file, names)
+    # A plug-in that is switched off leaves its lines behind, as in `polls.size`: they must not keep the site down.
+    left = left_over_prefixes(ini, [item.name for item in plugins], {*available(), *names})
+    read = {key: value for key, value in ini.items() if key not in left}
+    settings, setting_faults = resolve(declared_settings(plugins), read, environ, ini_file, names)
     faults.extend(setting_faults)
     if settings.get("flasky.environment") == "production":
         faults.extend(production_faults(settings, ini, environ, place))

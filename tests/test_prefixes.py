@@ -11,6 +11,7 @@ from webtest import TestApp
 from flasky.plugin import Plugin
 from flasky.prefixes import parse_prefix
 from flasky.settings import ConfigurationFaults
+from flasky.site import get_site
 
 PAGES = """
 from pyramid.response import Response
@@ -76,6 +77,17 @@ def test_an_address_of_the_kernel_is_a_fault(site: Any) -> None:
 def test_a_misspelt_plug_in_is_a_fault_with_the_near_one(site: Any) -> None:
     with pytest.raises(ConfigurationFaults, match=r"flasky\.prefix\.preh2.*Did you mean flasky\.prefix\.preh1\?"):
         site({"preh1": "/preh"}, preh2="/x")
+
+
+def test_the_line_of_a_plug_in_that_is_not_enabled_keeps_no_site_down(make_app: Any) -> None:
+    """As `moved.size` does not: it could otherwise be neither disabled nor left out nor removed."""
+    app = make_app(flasky__plugins="main accounts", flasky__prefix__moved="/umzug", flasky__prefix__blog="no prefix")
+    assert "flasky.prefix.moved" not in get_site(app.registry).settings
+
+
+def test_what_cannot_be_a_plug_in_is_a_fault_all_the_same(make_app: Any) -> None:
+    with pytest.raises(ConfigurationFaults, match=r"flasky\.prefix\.Not a name: there is no such setting"):
+        make_app(flasky__plugins="main", **{"flasky__prefix__Not a name": "/x"})
 
 
 def test_what_the_world_looks_for_at_the_root_stays_there(make_app: Any) -> None:
