@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import limits, markdown, mentions, notices
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
-from flasky.plugins.blog.events import CommentAdded
+from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.posts import check_text, claim_key, may_see, note_made, who
 from flasky.plugins.blog.storage import changed, lists_changed
@@ -59,12 +59,15 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
     comment.body, comment.html = body, render(work, body).html
     comment.pipeline, comment.edited_at = markdown.PIPELINE, work.now()
     work.db.flush()
+    if comment.hidden_at is None and comment.post.listed_at is not None:
+        work.registry.notify(CommentEdited(work, comment))
 
 
 def remove(work: Work, comment: Comment) -> None:
     """Delete one's own comment. Raises NotAllowed."""
     if comment.author_id != who(work).user_id:
         raise NotAllowed
+    work.registry.notify(CommentDeleted(work, comment))
     was_shown = comment.hidden_at is None
     # Deleted twice at once, it is counted once.
     if changed(work.db, delete(Comment).where(Comment.id == comment.id)) and was_shown:

@@ -39,11 +39,19 @@ class PostPublished(PostEvent):
 
 
 class PostEdited(PostEvent):
-    """The author changed a published post."""
+    """The author changed a post that everybody can read."""
 
 
 class PostDeleted(PostEvent):
-    """A post is being deleted, with its comments."""
+    """A post is being deleted, with its comments; it may have been a draft, or hidden."""
+
+
+class PostHidden(PostEvent):
+    """A moderator hid a post: only its author and moderators see it now. `post.hidden_reason` says why."""
+
+
+class PostShown(PostEvent):
+    """A moderator shows a hidden post again, as it is now: its author may have edited it meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,22 @@ class CommentEvent(BlogEvent):
 
 class CommentAdded(CommentEvent):
     """Somebody commented."""
+
+
+class CommentEdited(CommentEvent):
+    """The author changed a comment that everybody can read."""
+
+
+class CommentDeleted(CommentEvent):
+    """A comment is being deleted by its author; it may have been hidden. With a post its comments go without it."""
+
+
+class CommentHidden(CommentEvent):
+    """A moderator hid a comment. `comment.hidden_reason` says why."""
+
+
+class CommentShown(CommentEvent):
+    """A moderator shows a hidden comment again, as it is now."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from flasky.languages import _
 from flasky.mail.services import send_mail
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog.models import Post
+from flasky.plugins.blog.models import Comment, Post
 from flasky.security.keys import Signer
 
 _SIGNER = "blog.unsubscribe"
+
+#: The kinds of notices that tell of a moderator's decision; who it was is not told.
+DECISIONS = ("hidden", "shown")
 
 _WHOM = {"username": "Ann", "token": "sample"}
 MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
@@ -23,7 +26,14 @@ MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
         _("News from ${actor}"),
         {**_WHOM, "kind": "comment", "actor": "Bob", "title": "A walk through the 胡同", "post_id": 1},
     ),
-    "mail/blog_digest": (_("What happened on the site"), {**_WHOM, "comments": 2, "mentions": 1, "follows": 1}),
+    "mail/blog_decision": (
+        _("The moderators decided about what you wrote"),
+        {**_WHOM, "kind": "hidden", "is_comment": False, "title": "A walk", "reason": "Off topic", "post_id": 1},
+    ),
+    "mail/blog_digest": (
+        _("What happened on the site"),
+        {**_WHOM, "comments": 2, "mentions": 1, "follows": 1, "decisions": 1},
+    ),
 }
 
 
@@ -40,9 +50,24 @@ def send_notice(work: Work, user: User, kind: str, actor: str, post: Post | None
     _send(work, "mail/blog_notice", user, kind=kind, actor=actor, title=title, post_id=post_id)
 
 
+def send_decision(work: Work, user: User, kind: str, post: Post, comment: Comment | None) -> None:
+    """Mail a moderator's decision to whoever wrote the post or comment."""
+    # A comment may stand below a post that is not there for its author any more.
+    is_seen = post.listed_at is not None or post.author_id == user.id
+    _send(
+        work, "mail/blog_decision", user,
+        kind=kind,
+        is_comment=comment is not None,
+        reason=post.hidden_reason if comment is None else comment.hidden_reason,
+        title=post.title if is_seen else "",
+        post_id=post.id if is_seen else 0,
+    )  # fmt: skip
+
+
 def send_digest_to(work: Work, user: User, counts: Mapping[str, int]) -> None:
     """Mail a member how many notices wait for them; `counts` is by kind."""
     numbers = {f"{kind}s": counts.get(kind, 0) for kind in ("comment", "mention", "follow")}
+    numbers["decisions"] = sum(counts.get(kind, 0) for kind in DECISIONS)
     _send(work, "mail/blog_digest", user, **numbers)
 
 

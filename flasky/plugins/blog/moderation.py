@@ -10,8 +10,9 @@ from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
 from flasky.plugins.accounts.services import Refused, Work
-from flasky.plugins.blog import comments, limits, tags
+from flasky.plugins.blog import comments, limits, notices, tags
 from flasky.plugins.blog.errors import NotAllowed
+from flasky.plugins.blog.events import CommentHidden, CommentShown, PostHidden, PostShown
 from flasky.plugins.blog.models import Comment, Post, Report
 from flasky.plugins.blog.posts import check_text, who
 from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
@@ -42,21 +43,23 @@ def report(work: Work, thing: Post | Comment, reason: str) -> bool:
 
 
 def hide(work: Work, thing: Post | Comment, reason: str) -> None:
-    """Hide a post or comment, and answer its reports. Raises NotAllowed, Fault. Twice is once."""
+    """Hide a post or comment, answer its reports and tell its author. Raises NotAllowed, Fault. Twice is once."""
     moderator = _moderator(work)
     check_text("reason", reason, limits.LONGEST_REASON)
     if thing.hidden_at is None:
         thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = work.now(), moderator, reason
         _relist(work, thing, -1)
+        _tell(work, thing, "hidden")
     resolve(work, thing)
 
 
 def show(work: Work, thing: Post | Comment) -> None:
-    """Show what was hidden. Raises NotAllowed."""
+    """Show what was hidden, and tell its author. Raises NotAllowed."""
     _moderator(work)
     if thing.hidden_at is not None:
         thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = None, None, ""
         _relist(work, thing, 1)
+        _tell(work, thing, "shown")
 
 
 def resolve(work: Work, thing: Post | Comment) -> None:
@@ -101,6 +104,15 @@ def _relist(work: Work, thing: Post | Comment, difference: int) -> None:
     else:
         work.db.flush()
         comments.count(work, thing.post_id, difference)
+
+
+def _tell(work: Work, thing: Post | Comment, kind: str) -> None:
+    if isinstance(thing, Post):
+        notices.tell_decision(work, kind, thing)
+        work.registry.notify((PostHidden if kind == "hidden" else PostShown)(work, thing))
+    else:
+        notices.tell_decision(work, kind, thing.post, thing)
+        work.registry.notify((CommentHidden if kind == "hidden" else CommentShown)(work, thing))
     lists_changed(work.db)
 
 

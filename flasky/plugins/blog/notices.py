@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog.mails import send_digest_to, send_notice
+from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, send_notice
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.storage import add_unless_there, changed
 
@@ -30,6 +30,8 @@ class NoticeRow:
     comment_id: int | None
     created_at: datetime
     read_at: datetime | None
+    #: Why a moderator hid what it is about; empty when it is not hidden (any more).
+    reason: str
 
 
 def tell_author(work: Work, post: Post, comment: Comment) -> None:
@@ -56,6 +58,13 @@ def tell_followed(work: Work, user: User) -> None:
         _tell(work, [user.id], "follow", None, None)
 
 
+def tell_decision(work: Work, kind: str, post: Post, comment: Comment | None = None) -> None:
+    """Tell whoever wrote a post or comment that a moderator has `hidden` it, or has it `shown` again."""
+    author = post.author_id if comment is None else comment.author_id
+    if author is not None:
+        _tell(work, [author], kind, post, comment)
+
+
 def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, comment: Comment | None) -> None:
     actor = work.identity
     if actor is None:
@@ -79,7 +88,9 @@ def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, com
             mail_due=work.now() + DIGEST_AFTER if mail == "daily" else None,
         )
         work.db.add(notice)
-        if mail == "at_once":
+        if mail == "at_once" and kind in DECISIONS and post is not None:
+            send_decision(work, user, kind, post, comment)
+        elif mail == "at_once":
             send_notice(work, user, kind, actor.username, post)
     work.db.flush()
 
@@ -87,21 +98,23 @@ def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, com
 def listed(work: Work, *, before: int | None = None, limit: int = 50) -> tuple[list[NoticeRow], int | None]:
     """The notices of whoever asks, newest first, and where the list goes on. It only reads.
 
-    What is about a post or comment that is hidden now is left out.
+    What is about a post or comment that is hidden now is left out, but for what tells its author so.
     """
-    identity = work.identity
+    me = work.identity.user_id if work.identity else 0
+    decision = Notice.kind.in_(DECISIONS)
+    reason = case((Notice.comment_id.is_(None), Post.hidden_reason), else_=Comment.hidden_reason)
     statement = (
         select(
             Notice.id, Notice.kind, User.username, Notice.post_id, Post.title, Notice.comment_id, Notice.created_at,
-            Notice.read_at,
+            Notice.read_at, case((decision, reason), else_="").label("reason"),
         )
         .join(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
         .outerjoin(Comment, Comment.id == Notice.comment_id)
         .where(
-            Notice.user_id == (identity.user_id if identity else 0),
-            Notice.post_id.is_(None) | Post.listed_at.is_not(None),
-            Comment.hidden_at.is_(None),
+            Notice.user_id == me,
+            Notice.post_id.is_(None) | Post.listed_at.is_not(None) | (decision & (Post.author_id == me)),
+            Comment.hidden_at.is_(None) | decision,
         )
         .order_by(Notice.id.desc())
         .limit(limit + 1)

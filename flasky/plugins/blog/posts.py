@@ -81,7 +81,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
     if was_draft and not post.is_draft:
         tags.relist(work, post)
         _published(work, post, mentioned)
-    elif not was_draft:
+    elif post.listed_at is not None:
         work.registry.notify(PostEdited(work, post))
         lists_changed(work.db)
 

@@ -1,0 +1,195 @@
+"""What the author of a post or comment learns of a moderator's decision, and what other plug-ins are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pyramid.registry import Registry
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flasky.database import utc_now
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import comments, events, moderation, notices, posts
+from flasky.plugins.blog.models import Notice
+from flasky.plugins.blog.posts import Writing
+from flasky.testing.mailbox import Mailbox, html_of, text_of
+
+
+@pytest.fixture
+def people(member: Any) -> dict[str, int]:
+    return {"anna": member("anna"), "bob": member("bob"), "mona": member("mona", role="Moderator")}
+
+
+@pytest.fixture
+def decide(people: Any, work_as: Any) -> Callable[..., None]:
+    """A function that has Mona hide (with a reason) or show a post or comment."""
+
+    def do(module: Any, number: int, reason: str = "") -> None:
+        with work_as(people["mona"]) as work:
+            thing = module.find(work, number)
+            moderation.hide(work, thing, reason) if reason else moderation.show(work, thing)
+
+    return do
+
+
+@pytest.fixture
+def choose(registry: Registry) -> Callable[[int, str], None]:
+    def do(user_id: int, choice: str) -> None:
+        with open_work(registry) as work:
+            notices.choose_mail(work, user_id, choice)
+
+    return do
+
+
+@pytest.fixture
+def heard(registry: Registry) -> Iterator[list[str]]:
+    """The names of the events of posts and comments, as they come."""
+    found: list[str] = []
+
+    def hear(event: events.BlogEvent) -> None:
+        found.append(type(event).__name__)
+
+    for kind in (events.PostEvent, events.CommentEvent):
+        registry.registerHandler(hear, (kind,))
+    yield found
+    for kind in (events.PostEvent, events.CommentEvent):
+        registry.unregisterHandler(hear, (kind,))
+
+
+def kinds(db: Session, user_id: int) -> list[str]:
+    found = list(db.scalars(select(Notice.kind).where(Notice.user_id == user_id).order_by(Notice.id)))
+    db.rollback()
+    return found
+
+
+def test_the_author_of_a_hidden_post_is_told_with_the_reason(
+    people: Any, write: Any, decide: Any, client: Any, db: Session
+) -> None:
+    post = write(people["anna"], "words", title="<b>Mine</b>")
+    decide(posts, post, "<i>off topic")
+    page = client(people["anna"]).get("/notices")
+    assert "&lt;i&gt;off topic" in page
+    assert "&lt;b&gt;Mine" in page
+    assert "mona" not in page.html.find(class_="notices").get_text()
+    assert "off topic" in page.click("A moderator has hidden your post")
+    decide(posts, post, "twice is once")
+    decide(posts, post)
+    page = client(people["anna"]).get("/notices")
+    assert kinds(db, people["anna"]) == ["hidden", "shown"]
+    assert "off topic" not in page
+    assert "words" in page.click("A moderator has your post shown again")
+    for other in ("bob", "mona"):
+        assert kinds(db, people[other]) == []
+
+
+def test_the_author_of_a_hidden_comment_is_told_and_nobody_else(
+    people: Any, write: Any, comment: Any, decide: Any, client: Any, db: Session
+) -> None:
+    post = write(people["anna"], "words", title="A walk")
+    made = comment(people["bob"], post, "rude")
+    decide(comments, made, "be kind")
+    page = client(people["bob"]).get("/notices")
+    assert "be kind" in page
+    there = page.click("A moderator has hidden your comment")
+    assert f'id="comment-{made}"' in there
+    assert "be kind" in there
+    assert "be kind" not in client(people["anna"]).get("/notices")
+    # The post goes too: what Bob may not see any more is not named to him.
+    decide(posts, post, "off topic")
+    assert "A walk" not in client(people["bob"]).get("/notices")
+
+
+@pytest.mark.databases("sqlite")
+def test_moderators_are_not_told_what_they_did_to_their_own(people: Any, write: Any, decide: Any, db: Session) -> None:
+    decide(posts, write(people["mona"]), "oops")
+    assert kinds(db, people["mona"]) == []
+
+
+@pytest.mark.databases("sqlite")
+def test_a_decision_comes_by_mail_to_who_wants_it_so(
+    people: Any, write: Any, comment: Any, decide: Any, choose: Any, mailbox: Mailbox, registry: Registry
+) -> None:
+    post = write(people["anna"], title="A walk")
+    made = comment(people["bob"], post)
+    decide(comments, made, "be kind")
+    assert mailbox.messages == []
+    decide(comments, made)
+    for name in ("anna", "bob"):
+        choose(people[name], "at_once")
+    decide(comments, made, "<b>be kind")
+    mail = mailbox.last
+    assert mail["To"] == "bob@example.com"
+    assert "has hidden your comment" in " ".join(text_of(mail).split())
+    assert "<b>be kind" in text_of(mail)
+    assert "&lt;b&gt;be kind" in html_of(mail)
+    assert f"http://localhost/post/{post}" in text_of(mail)
+    decide(posts, post, "off topic")
+    assert mailbox.last["To"] == "anna@example.com"
+    assert "has hidden your post" in " ".join(text_of(mailbox.last).split())
+    decide(comments, made)
+    assert mailbox.last["To"] == "bob@example.com"
+    assert "shown again" in " ".join(text_of(mailbox.last).split())
+    assert "A walk" not in text_of(mailbox.last)
+    assert f"/post/{post}" not in text_of(mailbox.last)
+    assert "mona" not in "".join(map(text_of, mailbox.messages))
+
+
+@pytest.mark.databases("sqlite")
+def test_a_digest_counts_decisions(
+    people: Any, write: Any, decide: Any, choose: Any, mailbox: Mailbox, registry: Registry
+) -> None:
+    choose(people["anna"], "daily")
+    for number in range(2):
+        decide(posts, write(people["anna"], f"post {number}"), "no")
+    assert mailbox.messages == []
+    with open_work(registry, clock=lambda: utc_now() + notices.DIGEST_AFTER * 2) as work:
+        notices.send_digests(work)
+    assert "2 decisions of the moderators about what you wrote" in text_of(mailbox.last)
+
+
+@pytest.mark.databases("sqlite")
+def test_other_plugins_hear_what_happens_to_posts_and_comments(
+    people: Any, write: Any, comment: Any, decide: Any, work_as: Any, heard: list[str]
+) -> None:
+    post = write(people["anna"])
+    made = comment(people["bob"], post)
+    draft = write(people["anna"], "x", draft=True)
+    heard.clear()
+
+    def edit_both() -> list[str]:
+        heard.clear()
+        with work_as(people["anna"]) as work:
+            found = posts.find(work, post)
+            posts.edit(work, found, Writing(f"{found.body} more"), version=found.version)
+        with work_as(people["bob"]) as work:
+            said = comments.find(work, made)
+            comments.edit(work, said, f"{said.body} more", version=said.version)
+        return heard
+
+    assert edit_both() == ["PostEdited", "CommentEdited"]
+    decide(comments, made, "no")
+    decide(comments, made, "no")
+    assert heard[2:] == ["CommentHidden"]
+    assert edit_both() == ["PostEdited"]
+    decide(comments, made)
+    decide(comments, made)
+    assert heard[1:] == ["CommentShown"]
+    heard.clear()
+    decide(posts, post, "no")
+    decide(posts, post, "no")
+    with work_as(people["anna"]) as work:
+        for number in (post, draft):
+            found = posts.find(work, number)
+            posts.edit(work, found, Writing("new", draft=number == draft), version=found.version)
+    assert heard == ["PostHidden"]
+    decide(posts, post)
+    decide(posts, post)
+    assert heard == ["PostHidden", "PostShown"]
+    with work_as(people["bob"]) as work:
+        comments.remove(work, comments.find(work, made))
+    with work_as(people["anna"]) as work:
+        posts.remove(work, posts.find(work, post))
+    assert heard[2:] == ["CommentDeleted", "PostDeleted"]
