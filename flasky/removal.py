@@ -22,6 +22,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     MetaData,
@@ -37,6 +38,7 @@ from sqlalchemy import (
     table,
     text,
 )
+from sqlalchemy.exc import IntegrityError
 
 from flasky.database.engine import make_migration_engine
 from flasky.database.ownership import import_models, naming_columns
@@ -69,6 +71,26 @@ _READERS: dict[str, Any] = {
 }
 
 
+_REFERS_TO_NOTHING = "A row of the dump refers to one that is not there any more, so nothing was put back"
+_TYPES_OF_TABLES = """
+    WITH used AS (
+        SELECT pg_type.oid AS type, pg_class.relnamespace = current_schema()::regnamespace
+               AND pg_class.relname = ANY(:names) AS own
+        FROM pg_attribute
+        JOIN pg_class ON pg_class.oid = attrelid
+        JOIN pg_type ON atttypid IN (pg_type.oid, pg_type.typarray)
+        WHERE pg_type.typtype = 'e' AND attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p', 'f')
+    )
+    SELECT type::regtype::text FROM used GROUP BY type HAVING bool_and(own) ORDER BY 1
+"""
+_REFERENCES_OF_TABLES = """
+    SELECT conrelid::regclass::text AS table, quote_ident(conname) AS name, condeferrable, condeferred
+    FROM pg_constraint
+    JOIN pg_class ON pg_class.oid = conrelid
+    WHERE contype = 'f' AND relnamespace = current_schema()::regnamespace AND relname = ANY(:names)
+"""
+
+
 @dataclass(frozen=True)
 class PlannedTable:
     """A table that goes: its rows, what it refers to, and who else refers to it (`table.column`)."""
@@ -96,6 +118,8 @@ class Plan:
     tables: tuple[PlannedTable, ...]
     revisions: tuple[str, ...]
     names: tuple[PlannedName, ...] = ()
+    #: PostgreSQL's enumerated types that no column of anybody else has.
+    types: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -152,7 +176,19 @@ def plan(connection: Connection, plugin: str, site: Site) -> Plan:
         )
         for name in names
     ]
-    return Plan(plugin, tuple(planned), tuple(revisions), tuple(_names(connection, plugin, site, set(names))))
+    others = tuple(_names(connection, plugin, site, set(names)))
+    return Plan(plugin, tuple(planned), tuple(revisions), others, _types(connection, names))
+
+
+def _types(connection: Connection, tables: list[str]) -> tuple[str, ...]:
+    """The enumerated types of the columns of `tables`, as SQL names them, that no other table has.
+
+    PostgreSQL keeps a type when the last table goes that has it, and the next migration that makes it would fail.
+    """
+    if connection.dialect.name != "postgresql" or not tables:
+        return ()
+    own = {"names": tables}
+    return tuple(connection.execute(text(_TYPES_OF_TABLES), own).scalars())
 
 
 def _names(connection: Connection, plugin: str, site: Site, own: set[str]) -> Iterator[PlannedName]:
@@ -179,7 +215,10 @@ def _is_of(plugin: str, name: str) -> ColumnElement[bool]:
 
 
 def dump(connection: Connection, planned: Plan, file: Path) -> None:
-    """Write every row of the tables into a new file; it is whole when this returns. Raises CannotStart."""
+    """Write every row of the tables into a new file; it is whole when this returns, and gone when this raises.
+
+    Raises CannotStart when the file is there already. What the database computes is left out.
+    """
     tables = _reflected(connection, [item.name for item in planned.tables])
     content = {
         "format": _FORMAT,
@@ -191,7 +230,7 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
                 "name": one.name,
                 "rows": [
                     {key: _written(value) for key, value in row._mapping.items()}  # noqa: SLF001 - its public name
-                    for row in connection.execute(select(one))
+                    for row in connection.execute(select(*_stored(one)))
                 ],
             }
             for one in tables
@@ -202,19 +241,24 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
                 "rows": [
                     {key: _written(value) for key, value in row._mapping.items()}  # noqa: SLF001 - its public name
                     for one in _reflected(connection, [item.table])
-                    for row in connection.execute(select(one).where(_is_of(planned.plugin, item.column)))
+                    for row in connection.execute(select(*_stored(one)).where(_is_of(planned.plugin, item.column)))
                 ],
             }
             for item in planned.names
         ],
     }
     try:
-        with file.open("x", encoding="utf-8") as target:
+        target = file.open("x", encoding="utf-8")
+    except FileExistsError as error:
+        raise CannotStart(f"{file} is there already. Name another file with --dump. Nothing was removed.") from error
+    try:
+        with target:
             # It holds what the tables held: as private as they were.
             file.chmod(0o600)
             json.dump(content, target, ensure_ascii=False, indent=1)
-    except FileExistsError as error:
-        raise CannotStart(f"{file} is there already. Name another file with --dump. Nothing was removed.") from error
+    except BaseException:
+        file.unlink()
+        raise
 
 
 def remove(connection: Connection, planned: Plan) -> None:
@@ -231,12 +275,22 @@ def remove(connection: Connection, planned: Plan) -> None:
         )
     for item in planned.names:
         connection.execute(delete(table(item.table)).where(_is_of(planned.plugin, item.column)))
-    for one in reversed(_reflected(connection, [item.name for item in planned.tables])):
-        one.drop(connection)
+    _drop(connection, planned)
     version = table(VERSION_TABLE, column("version_num"))
     connection.execute(delete(version).where(version.c.version_num.in_(planned.revisions)))
     owners = table(OWNERS_TABLE, column("owner"))
     connection.execute(delete(owners).where(owners.c.owner == planned.plugin))
+
+
+def _drop(connection: Connection, planned: Plan) -> None:
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    names = [quote(item.name) for item in planned.tables]
+    # All at once where the database can: one that refers to another of them is then in nobody's way. SQLite asks for
+    # no order, as the connection of a migration does not look after foreign keys.
+    for some in [", ".join(names)] if connection.dialect.name == "postgresql" and names else names:
+        connection.execute(text(f"DROP TABLE {some}"))
+    for name in planned.types:
+        connection.execute(text(f"DROP TYPE {name}"))
 
 
 def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
@@ -260,13 +314,65 @@ def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
     rows = {item["name"]: item["rows"] for item in dumped}
     if strange := sorted(set(rows) - {item.name for item in now.tables}):
         raise CannotStart(f"The plug-in {plugin!r} has no table {', '.join(strange)}.")
-    for one in _reflected(connection, list(rows)):
-        read = [{key: _read(value) for key, value in row.items()} for row in rows[one.name]]
-        if read:
-            connection.execute(insert(one), read)
-            _count_on(connection, one)
-    names = {item["name"]: _put_back(connection, item["name"], item["rows"]) for item in content.get("names", ())}
+    others = {item["name"]: item["rows"] for item in content.get("names", ())}
+    with _given_numbers(connection, [*rows, *others]):
+        with _references_last(connection, list(rows)):
+            for one in _reflected(connection, list(rows)):
+                if rows[one.name]:
+                    connection.execute(insert(one), [_read_row(one, row) for row in rows[one.name]])
+                    _count_on(connection, one)
+        names = {name: _put_back(connection, name, found) for name, found in others.items()}
     return {**{name: len(found) for name, found in rows.items()}, **names}
+
+
+@contextmanager
+def _references_last(connection: Connection, names: list[str]) -> Iterator[None]:
+    """Look at the foreign keys of these tables at the end: a row may refer to itself, to a later one, or in a circle.
+
+    Raises CannotStart when one then refers to nothing.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        _check_references(connection, names)
+        return
+    found = connection.execute(text(_REFERENCES_OF_TABLES), {"names": names}).all()
+    for one in found:
+        connection.execute(text(f"ALTER TABLE {one.table} ALTER CONSTRAINT {one.name} DEFERRABLE INITIALLY DEFERRED"))
+    yield
+    try:
+        # A table with checks that are still to come cannot be altered.
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    except IntegrityError as error:
+        raise CannotStart(f"{_REFERS_TO_NOTHING}: {str(error.orig).strip()}") from error
+    for one in found:
+        after = f"{'' if one.condeferrable else 'NOT '}DEFERRABLE"
+        when = f" INITIALLY {'DEFERRED' if one.condeferred else 'IMMEDIATE'}" if one.condeferrable else ""
+        connection.execute(text(f"ALTER TABLE {one.table} ALTER CONSTRAINT {one.name} {after}{when}"))
+
+
+def _check_references(connection: Connection, names: list[str]) -> None:
+    """SQLite's own look at the foreign keys, which the connection of a migration does without."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    for name in names:
+        if (found := connection.execute(text(f"PRAGMA foreign_key_check({quote(name)})")).first()) is not None:
+            raise CannotStart(f"{_REFERS_TO_NOTHING}: one of {name} to {found[2]}")
+
+
+@contextmanager
+def _given_numbers(connection: Connection, names: list[str]) -> Iterator[None]:
+    """Let rows bring the numbers that otherwise PostgreSQL alone gives (GENERATED ALWAYS AS IDENTITY)."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    columns = [
+        f"ALTER TABLE {quote(one.name)} ALTER COLUMN {quote(item.name)} SET GENERATED"
+        for one in _reflected(connection, [name for name in names if inspect(connection).has_table(name)])
+        for item in one.columns
+        if item.identity is not None and item.identity.always
+    ]
+    for alter in columns:
+        connection.execute(text(f"{alter} BY DEFAULT"))
+    yield
+    for alter in columns:
+        connection.execute(text(f"{alter} ALWAYS"))
 
 
 def _put_back(connection: Connection, name: str, rows: list[dict[str, Any]]) -> int:
@@ -274,7 +380,7 @@ def _put_back(connection: Connection, name: str, rows: list[dict[str, Any]]) -> 
     count = 0
     for one in _reflected(connection, [name]) if inspect(connection).has_table(name) else ():
         for row in rows:
-            read = {key: _read(value) for key, value in row.items()}
+            read = _read_row(one, row)
             if _fits(connection, one, read):
                 connection.execute(insert(one), read)
                 count += 1
@@ -301,7 +407,7 @@ def _count_on(connection: Connection, one: Table) -> None:
     """Let PostgreSQL's counters go on behind the rows that were put back."""
     if connection.dialect.name != "postgresql":
         return
-    for key in one.primary_key.columns:
+    for key in _stored(one):
         found = connection.execute(
             text("SELECT pg_get_serial_sequence(:table, :column)"), {"table": f'"{one.name}"', "column": key.name}
         ).scalar()
@@ -311,10 +417,21 @@ def _count_on(connection: Connection, one: Table) -> None:
 
 
 def _reflected(connection: Connection, names: list[str]) -> list[Table]:
-    """The tables as the database has them, parents before children."""
+    """The tables as the database has them."""
     metadata = MetaData()
     metadata.reflect(connection, only=names, resolve_fks=True)
-    return [one for one in metadata.sorted_tables if one.name in names]
+    return [metadata.tables[name] for name in names]
+
+
+def _stored(one: Table) -> list[Column[Any]]:
+    """The columns that hold something, and take it: not those that the database computes."""
+    return [item for item in one.columns if item.computed is None]
+
+
+def _read_row(one: Table, row: dict[str, Any]) -> dict[str, Any]:
+    # A dump of an earlier version has what was computed, too.
+    stored = {item.name for item in _stored(one)}
+    return {key: _read(value) for key, value in row.items() if key in stored}
 
 
 def _written(value: Any) -> Any:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -280,29 +281,38 @@ def remove(
 
     if restore is not None:
         with removal.connected(context.site) as connection:
-            for table, count in removal.restore(connection, restore, context.site).items():
-                click.echo(f"{table}: {count} rows put back")
+            counts = removal.restore(connection, restore, context.site)
+        for table, count in counts.items():
+            click.echo(f"{table}: {count} rows put back")
         return
     if name is None:
         raise click.UsageError("Name the plug-in, or a dump with --restore.")
     if name in _listed(context):
         raise CannotStart(f"The plug-in {name!r} is enabled. First: flasky --ini {context.path} plugin disable {name}")
-    with removal.connected(context.site) as connection:
+    file = dump_file or _dump_file(context, name)
+    if _removed(context, name, file, do=yes, as_json=as_json):
+        click.echo(
+            f"Removed. The rows are in {file}; `flasky plugin remove --restore {file}` puts them back.", err=True
+        )
+
+
+def _removed(context: Context, name: str, file: Path, *, do: bool, as_json: bool) -> bool:
+    """Show the plan, and carry it out if that was said and there is something; the rows are in `file` then."""
+    from flasky import removal
+
+    with ExitStack() as undo, removal.connected(context.site) as connection:
         planned = removal.plan(connection, name, context.site)
         _show_plan(context, planned, as_json)
         if planned.is_empty:
-            return
-        if not yes:
+            return False
+        if not do:
             click.echo("Nothing was changed. Add --yes to do it.", err=True)
-            return
-        file = dump_file or _dump_file(context, name)
+            return False
         removal.dump(connection, planned, file)
-        try:
-            removal.remove(connection, planned)
-        except CannotStart:
-            file.unlink()
-            raise
-    click.echo(f"Removed. The rows are in {file}; `flasky plugin remove --restore {file}` puts them back.", err=True)
+        # Rows that are still in the database need no file beside it.
+        undo.push(lambda kind, _error, _traceback: file.unlink() if kind else None)
+        removal.remove(connection, planned)
+    return True
 
 
 def _dump_file(context: Context, name: str) -> Path:
@@ -327,6 +337,8 @@ def _show_plan(context: Context, planned: Plan, as_json: bool) -> None:
     rows = [(one.name, one.rows, ", ".join(one.refers_to), ", ".join(one.referred_to_by)) for one in planned.tables]
     show_table(heads, rows)
     click.echo(f"Rows of Alembic's table: {', '.join(planned.revisions) or 'none'}")
+    if planned.types:
+        click.echo(f"Types: {', '.join(planned.types)}")
     for one in planned.names:
         click.echo(f"Rows of others that name something of its: {one.rows} in {one.table}.{one.column}")
     if item is not None:
