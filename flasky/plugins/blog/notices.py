@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import case, func, select, update
 
@@ -12,26 +11,12 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, send_notice
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
+from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import add_unless_there, changed
 
 DIGEST_AFTER = timedelta(days=1)
 _LISTED = 100
-
-
-@dataclass(frozen=True)
-class NoticeRow:
-    """A notice in the page."""
-
-    id: int
-    kind: str
-    actor: str
-    post_id: int | None
-    title: str | None
-    comment_id: int | None
-    created_at: datetime
-    read_at: datetime | None
-    #: Why a moderator hid what it is about; empty when it is not hidden (any more).
-    reason: str
+_BEGINNING = Bounds()
 
 
 def tell_author(work: Work, post: Post, comment: Comment) -> None:
@@ -95,8 +80,8 @@ def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, com
     work.db.flush()
 
 
-def listed(work: Work, *, before: int | None = None, limit: int = 50) -> tuple[list[NoticeRow], int | None]:
-    """The notices of whoever asks, newest first, and where the list goes on. It only reads.
+def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
+    """The notices of whoever asks, newest first, with what they are about and who did it. It only reads.
 
     What is about a post or comment that is hidden now is left out, but for what tells its author so.
     """
@@ -105,8 +90,8 @@ def listed(work: Work, *, before: int | None = None, limit: int = 50) -> tuple[l
     reason = case((Notice.comment_id.is_(None), Post.hidden_reason), else_=Comment.hidden_reason)
     statement = (
         select(
-            Notice.id, Notice.kind, User.username, Notice.post_id, Post.title, Notice.comment_id, Notice.created_at,
-            Notice.read_at, case((decision, reason), else_="").label("reason"),
+            Notice.id, Notice.kind, User.username.label("actor"), Notice.post_id, Post.title, Notice.comment_id,
+            Notice.created_at, Notice.read_at, case((decision, reason), else_="").label("reason"),
         )
         .join(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
@@ -116,14 +101,9 @@ def listed(work: Work, *, before: int | None = None, limit: int = 50) -> tuple[l
             Notice.post_id.is_(None) | Post.listed_at.is_not(None) | (decision & (Post.author_id == me)),
             Comment.hidden_at.is_(None) | decision,
         )
-        .order_by(Notice.id.desc())
-        .limit(limit + 1)
     )  # fmt: skip
-    if before is not None:
-        statement = statement.where(Notice.id < before)
     with work.reading() as connection:
-        rows = [NoticeRow(*row) for row in connection.execute(statement)]
-    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+        return part(connection, statement, Notice.id, bounds, limit)
 
 
 def mark_read(work: Work) -> None:

@@ -8,7 +8,7 @@ from a beginning that was made once.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -102,6 +102,56 @@ def _ordered(statement: Rows, moment: Any, post_id: Any, way: Way) -> Rows:
         condition = moment.is_not(None) if way is Way.FIRST else place < _BEHIND
         statement = statement.where(condition).order_by(moment.desc(), post_id.desc())
     return statement.limit(_LIMIT)
+
+
+class Bounds(NamedTuple):
+    """Which part of a list in the order of its ids is asked for: below an id, above one, or (0) its beginning."""
+
+    below: int = 0
+    above: int = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a list in the order of its ids, and the ids where it goes on towards both ends (None: it does not).
+
+    `back` leads towards the beginning, `on` away from it.
+    """
+
+    rows: Sequence[Any]
+    back: int | None
+    on: int | None
+
+
+def part(
+    connection: Connection,
+    statement: Rows,
+    key: Any,
+    bounds: Bounds,
+    limit: int,
+    *,
+    ascending: bool = False,
+    values: Mapping[str, Any] | None = None,
+) -> Part:
+    """The rows of `statement`, each with its `id`, in the order of the column `key`, the highest first unless told.
+
+    One statement. Behind "back" the list may have come to its beginning: `back` is None then, and fewer rows than
+    there could be are no reason to show so few (`views.common.back_to`).
+    """
+    turned = bool(bounds.below if ascending else bounds.above)
+    if bounds.below:
+        statement = statement.where(key < bounds.below)
+    elif bounds.above:
+        statement = statement.where(key > bounds.above)
+    order = key.asc() if ascending != turned else key.desc()
+    found = connection.execute(statement.order_by(order).limit(limit + 1), values or {}).all()
+    goes_on, rows = len(found) > limit, list(found[:limit])
+    if turned:
+        rows.reverse()
+    if not rows:
+        return Part(rows, None, None)
+    has_more_before = goes_on if turned else bounds != Bounds()
+    return Part(rows, rows[0].id if has_more_before else None, rows[-1].id if turned or goes_on else None)
 
 
 class Source(Enum):
@@ -370,14 +420,12 @@ _COMMENTS = (
         Comment.author_id, User.username,
     )
     .outerjoin(User, User.id == Comment.author_id)
-    .where(Comment.post_id == bindparam("id"), Comment.id > bindparam("after"))
+    .where(Comment.post_id == bindparam("id"))
     .where(
         Comment.hidden_at.is_(None)
         | (Comment.author_id == bindparam("me"))
         | bindparam("moderates", type_=Boolean())
     )
-    .order_by(Comment.id)
-    .limit(bindparam("limit"))
 )  # fmt: skip
 
 
@@ -386,22 +434,26 @@ def one_post(connection: Connection, post_id: int, reader: Reader) -> Any:
     return connection.execute(_POST, {"id": post_id, "me": reader.user_id, "moderates": reader.moderates}).one_or_none()
 
 
-def comments_of(connection: Connection, post_id: int, reader: Reader, after: int, limit: int) -> tuple[Any, int | None]:
-    """The comments on a post that this reader may see, oldest first, and where they go on. One statement."""
-    values = {"id": post_id, "me": reader.user_id, "moderates": reader.moderates, "after": after, "limit": limit + 1}
-    rows = list(connection.execute(_COMMENTS, values))
-    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+def comments_of(connection: Connection, post_id: int, reader: Reader, bounds: Bounds, limit: int) -> Part:
+    """Comments on a post that this reader may see, oldest first. One statement."""
+    values = {"id": post_id, "me": reader.user_id, "moderates": reader.moderates}
+    return part(connection, _COMMENTS, Comment.id, bounds, limit, ascending=True, values=values)
 
 
-def drafts_of(connection: Connection, user_id: int) -> Sequence[Any]:
-    """A member's drafts, newest first, at most 200. One statement."""
-    statement = (
-        select(Post.id, Post.title, Post.summary, Post.created_at)
-        .where(Post.author_id == user_id, Post.listed_at.is_(None), Post.published_at.is_(None))
-        .order_by(Post.id.desc())
-        .limit(200)
+def beginning_around(connection: Connection, post_id: int, comment_id: int, limit: int) -> int:
+    """The id behind which a page of `limit` comments begins that has this one; 0 for the first page. One statement.
+
+    What stands in front of the comment is counted no farther than a page.
+    """
+    before = (
+        select(Comment.id)
+        .where(Comment.post_id == post_id, Comment.id < comment_id)
+        .order_by(Comment.id.desc())
+        .limit(limit)
     )
-    return connection.execute(statement).all()
+    ids = connection.scalars(before).all()
+    # In the middle of the page: with what it answers to, and with what answers to it.
+    return 0 if len(ids) < limit else ids[limit // 2]
 
 
 def tag_id(connection: Connection, name: str) -> int | None:

@@ -23,6 +23,7 @@ ROUTES = (
     ("blog.comment", f"{_POST}/comment"),
     ("blog.report_post", f"{_POST}/report"),
     ("blog.hide_post", f"{_POST}/hide"),
+    ("blog.to_comment", _COMMENT),
     ("blog.edit_comment", f"{_COMMENT}/edit"),
     ("blog.delete_comment", f"{_COMMENT}/delete"),
     ("blog.report_comment", f"{_COMMENT}/report"),

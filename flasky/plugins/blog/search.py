@@ -8,7 +8,7 @@ each word is made of ASCII letters and digits.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +20,14 @@ from sqlalchemy.orm import Session
 from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import text_of
 from flasky.plugins.blog.models import Post, PostWords
+from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.words import query_words, words_of
 
 #: Characters of an excerpt, and how many of them stand before the first word that was found.
 _SHOWN = 240
 _BEFORE = 60
 
+_BEGINNING = Bounds()
 _FTS5 = table("post_words_fts", column("rowid"))
 _TERMS = re.compile(r"[^\W_]+")
 
@@ -53,23 +55,18 @@ def words_of_post(post: Any, author: str) -> str:
     return words_of(f"{post.title} {text_of(post.html)} {post.tag_names} {author}")
 
 
-def find(
-    connection: Connection, text: str, *, before: int | None = None, limit: int = 20
-) -> tuple[list[Found], int | None]:
-    """The listed posts with every word of `text`, newest first, and the id in front of which the list goes on.
-
-    `before` is such an id. None ends the list; a text without words finds nothing.
-    """
+def find(connection: Connection, text: str, bounds: Bounds = _BEGINNING, limit: int = 20) -> Part:
+    """The listed posts with every word of `text`, newest first, as Found; a text without words finds nothing."""
     words = query_words(text)
     if not words:
-        return [], None
-    statement = _on_postgresql(words, before) if connection.dialect.name == "postgresql" else _on_sqlite(words, before)
-    rows = connection.execute(statement.limit(limit + 1)).all()
-    found = [
+        return Part([], None, None)
+    statement, key = _on_postgresql(words) if connection.dialect.name == "postgresql" else _on_sqlite(words)
+    found = part(connection, statement, key, bounds, limit)
+    shown = [
         Found(row.id, mark(row.title, text), excerpt(row.html, text), row.username, row.listed_at, row.comment_count)
-        for row in rows[:limit]
+        for row in found.rows
     ]
-    return found, found[-1].id if len(rows) > limit else None
+    return replace(found, rows=shown)
 
 
 def mark(text: str, asked: str) -> Markup:
@@ -108,15 +105,13 @@ def _posts() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _on_postgresql(words: list[str], before: int | None) -> Select[*tuple[Any, ...]]:
+def _on_postgresql(words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
     query = cast(" & ".join(f"{word}:*" for word in words), TSQUERY)
     found = PostWords.words.op("@@")(query)
-    statement = _posts().join(PostWords, PostWords.post_id == Post.id).where(found).order_by(Post.id.desc())
-    return statement if before is None else statement.where(Post.id < before)
+    return _posts().join(PostWords, PostWords.post_id == Post.id).where(found), Post.id
 
 
-def _on_sqlite(words: list[str], before: int | None) -> Select[*tuple[Any, ...]]:
-    # In the index's own order: it stops after the first page instead of collecting every post with the word.
+def _on_sqlite(words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
     match = column("post_words_fts").op("MATCH")(" ".join(f'"{word}"*' for word in words))
-    statement = _posts().join(_FTS5, _FTS5.c.rowid == Post.id).where(match).order_by(_FTS5.c.rowid.desc())
-    return statement if before is None else statement.where(_FTS5.c.rowid < before)
+    # In the index's own order: it stops after the first page instead of collecting every post with the word.
+    return _posts().join(_FTS5, _FTS5.c.rowid == Post.id).where(match), _FTS5.c.rowid

@@ -57,7 +57,7 @@ def number_of(db: Session, model: Any, *conditions: Any) -> int:
 
 def found(registry: Any, text: str) -> list[int]:
     with get_database(registry).read_engine.connect() as connection:
-        return [item.id for item in search.find(connection, text, limit=100)[0]]
+        return [item.id for item in search.find(connection, text, limit=100).rows]
 
 
 def test_seeding_makes_what_it_says_and_counts_it_right(

@@ -150,12 +150,12 @@ def test_many_comments_go_on_and_a_link_leads_to_its_comment(
         assert len(statements()) == 2
         assert "word1." in page
         assert "word2." not in page
-        page = page.click("More comments")
+        page = page.click("Later comments")
         assert "word2." in page
         assert "word1." not in page
-        page = page.click("More comments")
+        page = page.click("Later comments")
         assert "word4." in page
-        assert "More comments" not in page
+        assert "Later comments" not in page
         saved = send(client(anna).get(f"/comment/{made[3]}/edit"), body="changed")
         assert "changed" in saved.follow()
     finally:

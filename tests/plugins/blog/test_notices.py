@@ -16,6 +16,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, mails, moderation, notices
 from flasky.plugins.blog.models import BlogMember, Notice
+from flasky.plugins.blog.reading import Bounds
 from flasky.testing.mailbox import Mailbox, html_of, text_of
 
 
@@ -111,7 +112,7 @@ def test_the_page_leads_to_what_happened_and_marks_it_read(
     assert "&lt;b&gt;Title" in page
     assert page.text.count("notice-new") == 3
     assert browser.get("/notices").text.count("notice-new") == 3
-    there = page.click("commented on your post")
+    there = page.click("commented on your post").follow()
     assert f'id="comment-{made}"' in there
     form = next(form for form in page.forms.values() if "do" in form.fields)
     assert "notice-new" not in form.submit("do", value="read").follow()
@@ -134,12 +135,14 @@ def test_notices_go_on_by_keyset(member: Any, write: Any, work_as: Any) -> None:
     for number in range(3):
         write(bob, f"@anna {number}")
     with work_as(anna) as work:
-        first, more = notices.listed(work, limit=2)
-        rest, end = notices.listed(work, before=more, limit=2)
-    ids = [row.id for row in first + rest]
+        first = notices.listed(work, limit=2)
+        rest = notices.listed(work, Bounds(below=first.on), limit=2)
+        again = notices.listed(work, Bounds(above=rest.back), limit=2)
+    ids = [row.id for row in [*first.rows, *rest.rows]]
     assert ids == sorted(ids, reverse=True)
     assert len(ids) == 3
-    assert end is None
+    assert (first.back, rest.on) == (None, None)
+    assert again.rows == first.rows
 
 
 def test_the_choice_of_mails_is_checked_and_kept(member: Any, client: Any, db: Session) -> None:
@@ -261,5 +264,5 @@ def test_a_changed_link_stops_nobody_and_an_old_one_of_who_left_is_no_error(
 
 def test_nobody_in_particular_has_no_notices(registry: Any) -> None:
     with open_work(registry) as work:
-        assert notices.listed(work) == ([], None)
+        assert notices.listed(work).rows == []
         notices.mark_read(work)

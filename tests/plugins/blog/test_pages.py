@@ -220,6 +220,80 @@ def test_older_and_newer_stay_right_while_posts_arrive(client: Any, member: Any,
         registry.settings["blog.posts_per_page"] = 20
 
 
+@pytest.fixture
+def short_pages(registry: Any) -> Any:
+    """Three comments and three posts on a page."""
+    registry.settings.update({"blog.comments_per_page": 3, "blog.posts_per_page": 3})
+    yield
+    registry.settings.update({"blog.comments_per_page": 50, "blog.posts_per_page": 20})
+
+
+def shown(page: Any) -> list[str]:
+    """The comments on a page."""
+    return re.findall(r"remark-(\d)\.", page.text)
+
+
+def test_comments_go_on_in_both_directions(
+    client: Any, member: Any, write: Any, comment: Any, short_pages: Any
+) -> None:
+    anna, visitor = member(), client()
+    post = write(anna, "Hello", title="A post")
+    for number in range(7):
+        comment(anna, post, f"remark-{number}.")
+    first = visitor.get(f"/post/{post}")
+    assert shown(first) == ["0", "1", "2"]
+    assert "Earlier comments" not in first
+    second = first.click("Later comments")
+    assert shown(second) == ["3", "4", "5"]
+    last = second.click("Later comments")
+    assert shown(last) == ["6"]
+    assert "Later comments" not in last
+    assert shown(last.click("Earlier comments")) == ["3", "4", "5"]
+    assert shown(last.click("All comments")) == ["0", "1", "2"]
+    # The heading leads to the post itself, and arriving at the beginning does, too.
+    assert shown(last.click("A post", index=0)) == ["0", "1", "2"]
+    back = second.click("Earlier comments")
+    assert shown(back) == ["0", "1", "2"] or back.follow().request.path_qs == f"/post/{post}"
+    beyond = visitor.get(f"/post/{post}?after=999999")
+    assert "There are no later comments" in beyond
+    assert shown(beyond.click("All comments")) == ["0", "1", "2"]
+
+
+def test_who_comments_sees_the_comment_among_the_others(
+    client: Any, member: Any, write: Any, comment: Any, short_pages: Any
+) -> None:
+    anna = member()
+    post, browser = write(anna, "Hello"), client(anna)
+    places = []
+    for number in range(5):
+        answer = send(browser.get(f"/post/{post}"), body=f"remark-{number}.")
+        places.append(answer.location.removeprefix("http://localhost"))
+        assert shown(answer.follow())[-1] == str(number)
+    first = int(places[0].rpartition("-")[2])
+    # Plain where the first page has it; with those before it where not.
+    assert places[:3] == [f"/post/{post}#comment-{first + number}" for number in range(3)]
+    assert shown(browser.get(places[4])) == ["3", "4"]
+    assert shown(client().get(f"/comment/{first + 3}").follow()) == ["2", "3", "4"]
+    client().get("/comment/999999", status=404)
+
+
+def test_a_notice_leads_to_the_comment(client: Any, member: Any, write: Any, comment: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    post = write(anna)
+    made = [comment(bob, post, f"remark-{number}.") for number in range(2)]
+    answer = client(anna).get("/notices").click("commented on your post", index=0)
+    assert answer.location.endswith(f"/post/{post}#comment-{made[1]}")
+    assert shown(answer.follow()) == ["0", "1"]
+
+
+def test_a_place_beyond_the_end_of_a_list_says_so(client: Any, member: Any, write: Any) -> None:
+    write(member(), "Hello", tags="walk")
+    for path in ("/", "/tag/walk"):
+        page = client().get(f"{path}?older=1-1")
+        assert "The list ends here" in page
+        assert "Hello" in page.click("To the newest")
+
+
 def test_notices_come_in_the_page_and_by_mail(client: Any, member: Any, write: Any, mailbox: Mailbox) -> None:
     anna, bob = member("anna"), member("bob")
     browser = client(anna)

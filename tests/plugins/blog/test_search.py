@@ -15,6 +15,7 @@ from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import moderation, posts, search, words
 from flasky.plugins.blog.models import PostWords
 from flasky.plugins.blog.posts import Writing
+from flasky.plugins.blog.reading import Bounds
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def found(registry: Any) -> Any:
 
     def ids(text: str, **options: Any) -> list[int]:
         with get_database(registry).read_engine.connect() as connection:
-            return [item.id for item in search.find(connection, text, **options)[0]]
+            return [item.id for item in search.find(connection, text, **options).rows]
 
     return ids
 
@@ -104,14 +105,16 @@ def test_results_come_newest_first_and_go_on_behind_the_last(member: Any, write:
     anna = member()
     ids = [write(anna, f"apple number {number}") for number in range(5)]
     with get_database(registry).read_engine.connect() as connection:
-        first, more = search.find(connection, "apple", limit=2)
-        assert [item.id for item in first] == [ids[4], ids[3]]
-        assert more == ids[3]
-        second, more = search.find(connection, "apple", before=more, limit=2)
-        assert [item.id for item in second] == [ids[2], ids[1]]
-        last, more = search.find(connection, "apple", before=more, limit=2)
-        assert [item.id for item in last] == [ids[0]]
-        assert more is None
+        first = search.find(connection, "apple", limit=2)
+        second = search.find(connection, "apple", Bounds(below=first.on), limit=2)
+        last = search.find(connection, "apple", Bounds(below=second.on), limit=2)
+        back = search.find(connection, "apple", Bounds(above=last.back), limit=2)
+        again = search.find(connection, "apple", Bounds(above=back.back), limit=2)
+    assert [[item.id for item in found.rows] for found in (first, second, last)] == [ids[:2:-1], ids[2:0:-1], ids[:1]]
+    assert (first.back, last.on) == (None, None)
+    assert back == second
+    # Whether there is more towards the beginning only the next step tells; the page goes to the beginning then.
+    assert (again.rows, again.back) == (first.rows, None)
 
 
 def test_the_page_goes_on_too_and_keeps_what_was_asked(client: Any, member: Any, write: Any, registry: Any) -> None:
@@ -127,6 +130,13 @@ def test_the_page_goes_on_too_and_keeps_what_was_asked(client: Any, member: Any,
         assert "apple0" in page
         assert "apple2" not in page
         assert 'value="胡同 &amp;"' in page
+        # Back at the beginning, it is the page that one gets for asking.
+        again = page.click("Newer").follow()
+        assert "apple2" in again
+        assert 'value="胡同 &amp;"' in again
+        beyond = client().get("/search", {"q": "胡同", "before": "1"})
+        assert "The list ends here" in beyond
+        assert "apple2" in beyond.click("To the newest")
     finally:
         registry.settings["blog.posts_per_page"] = 20
 

@@ -59,6 +59,7 @@ MATRIX: dict[tuple[str, str], dict[str, int]] = {
     ("blog.moderate", "GET"): {NOBODY: 403, ANNA: 403, BOB: 403, MONA: 200},
     ("blog.follow", "POST"): {NOBODY: 403, ANNA: 303, BOB: 303, MONA: 303},
     ("blog.unfollow", "POST"): {NOBODY: 403, ANNA: 303, BOB: 303, MONA: 303},
+    ("blog.to_comment", "GET"): {NOBODY: 303, ANNA: 303, BOB: 303, MONA: 303},
     ("blog.person", "GET"): {NOBODY: 303, ANNA: 303, BOB: 303, MONA: 303},
     ("blog.followers", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
     ("blog.following", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},

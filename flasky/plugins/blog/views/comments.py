@@ -7,12 +7,13 @@ from typing import Any
 
 from pyramid.request import Request
 from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog import comments, posts
+from flasky.plugins.blog import comments, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
@@ -22,9 +23,23 @@ _TEMPLATE = "blog/comment.jinja2"
 
 
 def path_of(request: Request, comment: Comment) -> str:
-    """Where a comment is read: its post's page, from it on."""
-    query = {"after": str(comment.id - 1)}
+    """The address of a comment, which leads on to the page where it stands among others. No statement."""
+    return str(request.route_path("blog.to_comment", id=comment.id))
+
+
+def place_of(request: Request, comment: Comment) -> str:
+    """Where a comment is read: its post's page, the part with this comment and those around it. One statement."""
+    limit = request.registry.settings["blog.comments_per_page"]
+    # On a POST the comment may be of this very transaction.
+    above = reading.beginning_around(request.db.connection(), comment.post_id, comment.id, limit)
+    query = {"after": above} if above else None
     return str(request.route_path("blog.post", id=comment.post_id, _query=query, _anchor=f"comment-{comment.id}"))
+
+
+@view_config(route_name="blog.to_comment", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
+def lead_to(request: Request) -> Response:
+    """To the page where a comment is read."""
+    return see_other(place_of(request, comments.find(request.accounts, parse_id(request.matchdict["id"]))))
 
 
 @view_config(
@@ -44,7 +59,7 @@ def add(request: Request) -> Mapping[str, Any] | Response:
             show_fault(form, fault)
         else:
             request.flash(_("Your comment is published."), "success")
-            return see_other(path_of(request, comment))
+            return see_other(place_of(request, comment))
     return _page(form, post)
 
 
@@ -77,7 +92,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         form.version.data = str(stale.current.version)
         return {**page, "current": stale.current}
     request.flash(_("Your comment is saved."), "success")
-    return see_other(path_of(request, comment))
+    return see_other(place_of(request, comment))
 
 
 @view_config(

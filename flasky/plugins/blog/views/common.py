@@ -8,8 +8,9 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
 from flasky.errors.exceptions import RefusedInput
+from flasky.parameters import number_parameter
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog.reading import Cursor, Reader, Way, parse_cursor
+from flasky.plugins.blog.reading import Bounds, Cursor, Part, Reader, Way, parse_cursor
 
 
 def place(request: Request) -> tuple[Way, Cursor | None]:
@@ -24,6 +25,24 @@ def place(request: Request) -> tuple[Way, Cursor | None]:
                 raise RefusedInput(seen=f"{name}={ascii(text[:40])[1:-1]}", expected="a place that a link names")
             return way, cursor
     return Way.FIRST, None
+
+
+def bounds_of(request: Request) -> Bounds:
+    """Which part of a list in the order of its ids the query asks for. Raises RefusedInput (400)."""
+    if not request.query_string:
+        return Bounds()
+    below = number_parameter(request, "before", default=0)
+    above = number_parameter(request, "after", default=0)
+    return Bounds(below, 0 if below else above)
+
+
+def back_to(request: Request, bounds: Bounds, part: Part, *, ascending: bool = False) -> str | None:
+    """The path of the list where a link towards its beginning has arrived there: a short page would be all there is.
+
+    None where it has not.
+    """
+    turned = bounds.below if ascending else bounds.above
+    return str(request.path) if turned and part.back is None else None
 
 
 def reader_of(request: Request) -> Reader:

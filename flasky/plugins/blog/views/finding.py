@@ -14,12 +14,13 @@ from sqlalchemy import func, select
 from flasky.errors.exceptions import RefusedInput
 from flasky.forms import storable
 from flasky.languages import _
-from flasky.parameters import number_parameter, parse_id
+from flasky.parameters import parse_id
 from flasky.plugins.blog import feeds, limits, reading, search
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.models import Post
-from flasky.plugins.blog.reading import Look, Way
+from flasky.plugins.blog.reading import Bounds, Look, Part, Way
 from flasky.plugins.blog.tags import canonical
+from flasky.plugins.blog.views.common import back_to, bounds_of, see_other
 from flasky.templating import SITE_NAME
 
 _ENTRIES = 20
@@ -34,15 +35,24 @@ _PART = 10_000
     permission=NO_PERMISSION_REQUIRED,
     statements=2,
 )
-def find(request: Request) -> Mapping[str, Any]:
+def find(request: Request) -> Mapping[str, Any] | Response:
     """What has all the words that were asked for, newest first."""
     asked = storable(" ".join(request.GET.get("q", "").split()))
     if len(asked) > limits.LONGEST_QUERY:
         raise RefusedInput(seen=f"{len(asked)} characters in q", expected=f"at most {limits.LONGEST_QUERY}")
-    before = number_parameter(request, "before", default=0) or None
-    limit = request.registry.settings["blog.posts_per_page"]
-    found, more = search.find(request.read, asked, before=before, limit=limit) if asked else ([], None)
-    return {"asked": asked, "found": found, "more": more, "look": Look(request), "most": limits.LONGEST_QUERY}
+    bounds, limit = bounds_of(request), request.registry.settings["blog.posts_per_page"]
+    found = search.find(request.read, asked, bounds, limit) if asked else Part([], None, None)
+    beginning = request.route_path("blog.search", _query={"q": asked})
+    if asked and back_to(request, bounds, found) is not None:
+        return see_other(beginning)
+    return {
+        "asked": asked,
+        "found": found,
+        "in_the_middle": bounds != Bounds(),
+        "path_of_list": beginning,
+        "look": Look(request),
+        "most": limits.LONGEST_QUERY,
+    }
 
 
 @view_config(route_name="blog.feed", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)

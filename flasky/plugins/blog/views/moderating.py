@@ -15,7 +15,7 @@ from flasky.plugins.accounts.services import Fault, Refused
 from flasky.plugins.blog import comments, moderation, posts
 from flasky.plugins.blog.forms import ReasonForm
 from flasky.plugins.blog.models import Comment, Post
-from flasky.plugins.blog.views.comments import path_of
+from flasky.plugins.blog.views.comments import path_of, place_of
 from flasky.plugins.blog.views.common import see_other, show_fault
 
 _TEMPLATE = "blog/reason.jinja2"
@@ -106,5 +106,5 @@ def _thing(request: Request) -> Post | Comment:
 
 def _path(request: Request, thing: Post | Comment) -> str:
     if isinstance(thing, Comment):
-        return path_of(request, thing)
+        return place_of(request, thing)
     return str(request.route_path("blog.post", id=thing.id))

@@ -12,15 +12,15 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
 from flasky.languages import _
-from flasky.parameters import number_parameter, parse_id
+from flasky.parameters import parse_id
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Refused
 from flasky.plugins.blog import following, mails, notices, reading
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.forms import MailForm
 from flasky.plugins.blog.mentions import since
-from flasky.plugins.blog.reading import Look
-from flasky.plugins.blog.views.common import see_other
+from flasky.plugins.blog.reading import Bounds, Look
+from flasky.plugins.blog.views.common import back_to, bounds_of, see_other
 
 
 @view_config(route_name="blog.follow", request_method="POST", permission="blog.follow", statements=15)
@@ -68,15 +68,25 @@ def person(request: Request) -> Response:
 @view_config(
     route_name="blog.following", request_method="GET", renderer="blog/people.jinja2", permission=NO_PERMISSION_REQUIRED
 )
-def people(request: Request) -> Mapping[str, Any]:
+def people(request: Request) -> Mapping[str, Any] | Response:
     """Who follows a member, or whom they follow."""
     person = reading.member(request.read, parse_id(request.matchdict["id"]))
     if person is None:
         raise NotThere
     are_followers = request.matched_route.name == "blog.followers"
     read = following.followers if are_followers else following.following
-    found, after = read(request.accounts, person.id, after=number_parameter(request, "after", default=0))
-    return {"person": person, "people": found, "after": after, "followers": are_followers, "look": Look(request)}
+    bounds = bounds_of(request)
+    found = read(request.accounts, person.id, bounds)
+    beginning = back_to(request, bounds, found, ascending=True)
+    if beginning is not None:
+        return see_other(beginning)
+    return {
+        "person": person,
+        "people": found,
+        "in_the_middle": bounds != Bounds(),
+        "followers": are_followers,
+        "look": Look(request),
+    }
 
 
 @view_config(
@@ -86,12 +96,20 @@ def people(request: Request) -> Mapping[str, Any]:
     permission="accounts.take_part",
     statements=3,
 )
-def show_notices(request: Request) -> Mapping[str, Any]:
+def show_notices(request: Request) -> Mapping[str, Any] | Response:
     """What happened since, newest first."""
-    before = number_parameter(request, "before", default=0) or None
-    rows, more = notices.listed(request.accounts, before=before)
+    bounds = bounds_of(request)
+    found = notices.listed(request.accounts, bounds)
+    beginning = back_to(request, bounds, found)
+    if beginning is not None:
+        return see_other(beginning)
     choice = notices.mail_choice(request.accounts, request.identity.user_id)
-    return {"rows": rows, "more": more, "form": MailForm(request, data={"mail": choice}), "look": Look(request)}
+    return {
+        "notices": found,
+        "in_the_middle": bounds != Bounds(),
+        "form": MailForm(request, data={"mail": choice}),
+        "look": Look(request),
+    }
 
 
 @view_config(route_name="blog.notices", request_method="POST", permission="accounts.take_part")

@@ -1,4 +1,4 @@
-"""Reading one post; writing, editing and deleting one's own."""
+"""Reading one post; writing, editing, finding again and deleting one's own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
 from flasky.languages import _
-from flasky.parameters import number_parameter, parse_id
+from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import markdown, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.posts import Writing
-from flasky.plugins.blog.views.common import may, reader_of, see_other, show_fault
+from flasky.plugins.blog.reading import Bounds
+from flasky.plugins.blog.views.common import back_to, bounds_of, may, reader_of, see_other, show_fault
 
 #: What the two buttons beside "Publish" send as `do`.
 _PREVIEW, _DRAFT = "preview", "draft"
@@ -31,15 +32,17 @@ _PREVIEW, _DRAFT = "preview", "draft"
     permission=NO_PERMISSION_REQUIRED,
     statements=3,
 )
-def post(request: Request) -> Mapping[str, Any]:
+def post(request: Request) -> Mapping[str, Any] | Response:
     """A post with its comments: two statements, and one for who reads."""
     reader = reader_of(request)
     row = reading.one_post(request.read, parse_id(request.matchdict["id"]), reader)
     if row is None:
         raise NotThere
-    after = number_parameter(request, "after", default=0)
-    limit = request.registry.settings["blog.comments_per_page"]
-    comments, more = reading.comments_of(request.read, row.id, reader, after, limit)
+    bounds, limit = bounds_of(request), request.registry.settings["blog.comments_per_page"]
+    comments = reading.comments_of(request.read, row.id, reader, bounds, limit)
+    beginning = back_to(request, bounds, comments, ascending=True)
+    if beginning is not None:
+        return see_other(f"{beginning}#comments")
     can_comment = may(request, "blog.comment") and row.listed_at is not None
     text = " ".join(markdown.text_of(row.html).split())
     return {
@@ -48,7 +51,8 @@ def post(request: Request) -> Mapping[str, Any]:
         # Markdown may render to no text at all: a comment, a picture that is taken out.
         "title": row.title or text[:60] or f"#{row.id}",
         "comments": comments,
-        "more": more,
+        # Whether the page begins somewhere in the middle.
+        "in_the_middle": bounds != Bounds(),
         "look": reading.Look(request),
         "reader": reader,
         "form": empty_comment(request) if can_comment else None,
@@ -89,6 +93,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if request.POST.get("do") == _PREVIEW:
         return _page(form, stored, preview=posts.render(request.accounts, form.body.data).html)
     writing = Writing(form.body.data, form.title.data, form.tags.data, draft=request.POST.get("do") == _DRAFT)
+    was_public = stored is not None and not stored.is_draft
     try:
         if stored is None:
             stored = posts.create(request.accounts, writing, key=form.key.data)
@@ -99,8 +104,16 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         return _page(form, stored)
     except Stale as stale:
         return _conflict(request, form, stale)
-    request.flash(_("Your draft is saved.") if stored.is_draft else _("Your post is published."), "success")
+    request.flash(_done(stored, was_public), "success")
     return see_other(request.route_path("blog.post", id=stored.id))
+
+
+def _done(post: Post, was_public: bool) -> Any:
+    if post.is_draft:
+        return _("Your draft is saved.")
+    if post.hidden_at is not None:
+        return _("Your post is saved. It stays hidden until a moderator has it shown again.")
+    return _("Your post is saved.") if was_public else _("Your post is published.")
 
 
 @view_config(
@@ -127,6 +140,23 @@ def delete(request: Request) -> Response:
     posts.remove(request.accounts, _own(request))
     request.flash(_("Your post is deleted."), "success")
     return see_other(request.route_path("main.index"))
+
+
+@view_config(
+    route_name="blog.drafts",
+    request_method="GET",
+    renderer="blog/drafts.jinja2",
+    permission="blog.write",
+    statements=2,
+)
+def drafts(request: Request) -> Mapping[str, Any] | Response:
+    """The visitor's own drafts and hidden posts."""
+    bounds = bounds_of(request)
+    found = posts.unlisted(request.accounts, bounds)
+    beginning = back_to(request, bounds, found)
+    if beginning is not None:
+        return see_other(beginning)
+    return {"posts": found, "in_the_middle": bounds != Bounds()}
 
 
 def _page(form: PostForm, post: Any = None, *, preview: str = "", current: Any = None) -> Mapping[str, Any]:
