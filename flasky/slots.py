@@ -94,13 +94,14 @@ def add_slot(
 ) -> None:
     """Directive `config.add_slot("home", "polls/latest.jinja2", order=50)`: fill a slot of a page.
 
-    `filling` is the name of a template, a function, or the function's dotted name. `name` is needed only by a
-    plug-in that puts the same filling into one slot twice. Contributions are shown by `order`, those of equal order
-    in the plug-ins' order.
+    `filling` is the name of a template, a function, or the function's dotted name. `name` is the template's, or the
+    plug-in's with the function's (`polls.newest`), unless it is given: it is needed only by a plug-in that puts two
+    functions of one name into one slot. Contributions are shown by `order`, those of equal order in the plug-ins'
+    order.
     """
     _require_text(config, slot)
     found = _resolved(config, filling)
-    own = name or (found if isinstance(found, str) else found.__name__)
+    own = name or _default_name(config, found)
     item = Contribution(slot, own, found, order, permission, config.package_name)
     introspectable = _introspectable(config, item, f"{own} in {slot}")
 
@@ -125,6 +126,14 @@ def replace_slot(config: Configurator, slot: str, name: str, filling: Filling | 
         config.registry.setdefault(_REPLACEMENTS, {})[slot, name] = (found, config.package_name)
 
     config.action((_REPLACEMENTS, slot, name), register, introspectables=(introspectable,))
+
+
+def _default_name(config: Configurator, filling: Filling) -> str:
+    if isinstance(filling, str):
+        return filling
+    # Two plug-ins that know nothing of each other may both call a function `footer`.
+    owner = owner_of_module(config.registry, config.package_name).name
+    return f"{owner}.{getattr(filling, '__name__', type(filling).__name__)}"
 
 
 def _require_text(config: Configurator, slot: object) -> None:

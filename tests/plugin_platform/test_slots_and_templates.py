@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from made_plugins import make_plugin
 from pyramid.request import Request, apply_request_extensions
 from webtest import TestApp
 
 from flasky.cli import main
 from flasky.settings import ConfigurationFaults
+from flasky.slots import slots
 from flasky.templating import get_environment
 
 pytestmark = pytest.mark.usefixtures("samples")
@@ -86,6 +88,22 @@ def test_a_misspelt_slot_keeps_the_site_from_starting(make_app: Callable[..., An
     monkeypatch.setattr(flasky_echo, "includeme", lambda config: config.add_slot("foter", "flasky_echo.views.home"))
     with pytest.raises(ConfigurationFaults, match=r"no page shows a slot 'foter'\. Did you mean 'footer'"):
         make_app(flasky__plugins=ALL)
+
+
+def test_two_plugins_may_call_a_function_the_same_and_a_third_replaces_one_of_them(
+    make_app: Callable[..., Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Neither knows of the other: the plug-in's name stands before the function's."""
+    for name in ("slota", "slotb"):
+        top = f"def footer(request):\n    return {name!r}\n"
+        make_plugin(tmp_path, name, "config.add_slot('footer', footer)", top=top)
+    make_plugin(tmp_path, "slotc", "config.replace_slot('footer', 'slotb.footer', lambda request: 'instead')")
+    monkeypatch.syspath_prepend(tmp_path)
+    filled = slots(make_app(flasky__plugins="main slota slotb slotc").registry)["footer"]
+    assert [(item.name, item.package) for item in filled] == [
+        ("slota.footer", "flasky_slota"),
+        ("slotb.footer", "flasky_slotc"),
+    ]
 
 
 def test_the_commands_say_who_fills_what_and_who_wins(ini_file: Callable[..., Path]) -> None:
