@@ -79,6 +79,7 @@ def includeme(config: Configurator) -> None:
     config.add_navigation("blog.write", _("Write"), permission="blog.write", order=30)
     config.add_navigation("blog.moderate", _("Moderation"), permission="blog.moderate", order=40)
     config.add_navigation("blog.notices", _("Notices"), permission="accounts.take_part", order=10, area="account")
+    config.add_navigation("blog.drafts", _("Drafts"), permission="blog.write", order=15, area="account")
     kept.prepare(config.registry)
     config.add_subscriber(kept.forget, "flasky.testing.reset.SiteReset")
     config.scan("flasky.plugins.blog.views")

@@ -17,9 +17,12 @@ from flasky.plugins.blog import limits, markdown, mentions, notices, search, tag
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
 from flasky.plugins.blog.models import Post, Submission
+from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
 
 _KEYS_KEPT = timedelta(days=7)
+#: Drafts and hidden posts on a page.
+_PAGE = 20
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,16 @@ def may_see(identity: Identity | None, post: Post) -> bool:
     if identity is None:
         return False
     return post.author_id == identity.user_id or (not post.is_draft and "blog.moderate" in identity.permissions)
+
+
+def unlisted(work: Work, bounds: Bounds, limit: int = _PAGE) -> Part:
+    """The posts of whoever asks that nobody else finds, drafts and hidden ones, newest first. It only reads."""
+    statement = select(
+        Post.id, Post.title, Post.summary, Post.is_long, Post.created_at, Post.published_at, Post.hidden_at,
+        Post.hidden_reason,
+    ).where(Post.author_id == who(work).user_id, Post.listed_at.is_(None))  # fmt: skip
+    with work.reading() as connection:
+        return part(connection, statement, Post.id, bounds, limit)
 
 
 def who(work: Work) -> Identity:

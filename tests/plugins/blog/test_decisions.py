@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from flasky.database import utc_now
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, events, moderation, notices, posts
-from flasky.plugins.blog.models import Notice
+from flasky.plugins.blog.models import Notice, Post
 from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox, html_of, text_of
 
@@ -193,3 +194,84 @@ def test_other_plugins_hear_what_happens_to_posts_and_comments(
     with work_as(people["anna"]) as work:
         posts.remove(work, posts.find(work, post))
     assert heard[2:] == ["CommentDeleted", "PostDeleted"]
+
+
+def test_a_hidden_post_stands_among_ones_drafts_with_the_reason(
+    people: Any, write: Any, decide: Any, client: Any, statements: Any
+) -> None:
+    post, browser = write(people["anna"], "words", title="Mine"), client(people["anna"])
+    write(people["anna"], "not yet", draft=True)
+    write(people["bob"], "of another", draft=True)
+    assert "Mine" not in browser.get("/drafts")
+    decide(posts, post, "<i>off topic")
+    page = browser.get("/user/anna").click("Drafts", index=0)
+    assert len(statements()) == 2
+    assert "&lt;i&gt;off topic" in page
+    assert "not yet" in page
+    assert "of another" not in page
+    assert "off topic" in page.click("Mine")
+    assert "Mine" not in client(people["mona"]).get("/drafts")
+    decide(posts, post)
+    assert "Mine" not in browser.get("/drafts")
+
+
+@pytest.mark.databases("sqlite")
+def test_drafts_go_on_in_both_directions(
+    people: Any, write: Any, decide: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posts.unlisted, "__defaults__", (2,))
+    for number in range(5):
+        made = write(people["anna"], f"post-{number}.", draft=number % 2 == 0)
+        if number % 2:
+            decide(posts, made, "no")
+    first = client(people["anna"]).get("/drafts")
+    pages = [first]
+    for way in ("Older", "Older", "Newer"):
+        pages.append(pages[-1].click(way))
+    assert [re.findall(r"post-(\d)\.", page.text) for page in pages] == [["4", "3"], ["2", "1"], ["0"], ["2", "1"]]
+
+
+def test_what_the_author_reads_after_saving_is_what_happened(people: Any, write: Any, decide: Any, client: Any) -> None:
+    browser = client(people["anna"])
+
+    def save(path: str, do: str | None = None) -> str:
+        form = next(form for form in browser.get(path).forms.values() if "body" in form.fields)
+        form["body"] = f"{path} {do}"
+        page = form.submit("do" if do else None, value=do).follow()
+        return str(page.html.find(class_="alert").get_text(" ", strip=True))
+
+    assert "Your draft is saved." in save("/write", "draft")
+    assert "Your draft is saved." in save("/post/1/edit", "draft")
+    assert "Your post is published." in save("/post/1/edit")
+    assert "Your post is saved." in save("/post/1/edit")
+    assert "Your post is published." in save("/write")
+    decide(posts, 1, "no")
+    assert "Your post is saved. It stays hidden" in save("/post/1/edit")
+
+
+@pytest.mark.databases("sqlite")
+def test_enter_in_the_title_stores_nothing(people: Any, client: Any, db: Session) -> None:
+    """Browsers press the first button of the form then."""
+    browser = client(people["anna"])
+    form = next(form for form in browser.get("/write").forms.values() if "body" in form.fields)
+    form["body"] = "half a tho"
+    button = browser.get("/write").html.find(id="title").find_parent("form").find("button")
+    assert button["value"] == "preview"
+    assert "half a tho" in form.submit(button["name"], value=button["value"], status=200)
+    assert db.scalar(select(Post.id)) is None
+
+
+@pytest.mark.databases("sqlite")
+def test_con_02_a_stale_edit_shows_the_stored_tags_too(people: Any, write: Any, work_as: Any, client: Any) -> None:
+    post, browser = write(people["anna"], "x", tags="walk"), client(people["anna"])
+    form = next(form for form in browser.get(f"/post/{post}/edit").forms.values() if "body" in form.fields)
+    with work_as(people["anna"]) as work:
+        posts.edit(work, posts.find(work, post), Writing("x", tags="hike 胡同"), version=1)
+    assert "hike 胡同" in form.submit(status=409)
+
+
+@pytest.mark.databases("sqlite")
+def test_deleting_names_the_post(people: Any, write: Any, client: Any) -> None:
+    post = write(people["anna"], "words", title="<b>A walk")
+    page = client(people["anna"]).get(f"/post/{post}/delete")
+    assert "&lt;b&gt;A walk" in page

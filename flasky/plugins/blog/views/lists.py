@@ -1,4 +1,4 @@
-"""Lists of posts: the home page, a tag, a member, drafts."""
+"""Lists of posts: the home page, a tag, a member."""
 
 from __future__ import annotations
 
@@ -128,18 +128,6 @@ def _standing(request: Request, user_id: int) -> dict[str, Any]:
         "standing": standing(request.accounts, user_id),
         "can_follow": may(request, "blog.follow") and request.identity.user_id != user_id,
     }
-
-
-@view_config(
-    route_name="blog.drafts",
-    request_method="GET",
-    renderer="blog/drafts.jinja2",
-    permission="blog.write",
-    statements=2,
-)
-def drafts(request: Request) -> Mapping[str, Any]:
-    """The visitor's own drafts."""
-    return {"drafts": reading.drafts_of(request.read, request.identity.user_id)}
 
 
 def _list(request: Request, read: Callable[..., Listing], values: Mapping[str, Any]) -> Mapping[str, Any] | Response:
