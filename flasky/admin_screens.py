@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
@@ -32,8 +31,7 @@ SCREENS = ExtensionPoint("flasky.admin_screens", "administration screen")
 ROUTE = "flasky.administration"
 
 
-@dataclass(frozen=True)
-class AdminScreen:
+class AdminScreen(NamedTuple):
     """A page for administrators: its route, title and purpose, and the permission that its view asks for."""
 
     route: str

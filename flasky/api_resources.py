@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
@@ -35,8 +34,7 @@ _SCHEMA_PLACE = "#/components/schemas/"
 _PLACEHOLDER = re.compile(r"{(\w+)(?::(?:[^{}]|{[^{}]*})*)?}")
 
 
-@dataclass(frozen=True)
-class ApiResource:
+class ApiResource(NamedTuple):
     """What is said of one route: an OpenAPI operation for each method."""
 
     route: str

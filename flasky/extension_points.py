@@ -7,8 +7,7 @@ and `flasky plugin show NAME` lists whose they are. Values live on the registry,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
@@ -21,8 +20,7 @@ _POINTS = "flasky.extension_points"
 CATEGORY = "flasky extension points"
 
 
-@dataclass(frozen=True)
-class ExtensionPoint:
+class ExtensionPoint(NamedTuple):
     """A named list that plug-ins contribute to.
 
     `name` begins with the plug-in that reads the list (`polls.kinds`), `kind` is what one contribution is called in

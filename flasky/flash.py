@@ -8,8 +8,7 @@ everything that could catch its failure (P11).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from markupsafe import Markup
 from pyramid.config import Configurator
@@ -31,8 +30,7 @@ _MOST_BYTES = 3700
 _MOST_MESSAGES = 8
 
 
-@dataclass(frozen=True)
-class Flash:
+class Flash(NamedTuple):
     """A message on its way to a page: its Bootstrap category, and its text in the visitor's language."""
 
     category: Category

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
+from typing import NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.registry import Registry
@@ -49,8 +50,7 @@ _CHECKS = "flasky.health_checks"
 _READINESS = "flasky.readiness"
 
 
-@dataclass(frozen=True)
-class HealthCheck:
+class HealthCheck(NamedTuple):
     """A check by its name; one that is not `vital` is reported, and the site is ready all the same.
 
     `package` is the module that added it.

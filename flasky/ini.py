@@ -5,9 +5,8 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from plaster import parse_uri
 from plaster.exceptions import PlasterError
@@ -24,8 +23,7 @@ class CannotStart(Exception):
     """Why a command or the server does not start, in words for a person: what is wrong, where, what to do."""
 
 
-@dataclass(frozen=True)
-class IniFile:
+class IniFile(NamedTuple):
     """An INI file that could be read: its path, the settings of its application and PasteDeploy's globals."""
 
     path: Path

@@ -9,8 +9,7 @@ The directive is not called add_permission: Pyramid's configurator has a method 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
@@ -21,8 +20,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 LONGEST_PERMISSION = 100
 
 
-@dataclass(frozen=True)
-class Permission:
+class Permission(NamedTuple):
     """Something that somebody may be allowed to do: its name, its title for people, who has it by default."""
 
     name: str

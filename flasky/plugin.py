@@ -17,7 +17,7 @@ Importing that package must cost nothing: models and views are named here, not i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flasky.prefixes import parse_prefix
 from flasky.settings import Setting
@@ -34,8 +34,7 @@ RESERVED_NAMES = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command: what is typed after ``flasky``, where it is (``package.cli:group``), its line in ``flasky --help``."""
 
     name: str
@@ -43,8 +42,7 @@ class Command:
     help: str
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(NamedTuple):
     """What a plug-in says of itself.
 
     `name` is its one name: in the INI file, in front of its settings, routes and permissions. `requires` are

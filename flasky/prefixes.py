@@ -23,7 +23,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 #: How alike two names of plug-ins are of which one may be the other, misspelt.
 _CLOSE = 0.8
 _PREFIX = re.compile(r"(/[^/\s{}*?#%\\]+)*")
-_PLACEHOLDER = re.compile(r"{\w+(?::(?:[^{}]|{[^{}]*})*)?}")
+#: A placeholder in the pattern of a route, as `{year:[0-9]{4}}`.
+PLACEHOLDER = re.compile(r"{\w+(?::(?:[^{}]|{[^{}]*})*)?}")
 
 
 def parse_prefix(value: str) -> str:
@@ -111,7 +112,7 @@ def _taken(registry: Registry, prefixes: Mapping[str, str], place: Place) -> Ite
     for item in registry.introspector.get_category("routes") or ():
         route = item["introspectable"]
         owner = owner_of_file(get_site(registry), getattr(route.action_info, "file", "") or "")
-        pattern = "/" + _PLACEHOLDER.sub("{}", str(route["pattern"])).lstrip("/")
+        pattern = "/" + PLACEHOLDER.sub("{}", str(route["pattern"])).lstrip("/")
         known, name = first.setdefault(pattern, (owner, route["name"]))
         moved = owner if owner in prefixes else known
         if known != owner and moved in prefixes:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flasky.ownership import owner_of_file, owner_of_module
 from flasky.site import get_site
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from pyramid.registry import Registry
 
 
-@dataclass(frozen=True)
-class RouteView:
+class RouteView(NamedTuple):
     """One view of one route. A route without a view has an empty `view`."""
 
     route: str
@@ -27,6 +25,8 @@ class RouteView:
     plugin: str
     #: The function or class behind `view`; None without one.
     function: Any = None
+    #: The route that is tried before and takes whatever would come here (`flasky.shadowing`).
+    shadowed_by: str = ""
 
     @property
     def shown_methods(self) -> str:
@@ -48,6 +48,7 @@ class RouteView:
             "where": self.where,
             "permission": self.permission,
             "plugin": self.plugin,
+            "shadowed_by": self.shadowed_by,
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
@@ -20,8 +20,7 @@ SEEDS = ExtensionPoint("flasky.seeds", "seed")
 SeedFunction = Callable[[Request], str | None]
 
 
-@dataclass(frozen=True)
-class Seed:
+class Seed(NamedTuple):
     """What a plug-in adds to a new site, and whose it is."""
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from flasky.cli.context import Context, pass_context
 from flasky.cli.table import show_table
 from flasky.ini import CannotStart
 from flasky.route_views import RouteView, route_views
+from flasky.shadowing import methods_of, with_shadows
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
@@ -30,20 +32,23 @@ def routes(context: Context, path: str | None, method: str, as_json: bool) -> No
     if path is not None and not path.startswith("/"):
         raise CannotStart(f"A path begins with a slash: flasky routes /{path}")
     if as_json:
-        rows = route_views(registry)
-        if path is not None:
-            rows = [row for row, why in explain(registry, path, method) if not why]
+        rows = _answering(registry, path, method) if path is not None else with_shadows(registry, route_views(registry))
         click.echo(json.dumps([row.as_dict() for row in rows], indent=2, ensure_ascii=False))
         return
     if not show_routes(registry, path, method):
         raise click.exceptions.Exit(1)
 
 
+def _answering(registry: Registry, path: str, method: str) -> list[RouteView]:
+    """Who answers `path`, and who would if nobody stood before."""
+    return [row for row, why in explain(registry, path, method) if not why or row.shadowed_by]
+
+
 def show_routes(registry: Registry, path: str | None = None, method: str = "GET") -> bool:
     """Print the routes, or who answers `path`; returns False when nobody does."""
     if path is None:
-        heads = ("Route", "Pattern", "Methods", "Permission", "Plug-in", "View")
-        show_table(heads, [_cells(row) for row in route_views(registry)])
+        heads = ("Route", "Pattern", "Methods", "Permission", "Plug-in", "Shadowed by", "View")
+        show_table(heads, [_cells(row) for row in with_shadows(registry, route_views(registry))])
         return True
     answered = False
     for row, why in explain(registry, path, method):
@@ -51,14 +56,13 @@ def show_routes(registry: Registry, path: str | None = None, method: str = "GET"
         click.echo(f"{row.route}  {row.pattern}  {row.shown_methods}  →  {why or f'answers: {_view(row)}'}")
         if not why:
             click.echo(f"  plug-in {row.plugin}, permission {row.permission}")
-            break
     if not answered:
         click.echo(f"Nobody answers {method} {path}.")
     return answered
 
 
 def _cells(row: RouteView) -> tuple[str, ...]:
-    return (row.route, row.pattern, row.shown_methods, row.permission, row.plugin, _view(row))
+    return (row.route, row.pattern, row.shown_methods, row.permission, row.plugin, row.shadowed_by, _view(row))
 
 
 def _view(row: RouteView) -> str:
@@ -67,7 +71,7 @@ def _view(row: RouteView) -> str:
 
 def explain(registry: Registry, path: str, method: str) -> list[tuple[RouteView, str]]:
     """Each view whose route's pattern matches `path`, in the order in which it is tried, with the reason why it does
-    not answer; an empty reason when it does. A route behind the first that matches is shadowed.
+    not answer; an empty reason when it does. A route behind the first that matches is shadowed by that.
 
     When no pattern matches, every view with that reason, so that a misspelt pattern can be seen.
     """
@@ -78,13 +82,25 @@ def explain(registry: Registry, path: str, method: str) -> list[tuple[RouteView,
     matching = [row for row in rows if patterns[row.route].match(path) is not None]
     if not matching:
         return [(row, "the pattern does not match") for row in rows]
-    first = matching[0].route
-    return [(row, _why_not(row, first, method)) for row in matching]
+    explained: list[tuple[RouteView, str]] = []
+    first: RouteView | None = None
+    answered = False
+    for row in matching:
+        methods = methods_of(patterns[row.route])
+        if methods and method not in methods:
+            explained.append((row, f"{method} is not one of its route's methods"))
+            continue
+        first = first or row
+        if row.route != first.route:
+            explained.append((replace(row, shadowed_by=first.route), f"shadowed by {first.route} of {first.plugin}"))
+            continue
+        why = _why_not(row, method) or ("or this one, by its predicates" if answered else "")
+        answered = answered or not why
+        explained.append((row, why))
+    return explained
 
 
-def _why_not(row: RouteView, first: str, method: str) -> str:
-    if row.route != first:
-        return f"the route {first} comes first"
+def _why_not(row: RouteView, method: str) -> str:
     if not row.view:
         return "it has no view"
     return "" if not row.methods or method in row.methods else f"{method} is not one of its methods"

@@ -8,8 +8,7 @@ and each failed attempt that was followed by another leaves none.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 
@@ -23,8 +22,7 @@ _KEY = "flasky.failure"
 _LONGEST_TEXT = 1000
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A record to be: level, line, the error whose traceback belongs to it, if any, whose it is, and what failed."""
 
     level: int

@@ -7,9 +7,8 @@ log get the reason as well: what was seen, what was expected, and which setting 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.exceptions import BadCSRFToken, URLDecodeError
 from pyramid.httpexceptions import HTTPException, HTTPForbidden
@@ -58,8 +57,7 @@ _REFUSED = _("This request says “${seen}”, but the site expects “${expecte
 _OTHER = {4: _("This request was refused."), 5: _("Something went wrong on our side. It has been noted.")}
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """An error as an answer: status, texts for the visitor, headers, and what only developers and the log get."""
 
     status: int

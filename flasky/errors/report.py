@@ -10,9 +10,8 @@ import re
 import sysconfig
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.request import Request
 
@@ -35,8 +34,7 @@ _LEAST_SECRET = 6
 _LIBRARIES = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib")})
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of source around a frame."""
 
     number: int
@@ -44,8 +42,7 @@ class Line:
     current: bool
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame of the traceback with the source around it; `shown` where the error most likely is made."""
 
     file: str
@@ -55,8 +52,7 @@ class Frame:
     shown: bool
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """Everything that the development page shows."""
 
     summary: str

@@ -6,9 +6,8 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
@@ -34,8 +33,7 @@ _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """What is done under a name: by which function, how long it may say nothing, how often it is tried, whose it is.
 
     One that is `quick` takes a moment, and somebody waits for it.
@@ -63,8 +61,7 @@ class Job:
         return ""
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(NamedTuple):
     """When the job of the same name comes round: every so often, or daily at a time (UTC)."""
 
     name: str

@@ -9,9 +9,8 @@ import difflib
 import json
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
@@ -44,8 +43,7 @@ class JobInReadOnlyRequest(Exception):
     """A view that answers a safe method tried to queue a job."""
 
 
-@dataclass(frozen=True)
-class Backlog:
+class Backlog(NamedTuple):
     """How many jobs are due, and since when the oldest of them."""
 
     due: int

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
@@ -55,8 +55,7 @@ class LeaseLost(Exception):
     """A job is another worker's meanwhile: what this attempt has not committed may not be stored."""
 
 
-@dataclass(frozen=True)
-class _Claim:
+class _Claim(NamedTuple):
     """What a worker needs of a job that it holds."""
 
     id: int

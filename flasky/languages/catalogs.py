@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -42,8 +41,7 @@ _SHIPPED = "# Texts of Flasky. Written by `make messages`; translate here, then 
 _PLACEHOLDER = re.compile(r"\$\{\w+\}|%\(\w+\)[a-z]")
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """What is wrong with a catalog; `is_stale` when bringing the files in step with the code (`update`) is the cure."""
 
     text: str

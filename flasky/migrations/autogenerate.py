@@ -11,8 +11,7 @@ import difflib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from alembic.autogenerate import produce_migrations, renderers
 from alembic.config import Config
@@ -39,8 +38,7 @@ logger = logging.getLogger(__name__)
 _ANSWERS = {"yes": True, "no": False}
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """What the person said with `-x`: True, False, or None where nothing was said."""
 
     renames: bool | None

@@ -7,9 +7,9 @@ chains are independent: what a plug-in requires comes first because of the plug-
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -29,8 +29,7 @@ _DISTRIBUTION = "flasky"
 _SITE = "flasky.site"
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """A folder of revisions and whose it is."""
 
     owner: str

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from alembic.operations import ops
 from sqlalchemy import Column, Connection, Table, inspect
@@ -25,8 +24,7 @@ LIKENESS = 0.6
 _LEAST_COLUMNS = 2
 
 
-@dataclass(frozen=True)
-class TableRename:
+class TableRename(NamedTuple):
     """The table `old` is probably called `new` now."""
 
     old: str
@@ -36,8 +34,7 @@ class TableRename:
         return f"the table {self.old} → {self.new}"
 
 
-@dataclass(frozen=True)
-class ColumnRename:
+class ColumnRename(NamedTuple):
     """The column `old` of `table` is probably called `new` now."""
 
     table: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
@@ -49,8 +49,7 @@ class PluginStatus:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class DatabaseStatus:
+class DatabaseStatus(NamedTuple):
     """The database, its plug-ins, and what could not be found out; `command` brings it up to date."""
 
     database: str
@@ -64,8 +63,7 @@ class DatabaseStatus:
         return not self.problems and not any(one.pending for one in self.plugins)
 
 
-@dataclass(frozen=True)
-class _Code:
+class _Code(NamedTuple):
     """What the installed migrations say: the script of each revision, by chain; and all of them for Alembic."""
 
     script: ScriptDirectory | None

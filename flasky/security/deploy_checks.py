@@ -12,10 +12,10 @@ import ipaddress
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from flasky.site import Site, is_switched_on, weak_secret
@@ -25,8 +25,7 @@ _DAY = 24 * _HOUR
 _LARGEST_BODY = 16 * 2**20
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing to put right: the check's number, what is wrong, what to do."""
 
     id: str
@@ -37,8 +36,7 @@ class Finding:
         return f"{self.id}: {self.what}. {self.remedy}."
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """A numbered check: `find` returns what is wrong with a site, or an empty text."""
 
     id: str

@@ -8,7 +8,7 @@ is a form of a browser: text fields of valid UTF-8, and files only under the nam
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from pyramid.httpexceptions import HTTPRequestEntityTooLarge, HTTPUnsupportedMediaType
@@ -31,8 +31,7 @@ _UTF8 = frozenset({"utf-8", "utf8"})
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
 
 
-@dataclass(frozen=True)
-class MediaType:
+class MediaType(NamedTuple):
     """A Content-Type: `name` in lower case, and its parameters."""
 
     name: str

@@ -10,8 +10,7 @@ parameter that is given twice is refused. A view that needs more says so with op
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from pyramid.config import Configurator
@@ -40,8 +39,7 @@ MAX_FIELDS = forms.MAX_FIELDS
 _DOORS_KEY = "flasky.doors"
 
 
-@dataclass(frozen=True)
-class Door:
+class Door(NamedTuple):
     """What the views of one route and method take in."""
 
     max_body: int = MAX_BODY

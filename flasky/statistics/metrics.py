@@ -12,8 +12,8 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
@@ -47,8 +47,7 @@ Sample = tuple[Mapping[str, str], float]
 Function = Callable[[Registry], float | Iterable[Sample]]
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A number that can be asked for: its name, what it says, how it behaves, and who knows it."""
 
     name: str

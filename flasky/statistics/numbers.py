@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 
@@ -58,8 +58,7 @@ class PluginNumbers:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class ProcessNumbers:
+class ProcessNumbers(NamedTuple):
     """The numbers of one process since it began; `owner` names it as in `flasky.queues.owner`."""
 
     owner: str
@@ -69,7 +68,8 @@ class ProcessNumbers:
 
     def as_json(self) -> dict[str, Any]:
         """For the file of a process."""
-        return {"format": FORMAT, **asdict(self)}
+        plugins = {name: asdict(numbers) for name, numbers in self.plugins.items()}
+        return {"format": FORMAT, **self._asdict(), "plugins": plugins}
 
 
 class Process:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyramid.registry import Registry
 
 
-@dataclass(frozen=True)
-class SiteReset:
+class SiteReset(NamedTuple):
     """A test begins: whatever this application remembers outside of its database has to be forgotten.
 
     Published to the application's registry; a plug-in that keeps something there subscribes to it. It stands in a

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 
@@ -26,8 +26,7 @@ Headers = list[tuple[str, str]]
 Answer = Callable[[dict[str, Any]], tuple[str, Headers, Iterable[bytes]]]
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """Something that ran: what, whose, which; how deep inside of others, when and how long, in milliseconds."""
 
     kind: str

@@ -8,7 +8,7 @@ codes, tokens and files are left out; the form asks for them again.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyramid.request import Request
 
@@ -24,8 +24,7 @@ _LIFETIME = 3600
 _LONGEST = 300_000
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A form that waits: where it is posted to, and its fields in order."""
 
     path: str

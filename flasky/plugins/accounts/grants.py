@@ -6,8 +6,7 @@ revoked through restarts, upgrades and switching off (docs/decisions/0050-permis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from sqlalchemy import Select, case, func, literal, select
@@ -25,16 +24,14 @@ SIGNED_IN = "accounts.signed_in"
 _CACHE = "accounts.grants"
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """Whether a role holds a permission, and whether that can be changed."""
 
     held: bool
     fixed: bool
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A permission, or a stored name that no enabled plug-in declares, and its cell for each role by name."""
 
     name: str

@@ -11,9 +11,8 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.registry import Registry
@@ -40,8 +39,7 @@ Export = Callable[[Work, User], dict[str, Any]]
 Erase = Callable[[Work, User], None]
 
 
-@dataclass(frozen=True)
-class PersonalData:
+class PersonalData(NamedTuple):
     """What one plug-in holds about members."""
 
     name: str

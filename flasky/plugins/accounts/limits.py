@@ -13,7 +13,7 @@ import ipaddress
 import logging
 import math
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from limits import RateLimitItemPerSecond
 from limits.errors import StorageError
@@ -32,8 +32,7 @@ _REDIS_SECONDS = 1
 _HOUR, _DAY = 3600, 86400
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """At most `amount` in any `seconds`; `name` separates it from the others."""
 
     name: str

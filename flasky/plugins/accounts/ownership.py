@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.interfaces import IRoutesMapper
 from sqlalchemy import func, select
@@ -21,8 +20,7 @@ from flasky.security.keys import Signer
 CLAIM_LIFETIME = timedelta(hours=24)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One of the first things to do on a new site; `route` is where, None where it is not a page."""
 
     title: Any

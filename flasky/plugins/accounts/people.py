@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import contains_eager, joinedload
@@ -17,8 +17,7 @@ from flasky.plugins.accounts.usernames import canonical
 from flasky.plugins.accounts.work import Work
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A member in a list."""
 
     id: int
@@ -28,8 +27,7 @@ class Member:
     key: str
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """Some of the members in the order of their names; `after` continues the list, None at its end."""
 
     members: list[Member]

@@ -6,8 +6,8 @@ mail that says so. A name that is taken is said to be taken: names are public.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -32,15 +32,13 @@ OPEN, INVITATION, CLOSED = MODES = ("open", "invitation", "closed")
 INVITATION_LIFETIME = timedelta(days=7)
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What registering led to. `user` is None when the address has an account: the page must not show it."""
 
     user: User | None
 
 
-@dataclass(frozen=True)
-class Invited:
+class Invited(NamedTuple):
     """Whom an invitation was mailed to."""
 
     id: int

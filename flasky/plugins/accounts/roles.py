@@ -7,7 +7,7 @@ writing transaction is alone from its beginning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
@@ -29,8 +29,7 @@ class NoSuchPermission(LookupError):
     """A permission was named that no enabled plug-in declares."""
 
 
-@dataclass(frozen=True)
-class RoleTable:
+class RoleTable(NamedTuple):
     """Every role, and a row for every permission."""
 
     roles: list[Role]

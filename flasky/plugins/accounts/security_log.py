@@ -8,10 +8,9 @@ SQLite, where one transaction writes at a time, it could not even begin earlier.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from sqlalchemy import delete, func, insert, select
@@ -68,8 +67,7 @@ class Event(StrEnum):
 REFUSALS = frozenset({Event.SIGN_IN_FAILED, Event.CODE_FAILED, Event.PROOF_FAILED, Event.LIMITED, Event.DENIED})
 
 
-@dataclass(frozen=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An event for people: when, what, about whom, by whom, in which request."""
 
     at: datetime

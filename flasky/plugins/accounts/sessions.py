@@ -7,8 +7,8 @@ of one's own give a new id, and the old one is dead from then on.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pyramid.csrf import new_csrf_token
 from pyramid.request import Request
@@ -27,8 +27,7 @@ from flasky.plugins.accounts.work import SESSION_COOKIE, Work
 CODE_LIFETIME = timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """A session that was just begun or renewed: what `set_cookie` puts into the browser.
 
     With `awaits_code` nobody is signed in yet: the code of the second factor is missing.
@@ -41,8 +40,7 @@ class SignedIn:
     max_age: int | None
 
 
-@dataclass(frozen=True)
-class SessionView:
+class SessionView(NamedTuple):
     """One of a member's sessions, for their list."""
 
     id: int

@@ -7,8 +7,7 @@ limits, records and second factor as for everybody.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.registry import Registry
@@ -19,8 +18,7 @@ from flasky.settings import Fault
 METHODS = ExtensionPoint("accounts.sign_in_methods", "sign-in method")
 
 
-@dataclass(frozen=True)
-class SignInMethod:
+class SignInMethod(NamedTuple):
     """A way to sign in: its name in the record of events, the words of its link, and the page that begins it."""
 
     name: str

@@ -6,8 +6,7 @@ import base64
 import hmac
 import io
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyotp
 import segno
@@ -35,8 +34,7 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _CODE_LENGTH = 10
 
 
-@dataclass(frozen=True)
-class Enrolment:
+class Enrolment(NamedTuple):
     """What an authenticator app needs: the secret to type, and the same as address and as a QR code (SVG text)."""
 
     secret: str

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
@@ -28,8 +27,7 @@ SESSION_COOKIE = "session"
 _LONGEST_AGENT = 255
 
 
-@dataclass(frozen=True)
-class Client:
+class Client(NamedTuple):
     """Where a request came from: the true peer's address (RTE-03), its program, the request's id; or nothing."""
 
     address: str = ""
