@@ -38,6 +38,10 @@ class RouteView(NamedTuple):
         """File and line of the view, as in `location`. Read when it is asked for: a start has no use for it."""
         return location(self.function)
 
+    def behind(self, route: str) -> RouteView:
+        """The same view, shadowed by the route of that name."""
+        return self._replace(shadowed_by=route)
+
     def as_dict(self) -> dict[str, Any]:
         """The row for programs."""
         return {

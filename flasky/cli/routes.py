@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -92,7 +91,7 @@ def explain(registry: Registry, path: str, method: str) -> list[tuple[RouteView,
             continue
         first = first or row
         if row.route != first.route:
-            explained.append((replace(row, shadowed_by=first.route), f"shadowed by {first.route} of {first.plugin}"))
+            explained.append((row.behind(first.route), f"shadowed by {first.route} of {first.plugin}"))
             continue
         why = _why_not(row, method) or ("or this one, by its predicates" if answered else "")
         answered = answered or not why

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from made_plugins import make_plugin
 
 Flasky = Callable[..., Result]
 
@@ -56,3 +57,67 @@ def test_a_path_begins_with_a_slash(flasky: Flasky, ini: Path) -> None:
     result = flasky("--ini", ini, "routes", "no-such-page")
     assert result.exit_code == 1
     assert "flasky routes /no-such-page" in result.output
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The plug-in `front`, which takes addresses before the plug-in `behind` can, installed for this module."""
+    here = "config.add_route('{0}', {1!r}{2})"
+    routes = {
+        "front": [
+            ("front.any", "/front/{rest:.*}", ""),
+            ("front.post", "/posted", ", request_method='POST'"),
+            ("front.number", "/numbers/{number:[0-9]+}", ""),
+            ("front.header", "/headed", ", header='X-Front'"),
+        ],
+        "behind": [
+            ("behind.page", "/front/page", ""),
+            ("behind.deep", "/front/{year:[0-9]{4}}/*rest", ""),
+            ("behind.posted", "/posted", ""),
+            ("behind.post", "/posted", ", request_method='POST'"),
+            ("behind.any", "/numbers/{slug}", ""),
+            ("behind.number", "/numbers/{id:[0-9]{2}}", ""),
+            ("behind.headed", "/headed", ""),
+        ],
+    }
+    folder = tmp_path_factory.mktemp("front")
+    for name, some in routes.items():
+        make_plugin(folder, name, "\n".join(here.format(*one) for one in some))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield
+
+
+@pytest.fixture
+def fronted(front: None, ini_file: Callable[..., Path]) -> Path:
+    """A site with both."""
+    return ini_file(flasky__plugins="main front behind")
+
+
+def test_a_route_that_nobody_reaches_is_told_with_who_stands_before_it(flasky: Flasky, fronted: Path) -> None:
+    """As far as patterns, methods and predicates tell: one that takes only some of its addresses is not in its way."""
+    rows = json.loads(flasky("--ini", fronted, "routes", "--json").output)
+    assert {row["route"]: row["shadowed_by"] for row in rows if row["shadowed_by"]} == {
+        "behind.page": "front.any",
+        "behind.deep": "front.any",
+        "behind.post": "front.post",
+        "behind.number": "front.number",
+    }
+    lines = flasky("--ini", fronted, "routes").output.splitlines()
+    assert "Shadowed by" in lines[0]
+    assert [line.split()[3] for line in lines if line.startswith("behind.page ")] == ["front.any"]
+
+
+def test_who_would_answer_if_nobody_stood_before(flasky: Flasky, fronted: Path) -> None:
+    said = flasky("--ini", fronted, "routes", "/front/page").output
+    assert "behind.page  /front/page    →  shadowed by front.any of front" in said
+    rows = json.loads(flasky("--ini", fronted, "routes", "/front/page", "--json").output)
+    assert [(row["route"], row["shadowed_by"]) for row in rows] == [("behind.page", "front.any")]
+    assert "front.post  /posted    →  GET is not one of its route's methods" in (
+        flasky("--ini", fronted, "routes", "/posted").output
+    )
+
+
+def test_no_route_that_ships_is_shadowed(flasky: Flasky, ini: Path) -> None:
+    rows = json.loads(flasky("--ini", ini, "routes", "--json").output)
+    assert [row["route"] for row in rows if row["shadowed_by"]] == []
