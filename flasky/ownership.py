@@ -41,6 +41,7 @@ _KINDS = {
     "flasky mails": "mail",
     "flasky static files": "static",
     "flasky health checks": "health check",
+    "flasky identity": "identity provider",
 }
 
 
@@ -248,14 +249,21 @@ def _registered(registry: Registry, site: Site) -> Iterator[Contribution]:
                 yield Contribution(owner.removeprefix("plug-in ").lower(), "template", name, str(file))
     points = extension_points(registry)
     kinds = {**_KINDS, EXTENSION_POINTS: "extension point", **{name: point.kind for name, point in points.items()}}
-    for category, kind in kinds.items():
+    for category in registry.introspector.categories():
         for item in registry.introspector.get_category(category) or ():
             introspectable = item["introspectable"]
-            owner, where = _place(site, introspectable)
-            yield Contribution(owner, kind, _name(kind, introspectable), where)
+            # What a directive notes under a category of its own, as that of a plug-in, says what it is.
+            kind = kinds.get(category) or (introspectable.type_name if "package" in introspectable else "")
+            if kind:
+                owner, where = _place(site, introspectable)
+                yield Contribution(owner, kind, _name(kind, introspectable), where)
 
 
 def _place(site: Site, introspectable: Any) -> tuple[str, str]:
+    if introspectable.category_name == "tweens":
+        # Where Pyramid says that it was added is Pyramid's own file.
+        owner = _plugin_of_module(site, introspectable["name"])
+        return owner.name if owner else KERNEL, introspectable["name"]
     place = introspectable.action_info
     if not getattr(place, "file", ""):
         return KERNEL, ""
@@ -273,6 +281,6 @@ def _name(kind: str, introspectable: Any) -> str:
         return f"{introspectable.title}: {getattr(subscriber, '__qualname__', subscriber)}"
     if kind == "translations":
         return str(introspectable["directory"])
-    if kind == "slot":
+    if kind in {"slot", "start check", "content security policy"}:
         return str(introspectable.title)
     return str(introspectable.discriminator if kind != "tween" else introspectable["name"])

@@ -18,6 +18,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
+from pyramid.i18n import TranslationString
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
@@ -229,6 +230,8 @@ def _shown(environment: Environment, item: Contribution, request: Request, value
 def _filled(environment: Environment, item: Contribution, request: Request, values: dict[str, Any]) -> Markup:
     if not isinstance(item.filling, str):
         text = item.filling(request, **values)
+        if isinstance(text, TranslationString):
+            text = request.localizer.translate(text)
         return Markup() if text is None else escape(text)
     rendered = environment.get_template(item.filling).render(request=request, **values)
     return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made

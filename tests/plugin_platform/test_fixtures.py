@@ -23,8 +23,8 @@ def app_settings() -> dict[str, Any]:
 @pytest.mark.usefixtures("app")
 @pytest.mark.databases("sqlite")  # it is about where fixtures come from
 def test_those_of_accounts_are_there_as_the_page_says(request: pytest.FixtureRequest) -> None:
-    """The example of docs/plugins/directives.md, and nothing of it is imported here."""
-    (example,) = (DOCS / "directives.md").read_text(encoding="utf-8").split("```text\n")[1:]
+    """The example of docs/plugins/testing.md, and nothing of it is imported here."""
+    (example,) = (DOCS / "testing.md").read_text(encoding="utf-8").split("```text\n")[1:]
     names: dict[str, Any] = {}
     exec(example.split("```")[0], names)  # noqa: S102 - our own page
     asked = ("accounts_member", "accounts_browser")

@@ -1,0 +1,233 @@
+"""docs/plugins: the examples of every page run, all in one site, and do what the pages say."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_pages import SIGNATURE, blocks, install, name_of
+from pyramid.registry import Registry
+from webtest import TestApp
+
+from flasky.api_resources import openapi_document
+from flasky.jobs.services import enqueue
+from flasky.jobs.worker import JobWorker
+from flasky.ownership import contributions
+from flasky.seeds import seeds, sow
+from flasky.shell import shell_names
+from flasky.testing.seeds import assert_seeds_can_run_again
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "plugins"
+DIRECTIVES = sorted((DOCS / "directives").glob("*.md"))
+#: Of Pyramid and pyramid_jinja2, with a page for what Flasky adds.
+OF_LIBRARIES = {"add_jinja2_search_path", "add_subscriber", "add_translation_dirs", "add_tween", "add_view"}
+#: What there can be one of: these run in a site of their own, without accounts.
+ALONE = {"set_home", "set_identity"}
+OTHERS = [DOCS / f"{name}.md" for name in ("commands", "events", "prefixes", "settings", "testing")]
+TOGETHER = [*(page for page in DIRECTIVES if page.stem not in ALONE), *OTHERS]
+SECTIONS = ["Arguments", "What is refused", "Two of the same", "Example"]
+
+
+@pytest.fixture(scope="module")
+def polls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The plug-in of each page, installed for this module."""
+    folder = tmp_path_factory.mktemp("examples")
+    for page in [*DIRECTIVES, *OTHERS]:
+        install(page, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        importlib.invalidate_caches()
+        yield
+
+
+@pytest.fixture
+def app_settings(polls: None) -> dict[str, Any]:
+    """All in one site."""
+    return {"flasky.plugins": " ".join(["main", "accounts", *map(name_of, TOGETHER)])}
+
+
+def module(page: str, name: str) -> Any:
+    """A module of the plug-in of a page."""
+    return importlib.import_module(f"flasky_polls_{page}.{name}")
+
+
+pytestmark = pytest.mark.databases("sqlite")  # The directives know nothing of databases.
+
+
+def test_every_directive_has_a_page_and_every_page_a_line_in_the_index(registry: Registry) -> None:
+    named = {page.stem for page in DIRECTIVES}
+    known = {name for name, (function, _) in registry._directives.items() if function.__module__.startswith("flasky.")}
+    assert named - OF_LIBRARIES == known
+    index = (DOCS / "directives.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(directives/(\w+)\.md\)", index)) == named
+
+
+@pytest.mark.parametrize("page", DIRECTIVES, ids=lambda page: page.stem)
+def test_a_page_has_the_signature_of_the_code_and_says_of_each_argument_what_it_means(
+    registry: Registry, page: Path
+) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE)[:4] == SECTIONS
+    assert "\nSee also: " in text or "](" in text.split("## Example")[1]
+    [written] = SIGNATURE.findall(text)
+    directive, _ = registry._directives.get(page.stem, (None, None))
+    if directive is None:
+        return
+    parameters = list(inspect.signature(directive).parameters.values())[1:]
+    plain = [item.replace(annotation=item.empty) for item in parameters]
+    shown = str(inspect.Signature(plain)).replace("'", '"')
+    shown = shown.replace("datetime.timedelta(seconds=3600)", "timedelta(hours=1)")
+    assert written == f"config.{page.stem}{shown}"
+    explained = text.split("## Arguments")[1].split("\n## ")[0]
+    assert [item.name for item in plain if f"`{item.name}`" not in explained] == []
+
+
+@pytest.mark.parametrize("page", DIRECTIVES, ids=lambda page: page.stem)
+def test_the_example_of_a_page_calls_its_directive(page: Path) -> None:
+    assert f"config.{page.stem}(" in blocks(page)["includeme"]
+
+
+def test_flasky_plugin_show_lists_what_the_examples_contribute(registry: Registry) -> None:
+    """Whatever directive it came by."""
+    bringing = {one.plugin for one in contributions(registry)}
+    assert [page.stem for page in TOGETHER if name_of(page) not in bringing] == []
+
+
+def test_what_the_examples_put_on_pages_is_there(testapp: TestApp) -> None:
+    page = testapp.get("/")
+    assert "<title>Polls, " in page.text
+    assert 'class="polls_add_slot-newest"' in page.text
+    assert "Polls close at &lt;midnight&gt;" in page.text
+    assert "Polls close at noon" in page.text
+    assert "img-src" in page.headers["Content-Security-Policy"]
+    assert "https://images.example.com" in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Polls"] == "open"
+    assert page.headers["X-Polls-Open"] == "3"
+    assert "三局两胜" in testapp.get("/", headers={"Accept-Language": "zh"}).text
+    assert "teal" in testapp.get("/static/polls_add_static_files/polls_add_static_files.css").text
+    assert "Sign in with a card" in testapp.get("/auth/login").text
+
+
+def test_the_examples_pages_answer(testapp: TestApp, accounts_member: Any, accounts_browser: Any) -> None:
+    assert testapp.get("/polls_add_view/count").json == {"polls_add_view": 3}
+    assert testapp.get("/api/polls_add_api_resource/3").json == {"title": "Tea or coffee?"}
+    assert testapp.get("/polls_add_sign_in_method/card").text == "Your card, please"
+    # Its `index` and `show` are moved, and what the world looks for is not.
+    for path in ("/polls_prefixes", "/polls_prefixes/4", "/.well-known/polls_prefixes"):
+        assert testapp.get(path).text == "/polls_prefixes/3"
+    keeper = accounts_browser(accounts_member("mod", role="Administrator"))
+    assert "Close and reopen polls" in keeper.get("/administration").text.replace("polls_add_admin_screen", "polls")
+    assert keeper.get("/polls_declare_permission/open").text == "open"
+    home = keeper.get("/").text
+    assert 'href="/polls_add_navigation/mine"' in home
+    assert "3 letters" in home
+    assert 'href="/polls_add_navigation/mine"' not in testapp.get("/").text
+    testapp.get("/polls_declare_permission/open", headers={"Accept": "application/json"}, status=403)
+
+
+def test_the_examples_of_what_runs_beside_pages_run(registry: Registry, db: Any) -> None:
+    enqueue(registry, db, "polls_add_job.close", poll_id=3)
+    db.commit()
+    assert JobWorker(registry).run_once().done == 1
+    assert registry["polls_add_job.closed"] == [3]
+    assert "PollPollsAddApiSchema" in openapi_document(registry)["components"]["schemas"]
+    assert shell_names(registry)["count_polls_add_shell_name"] is len
+    kinds = module("add_extension_point", "__init__") and registry["polls_add_extension_point.kinds"]
+    assert kinds["best_of_three"]([1, 3]) == 3
+    assert module("add_start_check", "checks").letters({"polls_add_start_check.letters": 1})[0].remedy
+    assert registry["polls_settings.bars"] == 40
+    assert registry.settings["polls_settings.open"] is True
+    with pytest.raises(ValueError, match="expected red or blue"):
+        importlib.import_module("flasky_polls_settings").parse_color("green")
+
+
+def test_the_seed_of_the_page_adds_once(registry: Registry, db: Any) -> None:
+    model = module("add_seed", "models").PollPollsAddSeed
+    model.__table__.create(db.connection())
+    db.commit()
+    assert_seeds_can_run_again(registry, "polls_add_seed")
+    [(_, seed)] = seeds(registry, ["polls_add_seed"])
+    assert sow(registry, seed) is None
+
+
+def test_the_members_data_of_the_page_are_in_the_export_and_gone_in_the_end(
+    registry: Registry, db: Any, accounts_member: Any
+) -> None:
+    from flasky.plugins.accounts.models import User  # noqa: PLC0415 - only here
+    from flasky.plugins.accounts.services import Work  # noqa: PLC0415 - only here
+
+    models, members = module("add_personal_data", "models"), module("add_personal_data", "members")
+    anna = accounts_member("anna")
+    models.Vote.__table__.create(db.connection())
+    db.add(models.Vote(answer="tea", user_id=anna))
+    db.flush()
+    work, user = Work(registry, db), db.get_one(User, anna)
+    assert members.export(work, user) == {"votes": ["tea"]}
+    members.erase(work, user)
+    assert members.export(work, user) == {"votes": []}
+    db.rollback()
+
+
+def test_an_event_of_the_page_is_told_and_a_failing_subscriber_contained(
+    testapp: TestApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert testapp.post("/polls_events/close").text == "closed"
+    views = module("events", "views")
+    event = module("events", "events").PollClosed
+    monkeypatch.setattr(views, "PollClosed", lambda session, _poll: event(session, 4))
+    assert testapp.post("/polls_events/close").text == "closed"
+    assert "plugin=polls_events 1: the subscriber flasky_polls_events.hooks.tell" in caplog.text
+
+
+def test_the_command_of_the_page_counts(ini_file: Callable[..., Path], database_url: str, polls: None) -> None:
+    from click.testing import CliRunner  # noqa: PLC0415 - only here
+
+    from flasky.cli import main  # noqa: PLC0415 - only here
+
+    ini = ini_file(flasky__plugins="main accounts polls_commands", sqlalchemy__url=database_url)
+    done = CliRunner().invoke(main, ["--ini", str(ini), "polls_commands", "count"])
+    assert done.output == "1 in testing\n", done.exc_info
+
+
+def test_the_home_page_and_the_identity_of_the_pages(make_app: Callable[..., Any], polls: None) -> None:
+    app = make_app(flasky__plugins="main polls_set_home polls_set_identity")
+    client = TestApp(app, extra_environ={"HTTP_HOST": "localhost"})
+    assert client.get("/").text == "Polls first"
+    client.get("/polls_set_identity/open", status=403)
+    assert client.get("/polls_set_identity/open", headers={"X-Card": "blue"}).text == "open"
+
+
+def test_the_kits_page_lists_every_fixture_and_its_tests_pass(request: pytest.FixtureRequest, app: Any) -> None:
+    from flasky.plugins.accounts import fixtures as of_accounts  # noqa: PLC0415 - only here
+    from flasky.testing import plugin as kit  # noqa: PLC0415 - only here
+
+    text = (DOCS / "testing.md").read_text(encoding="utf-8")
+    listed = {name for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    named = {
+        name
+        for place in (kit, of_accounts)
+        for name, value in vars(place).items()
+        if type(value).__name__ == "FixtureFunctionDefinition" and not name.startswith("_")
+    }
+    assert named - listed == set()
+    names: dict[str, Any] = {}
+    exec(blocks(DOCS / "testing.md")["tests/test_polls_testing.py"], names)  # noqa: S102 - our own page
+    for name, test in names.items():
+        if name.startswith("test_"):
+            test(**{asked: request.getfixturevalue(asked) for asked in inspect.signature(test).parameters})
+
+
+def test_the_types_of_settings_are_all_on_the_page() -> None:
+    from flasky import settings  # noqa: PLC0415 - only here
+
+    page = (DOCS / "settings.md").read_text(encoding="utf-8")
+    own = {"parse_database_url", "parse_environment"}  # of the kernel's settings alone
+    types = {name for name in vars(settings) if name.startswith("parse_")} - own
+    assert [name for name in types if f"`{name}`" not in page] == []
+    fields = set(settings.Setting.__dataclass_fields__)
+    assert [name for name in fields if f"| `{name}` |" not in page] == []
