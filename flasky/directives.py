@@ -7,8 +7,7 @@ with both places, and each leaves an introspectable that says which plug-in cont
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.registry import Registry
@@ -26,13 +25,19 @@ _SHELL_NAMES = "flasky.shell_names"
 _START_CHECKS = "flasky.start_checks"
 
 
-@dataclass(frozen=True)
-class NavigationEntry:
+class Badge(NamedTuple):
+    """A few signs beside a link, `3`, and what is read out instead of them: `3 unread`, translatable."""
+
+    text: str
+    label: Any
+
+
+class NavigationEntry(NamedTuple):
     """A link in the navbar: the route it leads to, its text, who sees it and where it stands.
 
     `permission` None shows it to everybody; ANONYMOUS and SIGNED_IN stand for visitors who are not and who are
     signed in. Entries are sorted by `order`; those of equal order stand in the order of their plug-ins. `area` is
-    `main` (left) or `account` (right).
+    `main` (left) or `account` (right). `badge` takes the request and returns a Badge or None.
     """
 
     name: str
@@ -41,6 +46,7 @@ class NavigationEntry:
     permission: str | None = None
     order: int = 100
     area: str = "main"
+    badge: Callable[[Any], Badge | None] | None = None
 
 
 def add_navigation(
@@ -52,9 +58,14 @@ def add_navigation(
     permission: str | None = None,
     order: int = 100,
     area: str = "main",
+    badge: Callable[[Any], Badge | None] | str | None = None,
 ) -> None:
-    """Directive `config.add_navigation(route, title, …)`: a link in the navbar to a route without placeholders."""
-    entry = NavigationEntry(name or route, route, title, permission, order, area)
+    """Directive `config.add_navigation(route, title, …)`: a link in the navbar to a route without placeholders.
+
+    `badge`, a function or its dotted name, is asked for each page that shows the link to somebody who is signed in: it
+    looks at what the request knows already, and never into the database.
+    """
+    entry = NavigationEntry(name or route, route, title, permission, order, area, config.maybe_dotted(badge))
     _contribute(config, _NAVIGATION, entry.name, entry, f"link to {route}")
 
 

@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -27,7 +28,8 @@ from translationstring import TranslationString
 from flasky.assets import asset_integrity, asset_url
 from flasky.bytecode import keep, keep_compiled, kept_code
 from flasky.compiling import QuickEnvironment
-from flasky.directives import navigation
+from flasky.directives import Badge, NavigationEntry, navigation
+from flasky.errors.failures import report_hook
 from flasky.flash import Flash, take_flashes
 from flasky.languages import DOMAIN, LANGUAGES, known_identity
 from flasky.overriding import arrange, behind
@@ -37,6 +39,8 @@ from flasky.settings import ConfigurationFaults, Fault, Place
 from flasky.site import Site, get_site
 from flasky.slots import faults_of_slots, may_see, show_slot
 from flasky.times import FILTERS
+
+logger = logging.getLogger(__name__)
 
 #: The name in the navbar and in titles.
 SITE_NAME = "Flasky"
@@ -92,7 +96,11 @@ def _ngettext(context: Context, singular: str, plural: str, num: int, /, **varia
 @pass_context
 def _translate(context: Context, message: Any) -> Any:
     """Filter ``|translate``: a translation string in the visitor's language; any other text as it is."""
-    return _request(context).localizer.translate(message) if isinstance(message, TranslationString) else message
+    return _translated(_request(context), message)
+
+
+def _translated(request: Request, message: Any) -> Any:
+    return request.localizer.translate(message) if isinstance(message, TranslationString) else message
 
 
 @pass_context
@@ -126,6 +134,8 @@ class Link(NamedTuple):
     title: Any
     path: str
     current: bool
+    #: Of this visitor; not in what is remembered.
+    badge: Badge | None = None
 
 
 @pass_context
@@ -137,14 +147,43 @@ def _navigation(context: Context, area: str) -> tuple[Link, ...]:
     # All that `may_see` looks at: what they may do, and for nobody whether this is an error page.
     visitor = getattr(request, "exception", None) is None if identity is None else identity.permissions
 
-    def make() -> tuple[Link, ...]:
-        return tuple(
-            Link(entry.title, request.route_path(entry.route), entry.route == here)
-            for entry in navigation(request.registry)
-            if entry.area == area and may_see(entry.permission, request)
-        )
+    def make() -> tuple[tuple[Link, ...], dict[int, NavigationEntry]]:
+        seen = [
+            entry for entry in navigation(request.registry) if entry.area == area and may_see(entry.permission, request)
+        ]
+        links = tuple(Link(entry.title, request.route_path(entry.route), entry.route == here) for entry in seen)
+        return links, {place: entry for place, entry in enumerate(seen) if entry.badge is not None}
 
-    return _remembered(request.registry, (_NAVIGATION, area, here, request.script_name, visitor), make)
+    key = (_NAVIGATION, area, here, request.script_name, visitor)
+    links, with_badge = _remembered(request.registry, key, make)
+    if identity is None or not with_badge:
+        return links
+    return tuple(
+        link._replace(badge=_badge(with_badge[place], request)) if place in with_badge else link
+        for place, link in enumerate(links)
+    )
+
+
+def _badge(entry: NavigationEntry, request: Request) -> Badge | None:
+    """The badge of a link; one that fails is logged with its plug-in, and the link stands without it."""
+    if entry.badge is None:
+        return None
+    try:
+        badge = entry.badge(request)
+        # As text: two translation strings of one message are equal whatever they hold, and a remembered part of the
+        # page would show somebody what was meant for another.
+        return badge and badge._replace(label=_translated(request, badge.label))
+    except Exception as error:  # noqa: BLE001 - somebody else's function must not take every page away
+        report_hook(
+            logger,
+            request.registry,
+            error,
+            kind="badge",
+            hook=f"the badge of the link {entry.name!r}",
+            package=entry.badge.__module__,
+            then="the link is shown without it",
+        )
+        return None
 
 
 @pass_context

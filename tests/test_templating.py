@@ -14,7 +14,7 @@ from webtest import TestApp
 
 import flasky
 import flasky.plugins.main as plugin
-from flasky.directives import ANONYMOUS, SIGNED_IN
+from flasky.directives import ANONYMOUS, SIGNED_IN, Badge
 from flasky.languages import _
 from flasky.settings import ConfigurationFaults
 from flasky.templating import Renderers, get_environment, shown_slots
@@ -96,6 +96,15 @@ def entry(config: Configurator) -> None:
     config.add_navigation("a", "Count", name="count", permission="polls.count")
     config.add_navigation("a", "Sign in", name="in", permission=ANONYMOUS, area="account")
     config.add_navigation("a", "Sign out", name="out", permission=SIGNED_IN, area="account")
+    config.add_navigation("a", "Votes", name="votes", permission="polls.votes", badge=votes, area="account")
+
+
+def votes(request: Request) -> Badge | None:
+    """What stands beside the link for the member whom the test lets ask; one has so many votes that it fails."""
+    number = request.identity.votes
+    if number is None:
+        return None
+    return Badge("9+" if number > 9 else str(number), _("${number} <votes>", mapping={"number": 1000 // number}))
 
 
 @pytest.fixture
@@ -122,6 +131,40 @@ def test_members_see_what_they_may(navigated: Any) -> None:
     made.__dict__["flasky_identity"] = FakeMember()
     template = get_environment(navigated.registry).from_string(NAVIGATION)
     assert template.render(request=made) == "Home Home Vote Sign out "
+
+
+class Voter(FakeMember):
+    permissions = frozenset({"polls.votes"})
+
+    def __init__(self, votes: int | None) -> None:
+        self.votes = votes
+
+
+def shown_to(app: Any, member: Any, locale: str = "en") -> str:
+    """The navbar of a member."""
+    made = request(app, locale)
+    made.__dict__["flasky_identity"] = member
+    made.__dict__["identity"] = member
+    source = '{{ fragment("parts/navbar.jinja2", main=(), account=navigation("account")) }}'
+    return get_environment(app.registry).from_string(source).render(request=made)
+
+
+def test_a_badge_is_each_members_own(navigated: Any) -> None:
+    """Two whose badges look alike hear different words, though the part of the page is remembered."""
+    seen = [shown_to(navigated, Voter(votes)) for votes in (10, 20, 10, None)]
+    assert [">9+<" in page for page in seen] == [True, True, True, False]
+    assert ["100 &lt;votes&gt;" in page for page in seen] == [True, False, True, False]
+    assert "50 &lt;votes&gt;" in seen[1]
+    assert "badge" not in seen[3]
+
+
+def test_a_badge_that_fails_is_logged_and_the_link_stands_without_it(
+    navigated: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = shown_to(navigated, Voter(0))
+    assert "Votes" in page
+    assert "badge" not in page
+    assert "the badge of the link 'votes' failed: ZeroDivisionError" in caplog.text
 
 
 def test_an_error_page_guesses_nothing(navigated: Any) -> None:

@@ -163,6 +163,7 @@ def includeme(config: Configurator) -> None:
         "accounts.manage_roles", _("Give roles, and permissions to roles"), roles=("Administrator",)
     )
     config.add_jinja2_search_path("flasky.plugins.accounts:templates", name=".jinja2")
+    config.include("flasky.plugins.accounts.identity_values")
     config.include("flasky.plugins.accounts.sign_in_methods")
     config.include("flasky.plugins.accounts.routes")
     config.include("flasky.plugins.accounts.mails")

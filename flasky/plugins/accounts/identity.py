@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
+from pyramid.registry import Registry
 from pyramid.request import Request
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import joinedload
 
 from flasky.plugins.accounts.grants import ADMINISTRATOR, SIGNED_IN, USER, decisions_of_role, effective
 from flasky.plugins.accounts.housekeeping import note_use
+from flasky.plugins.accounts.identity_values import identity_columns
 from flasky.plugins.accounts.models import Role, SecondFactor, User, UserSession
 from flasky.plugins.accounts.sessions import is_good
 from flasky.plugins.accounts.tokens import fingerprint
@@ -20,6 +22,8 @@ from flasky.plugins.accounts.work import RequestWork, Work, work_of
 
 #: How long a proof of being oneself is good for sensitive changes (ACL-03).
 PROOF_LIFETIME = timedelta(minutes=30)
+
+_REGISTRY_KEY = "accounts.identity_statement"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Identity:
     deletion_due_at: datetime | None
     #: Their role asks for a second factor and they have none yet: until then they have a User's permissions.
     needs_second_factor: bool
+    #: What other plug-ins want to know of them (`config.add_identity_value`), by name; as old as the request.
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def userid(self) -> str:
@@ -67,12 +73,13 @@ def identity(request: Request) -> Identity | None:
     digest = fingerprint(work.cookie)
     if digest is None:
         return None
+    statement, names = _prepared(work.registry)
     with work.reading() as connection:
-        row = connection.execute(_statement(), {"digest": digest}).one_or_none()
+        row = connection.execute(statement, {"digest": digest}).one_or_none()
     if row is None or not is_good(work, row.remember, row.last_used_at, row.expires_at):
         return None
     note_use(work, row.session_id, row.user_id, row.last_used_at, remember=row.remember)
-    return _identity(work, row)
+    return _identity(work, row, names)
 
 
 def user(request: Request) -> User | None:
@@ -89,7 +96,15 @@ def make_work(request: Request) -> RequestWork:
     return RequestWork(request)
 
 
-@cache
+def _prepared(registry: Registry) -> tuple[Select[Any, *tuple[Any, ...]], tuple[str, ...]]:
+    """The statement of this site and the names of its further values; made once."""
+    known: tuple[Select[Any, *tuple[Any, ...]], tuple[str, ...]] | None = registry.get(_REGISTRY_KEY)
+    if known is None:
+        columns = identity_columns(registry)
+        known = registry[_REGISTRY_KEY] = (_statement().add_columns(*columns.values()), tuple(columns))
+    return known
+
+
 def _statement() -> Select[Any, *tuple[Any, ...]]:
     second_factor = (
         select(SecondFactor.user_id)
@@ -128,7 +143,7 @@ def _statement() -> Select[Any, *tuple[Any, ...]]:
     )
 
 
-def _identity(work: Work, row: Any) -> Identity:
+def _identity(work: Work, row: Any, names: tuple[str, ...]) -> Identity:
     needs_second_factor = (
         row.role == ADMINISTRATOR and work.settings["accounts.two_factor_required"] and not row.has_second_factor
     )
@@ -152,4 +167,5 @@ def _identity(work: Work, row: Any) -> Identity:
         proven_at=row.proven_at,
         deletion_due_at=row.deletion_due_at,
         needs_second_factor=needs_second_factor,
+        values={name: row._mapping[name] for name in names},  # noqa: SLF001 - a public name of SQLAlchemy's
     )

@@ -78,7 +78,15 @@ def includeme(config: Configurator) -> None:
     config.add_navigation("blog.search", _("Search"), order=20)
     config.add_navigation("blog.write", _("Write"), permission="blog.write", order=30)
     config.add_navigation("blog.moderate", _("Moderation"), permission="blog.moderate", order=40)
-    config.add_navigation("blog.notices", _("Notices"), permission="accounts.take_part", order=10, area="account")
+    config.add_identity_value("blog.unread", "flasky.plugins.blog.unread.unread_of")
+    config.add_navigation(
+        "blog.notices",
+        _("Notices"),
+        permission="accounts.take_part",
+        order=10,
+        area="account",
+        badge="flasky.plugins.blog.unread.badge",
+    )
     config.add_navigation("blog.drafts", _("Drafts"), permission="blog.write", order=15, area="account")
     kept.prepare(config.registry)
     config.add_subscriber(kept.forget, "flasky.testing.reset.SiteReset")
