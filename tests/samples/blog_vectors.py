@@ -131,5 +131,11 @@ SHAPES: dict[str, Callable[[int], str]] = {
         "中文": "胡同",
         "backtick runs": "`a``b```c",
         "mentions": "@a ",
+        "addresses": "http://a ",
+        "one long address": "http://a)",
+        "addresses of nothing": "http://(",
+        "pictures": "![](b)",
+        "pictures in pictures": "![a",
+        "marks beside 中文": "**中",
     }.items()
 }

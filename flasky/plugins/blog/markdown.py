@@ -8,24 +8,33 @@ attributes and schemes. The result is stored beside the source; `PIPELINE` is st
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
+from itertools import accumulate, takewhile
+from operator import is_not
 from typing import NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline, emphasis, link
 from markdown_it.token import Token
 
-#: Raise it with every change that makes other HTML of the same source.
-PIPELINE = 3
+from flasky.plugins.blog.words import UNSPACED
 
-#: Characters of text after which a summary ends, at the end of a paragraph.
+#: Raise it with every change that makes other HTML of the same source.
+PIPELINE = 4
+
+#: Characters after which a summary ends, where a block ends.
 _SUMMARY_LENGTH = 500
-#: Where a paragraph that is longer than this is cut.
-_LONGEST_PARAGRAPH = 800
+#: Up to so many a block stays whole; of a longer one the beginning is shown, so many characters at least.
+_LONGEST_SUMMARY = 800
+_LEAST_OF_BLOCK = 200
+#: As how many characters a line, an item and a row count, however short they are.
+_LINE = 20
 _MOST_NESTED = 20
+_LONGEST_WORD = 40
 #: How many members one text can call by their names.
 MOST_MENTIONED = 10
 
@@ -87,8 +96,8 @@ def render(source: str, *, above: int = 1, members: Members | None = None) -> Re
     has_headings = _lower_headings(tokens, above)
     html = _html(tokens)
     beginning = list(_beginning(tokens))
-    # The same tokens: a paragraph that had to be cut is made of new ones.
-    is_long = bool(tokens) and (len(beginning) != len(tokens) or beginning[-1] is not tokens[-1])
+    # The same tokens: what had to be cut is made of new ones.
+    is_long = len(beginning) != len(tokens) or any(map(is_not, beginning, tokens))
     if not is_long and not has_headings:
         return Rendered(html, html, is_long=False, mentioned=mentioned)
     _lower_headings(beginning, 1)
@@ -187,28 +196,104 @@ def _filter(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-def _beginning(tokens: list[Token]) -> Iterable[Token]:
-    """The tokens of the first blocks until there is enough text; the tokens of the last are cut if it is long."""
-    length, block = 0, list[Token]()
+def _beginning(tokens: list[Token]) -> Iterator[Token]:
+    """The tokens of the first blocks until there is enough; the last of them is cut if it is long."""
+    weight, block = 0, list[Token]()
     for token in tokens:
         block.append(token)
-        length += len(token.content) if token.type in {"inline", "fence", "code_block"} else 0
         if token.level == 0 and token.nesting <= 0:
-            if length > _LONGEST_PARAGRAPH:
-                yield from _cut(block, _SUMMARY_LENGTH)
+            before, weight = weight, weight + sum(map(_weight, block))
+            if weight > _LONGEST_SUMMARY:
+                yield from _cut(block, max(_SUMMARY_LENGTH - before, _LEAST_OF_BLOCK))
                 return
             yield from block
             block = []
-            if length >= _SUMMARY_LENGTH:
+            if weight >= _SUMMARY_LENGTH:
                 return
 
 
-def _cut(block: list[Token], length: int) -> list[Token]:
-    """One paragraph with the first `length` characters of the text of `block`."""
-    words = " ".join(token.content for token in block if token.content)[: length + 1]
-    text = Token("text", "", 0, content=(words[:length].rsplit(None, 1) or [""])[0].rstrip() + " …")
-    inline = Token("inline", "", 0, content=text.content, children=[text], level=1, block=True)
-    return [Token("paragraph_open", "p", 1, block=True), inline, Token("paragraph_close", "p", -1, block=True)]
+def _weight(token: Token) -> int:
+    """As how many characters a token counts: a list of a hundred short items is long, too."""
+    lines = token.content.count("\n") + (token.type in _BEGINS_A_LINE)
+    return len(token.content) + lines * _LINE
+
+
+_BEGINS_A_LINE = {"inline", "list_item_open", "tr_open", "hr"}
+
+
+def _cut(block: list[Token], room: int) -> list[Token]:
+    """The first tokens of a block that have room; the last text is cut, and what is open is closed."""
+    kept, opened = list[Token](), list[Token]()
+    for token in block:
+        if token.nesting < 0:
+            opened.pop()
+        elif room <= 0:
+            break
+        weight = _weight(token)
+        kept.append(_cut_token(token, room) if weight > room else token)
+        room -= weight
+        if token.nesting > 0:
+            opened.append(token)
+    _drop_part_of_row(kept, opened)
+    return _closed(kept, opened)
+
+
+def _drop_part_of_row(kept: list[Token], opened: list[Token]) -> None:
+    """Leave out a row of a table that is not whole, but for the first."""
+    rows = [place for place, token in enumerate(kept) if token.type == "tr_open"]
+    if len(rows) > 1 and kept[rows[-1]] in opened:
+        del opened[opened.index(kept[rows[-1]]) :]
+        del kept[rows[-1] :]
+
+
+def _cut_token(token: Token, room: int) -> Token:
+    """A token of text of which there is room for a part only; code is cut where a line ends."""
+    if token.type == "inline":
+        return token.copy(children=_cut_children(token.children or [], room))
+    if token.type not in {"fence", "code_block"}:
+        return token
+    lines = token.content.splitlines()
+    weights = accumulate(len(line) + 1 + _LINE for line in lines)
+    number = sum(1 for _weight in takewhile(lambda weight: weight <= room, weights))
+    shown = lines[:number] or [lines[0][:room]]
+    return token.copy(content="\n".join([*shown, "…", ""]))
+
+
+def _cut_children(children: list[Token], room: int) -> list[Token]:
+    """The first of what stands in a line, as far as there is room; what is open is closed."""
+    kept, opened = list[Token](), list[Token]()
+    for child in children:
+        if child.nesting < 0:
+            opened.pop()
+        # Addresses are not seen, but a page of nothing but long ones would be long.
+        weight = len(child.content) + len(str(child.attrGet("href") or "")) // 4
+        weight += _LINE if child.type in {"softbreak", "hardbreak"} else 0
+        if weight > room:
+            if child.nesting == 0:
+                kept.append(child.copy(content=_first_words(child.content, room)))
+            break
+        kept.append(child)
+        room -= weight
+        if child.nesting > 0:
+            opened.append(child)
+    else:
+        return children
+    return [*_closed(kept, opened), Token("text", "", 0, content=" …")]
+
+
+def _first_words(text: str, room: int) -> str:
+    """The first words of `text`; scripts without blanks, and very long words, are cut anywhere."""
+    end = max(text.rfind(" ", 0, room + 1), text.rfind("\n", 0, room + 1))
+    return text[: end if end > room - _LONGEST_WORD else room].rstrip()
+
+
+def _closed(tokens: list[Token], opened: list[Token]) -> list[Token]:
+    """`tokens` without what opens at their end, and with what closes the rest of `opened`."""
+    while tokens and tokens[-1].nesting > 0:
+        tokens.pop()
+        opened.pop()
+    closing = [token.copy(type=token.type.replace("_open", "_close"), nesting=-1, attrs={}) for token in opened]
+    return [*tokens, *reversed(closing)]
 
 
 @cache
@@ -218,7 +303,89 @@ def _parser() -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     # A picture of another site would tell that site who reads the page, and the site's policy forbids it (HDR-01).
     parser.disable("image")
+    parser.inline.ruler.before("link", "picture", _picture)
+    parser.inline.ruler.before("link", "address", _address)
+    parser.inline.ruler.at("emphasis", _emphasis)
     return parser
+
+
+def _picture(state: StateInline, silent: bool) -> bool:
+    """`![text](address)`: a link to the picture, without the exclamation mark; only its text within another link."""
+    start, number = state.pos, len(state.tokens)
+    if not state.src.startswith("![", start):
+        return False
+    state.pos += 1
+    if not link(state, silent):
+        state.pos = start
+        return False
+    if silent:
+        return True
+    # In front of it is what was pending.
+    opening, closing = next(token for token in state.tokens[number:] if token.type == "link_open"), state.tokens[-1]
+    if state.tokens[-2] is opening:
+        # Nobody sees, or hears, a link without words.
+        state.tokens.insert(-1, Token("text", "", 0, content=str(opening.attrGet("href")), level=state.level))
+    for token in (opening, closing) if state.linkLevel else ():
+        # Not taken out: other marks are remembered by their places.
+        token.type, token.tag, token.nesting, token.attrs = "text", "", 0, {}
+    return True
+
+
+def _address(state: StateInline, silent: bool) -> bool:
+    """`https://example.com/` is a link to itself; what ends a sentence there does not belong to it.
+
+    Here, and not in the text that is left in the end: `__init__` in an address is not strong.
+    """
+    if state.linkLevel or not state.src.startswith("://", state.pos):
+        return False
+    scheme = _SCHEME.search(state.src, max(state.pos - 6, 0), state.pos)
+    match = _ADDRESS.match(state.src, state.pos, state.posMax)
+    if scheme is None or match is None or not (silent or state.pending.endswith(scheme[0])):
+        return False
+    address = scheme[0] + _without_end(match[0])
+    href = state.md.normalizeLink(address)
+    if not silent:
+        state.pending = state.pending[: -len(scheme[0])]
+        state.push("link_open", "a", 1).attrs = {"href": href}
+        state.push("text", "", 0).content = address
+        state.push("link_close", "a", -1)
+    state.pos += len(address) - len(scheme[0])
+    return True
+
+
+def _without_end(address: str) -> str:
+    """An address without the punctuation at its end, and without brackets there that open before it."""
+    too_many = address.count(")") - address.count("(")
+    end = len(address)
+    while address[end - 1] in _ENDS or (address[end - 1] == ")" and too_many > 0):
+        too_many -= address[end - 1] == ")"
+        end -= 1
+    return address[:end]
+
+
+_SCHEME = re.compile(r"(?<![A-Za-z0-9])https?\Z", re.IGNORECASE)
+#: From the colon on: a letter or digit, and what comes up to a blank, a quotation mark, a bracket that no address has,
+#: or punctuation of scripts that are written without blanks.
+_ADDRESS = re.compile(
+    r"://[^\W_][^\s<>\"`\[\]{}|\\^\u2018-\u201f\u2026\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]*"
+)
+_ENDS = ".,;:!?'*_~("
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """`*` and `_`; in `**“中文”**后面` a `*` beside Chinese, Japanese or Korean is as if a blank stood there.
+
+    CommonMark looks for blanks around words to tell an opening from a closing mark beside punctuation.
+    """
+    start = state.pos
+    if not emphasis.tokenize(state, silent):
+        return False
+    before, after = state.src[start - 1 : start], state.src[state.pos : state.pos + 1]
+    if state.src[start] == "*" and before.strip() and after.strip():
+        opens, closes = UNSPACED.match(before) is not None, UNSPACED.match(after) is not None
+        for delimiter in state.delimiters[start - state.pos :] if opens or closes else ():
+            delimiter.open, delimiter.close = delimiter.open or opens, delimiter.close or closes
+    return True
 
 
 def _lower_headings(tokens: list[Token], by: int) -> bool:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 _RUNS = re.compile(r"[^\W_]+")
 #: Characters of scripts that are written without blanks.
-_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
+UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _LONGEST_WORD = 40
 _MOST_WORDS = 10
 
@@ -33,7 +33,7 @@ def query_words(text: str) -> list[str]:
 def _words(text: str, *, indexed: bool) -> Iterator[str]:
     for run in _RUNS.findall(_folded(text)):
         position = 0
-        for match in _UNSPACED.finditer(run):
+        for match in UNSPACED.finditer(run):
             if match.start() > position:
                 yield _spelt(run[position : match.start()])
             yield from _pairs(match[0], indexed=indexed)

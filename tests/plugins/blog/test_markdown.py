@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pytest
 from blog_vectors import vectors
 
 from flasky.plugins.blog import markdown
@@ -79,6 +80,113 @@ def test_a_long_text_has_a_summary_that_is_whole_html() -> None:
     long = markdown.render("w" * 5000)
     assert long.is_long
     assert len(long.summary) < 1000
+
+
+LINK = '<a href="http://e.org" rel="nofollow ugc noopener">'
+
+
+@pytest.mark.parametrize(
+    ("source", "begins", "ends"),
+    [
+        ("**bold** and [a link](http://e.org) " * 60, f"<p><strong>bold</strong> and {LINK}a link</a>", " …</p>\n"),
+        ("**[" + "word " * 300 + "](http://e.org)**", f"<p><strong>{LINK}word", "word</a></strong> …</p>\n"),
+        ("# " + "*word* " * 300, "<h3><em>word</em>", " …</h3>\n"),
+        ("- an **item**\n" * 60, "<ul>\n<li>an <strong>item</strong></li>", "</strong></li>\n</ul>\n"),
+        ("1. a\n   - " + "word " * 300, "<ol>\n<li>a\n<ul>\n<li>word", " …</li>\n</ul>\n</li>\n</ol>\n"),
+        ("> " + "`code` " * 300, "<blockquote>\n<p><code>code</code>", " …</p>\n</blockquote>\n"),
+        ("```py\n" + "print(1)\n" * 90 + "```", '<pre><code class="language-py">print(1)', "\n…\n</code></pre>\n"),
+        ("    " + "x" * 5000, "<pre><code>xxx", "x\n…\n</code></pre>\n"),
+        (
+            "|a|b|\n|-|-|\n" + "|one|**two**|\n" * 90,
+            "<table>\n<thead>\n<tr>\n<th>a</th>",
+            "</tr>\n</tbody>\n</table>\n",
+        ),
+        ("---\n" * 300, "<hr>\n<hr>", "<hr>\n"),
+        ("胡同 " + "胡同，" * 400, "<p>胡同 胡同，", "，胡同 …</p>\n"),
+        ("a\n" * 300, "<p>a<br>\na<br>", " …</p>\n"),
+    ],
+)
+def test_the_summary_of_each_kind_of_block_is_the_beginning_of_what_it_is(source: str, begins: str, ends: str) -> None:
+    rendered = markdown.render(source)
+    assert rendered.is_long
+    assert rendered.summary.startswith(begins)
+    assert rendered.summary.endswith(ends)
+    for source_of_markup in ("**", "](", "|", "```"):
+        assert source_of_markup not in rendered.summary
+    tags = re.findall(r"<(/?)([a-z0-9]+)", rendered.summary)
+    opened = [tag for slash, tag in tags if not slash and tag not in {"br", "hr"}]
+    assert sorted(opened) == sorted(tag for slash, tag in tags if slash)
+    assert not faults(rendered.summary)
+
+
+def test_what_is_short_stays_whole_and_a_table_keeps_whole_rows() -> None:
+    for source in ("- a\n" * 12, "|a|b|\n|-|-|\n" + "|c|d|\n" * 8, "```\n" + "x = 1\n" * 20 + "```", "word " * 150):
+        rendered = markdown.render(source)
+        assert (rendered.summary, rendered.is_long) == (rendered.html, False), source
+    rows = markdown.render("|a|b|\n|-|-|\n" + "|one|" + "two " * 30 + "|\n" * 90).summary
+    assert rows.count("<td>") % 2 == 0
+    # Longer than there is room for in one line: nothing of the address is cut in two.
+    assert markdown.render(f"[x](http://e.org/{'y' * 5000}) z").summary == "<p> …</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "address", "rest"),
+    [
+        ("see http://e.org", "http://e.org", ""),
+        ("HTTPS://e.org/a_b_c/__init__.py?x=1*2.", "HTTPS://e.org/a_b_c/__init__.py?x=1*2", "."),
+        ("(http://e.org/w_(x)), then", "http://e.org/w_(x)", "), then"),
+        ("http://e.org/w_(x", "http://e.org/w_(x", ""),
+        ("**http://e.org**", "http://e.org", "</strong>"),
+        ("看http://e.org。后面", "http://e.org", "。后面"),
+        ("“http://e.org/x”", "http://e.org/x", "”"),
+        ("http://e.org：看", "http://e.org", "：看"),
+        ('http://e.org/"onclick="x', "http://e.org/", '"onclick='),
+        ("http://e.org/<script>", "http://e.org/", "&lt;script&gt;"),
+        ("http://e.org/@anna", "http://e.org/@anna", ""),
+    ],
+)
+def test_an_address_is_a_link_to_itself(source: str, address: str, rest: str) -> None:
+    rendered = markdown.render(source, members=everybody)
+    found = re.findall(r'<a href="([^"]*)" rel="nofollow ugc noopener">([^<]*)</a>([^<]*(?:</strong>)?)', rendered.html)
+    assert len(found) == 1
+    assert found[0][:2] == (address, address)
+    assert found[0][2].startswith(rest)
+    assert rendered.mentioned == ()
+
+
+def test_what_is_no_address_or_in_a_link_or_code_is_no_link_of_its_own() -> None:
+    for text in ("xhttp://e.org", "http://", "http:// a", "javascript://e.org", "ftp://e.org", "`http://e.org`"):
+        assert "<a " not in markdown.render(text).html, text
+    assert markdown.render("[x http://b.org](http://a.org)").html.count("<a ") == 1
+    assert markdown.render("<http://e.org>").html.count("<a ") == 1
+
+
+def test_a_picture_is_a_link_without_an_exclamation_mark() -> None:
+    def shown(source: str) -> str:
+        return markdown.render(source).html.replace(' rel="nofollow ugc noopener"', "").strip()
+
+    assert shown("a ![**p**](http://e.org) b") == '<p>a <a href="http://e.org"><strong>p</strong></a> b</p>'
+    assert shown("![p]\n\n[p]: http://e.org") == '<p><a href="http://e.org">p</a></p>'
+    assert shown("![](http://e.org/x)") == '<p><a href="http://e.org/x">http://e.org/x</a></p>'
+    # A picture that is a link, as badges are.
+    assert shown("[![*p*](x.png)](http://e.org) **a**") == (
+        '<p><a href="http://e.org"><em>p</em></a> <strong>a</strong></p>'
+    )
+    assert shown("\\![p](u) ![p]") == '<p>!<a href="u">p</a> ![p]</p>'
+
+
+def test_marks_beside_chinese_punctuation_are_marks() -> None:
+    for source in (
+        "**“中文”**后面",
+        "看**“中文”**后面",
+        "看**（中文）**，后面",
+        "看**中文。**后面",
+        "*“a”*",
+        "に*「あ」*が",
+    ):
+        assert "*" not in markdown.render(source).html, source
+    for source in ("2 * 3 * 4", "中 * 文 * 中", "5*“a", "** a**"):
+        assert "<em>" not in markdown.render(source).html, source
 
 
 def everybody(names: list[str]) -> dict[str, markdown.Called]:

@@ -10,7 +10,14 @@ from blog_vectors import SHAPES
 from flasky.plugins.blog import limits, markdown
 
 #: Go the same way through the parser as others that are tried at 100,000 characters: here up to what a form takes.
-LIKE_OTHERS = {"image brackets": "brackets", "empty links": "open links", "strong": "alternating"}
+LIKE_OTHERS = {
+    "brackets": "image brackets",
+    "pictures in pictures": "image brackets",
+    "addresses of nothing": "addresses",
+    "empty links": "open links",
+    "strong": "alternating",
+    "marks beside 中文": "alternating",
+}
 
 
 def everybody(names: list[str]) -> dict[str, markdown.Called]:
