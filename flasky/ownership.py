@@ -42,6 +42,12 @@ _KINDS = {
     "flasky static files": "static",
     "flasky health checks": "health check",
     "flasky identity": "identity provider",
+    "request extensions": "request attribute",
+    "view derivers": "view deriver",
+    "view predicates": "view predicate",
+    "route predicates": "route predicate",
+    "subscriber predicates": "subscriber predicate",
+    "renderer factories": "renderer",
 }
 
 
@@ -231,8 +237,13 @@ def declared(site: Site) -> Iterator[Contribution]:
             yield Contribution(item.name, "setting", setting.name, where)
         for command in item.plugin.command_list:
             yield Contribution(item.name, "command", command.name, command.target)
-        if item.plugin.migrations:
-            yield Contribution(item.name, "migrations", item.plugin.migrations, where)
+        for kind, value in (
+            ("migrations", item.plugin.migrations),
+            ("prefix", item.plugin.prefix),
+            ("fixtures", item.plugin.fixtures),
+        ):
+            if value:
+                yield Contribution(item.name, kind, value, where)
     for table in tables(site):
         yield Contribution(owner_of(site, table), "table", table.name)
 
@@ -283,4 +294,6 @@ def _name(kind: str, introspectable: Any) -> str:
         return str(introspectable["directory"])
     if kind in {"slot", "start check", "content security policy"}:
         return str(introspectable.title)
-    return str(introspectable.discriminator if kind != "tween" else introspectable["name"])
+    if kind == "tween" or kind.endswith("predicate"):
+        return str(introspectable["name"])
+    return str(introspectable.discriminator)

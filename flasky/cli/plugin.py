@@ -133,6 +133,8 @@ def _about(item: LoadedPlugin) -> dict[str, Any]:
         "requires_flasky": declared.requires_flasky,
         "models": declared.models or "",
         "migrations": declared.migrations or "",
+        "prefix": declared.prefix,
+        "fixtures": declared.fixtures or "",
     }
 
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
+from made_plugins import make_plugin
 
 from flasky.loader import version
 
@@ -40,3 +42,31 @@ def test_it_works_without_an_ini_file(flasky: Flasky) -> None:
     assert result.exit_code == 0
     assert "So none is enabled." in result.output
     assert "accounts" in result.output
+
+
+def test_show_tells_what_pyramids_own_directives_brought_and_what_the_declaration_says(
+    flasky: Flasky, ini_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_plugin(
+        tmp_path,
+        "shown",
+        """
+        config.add_request_method(lambda request: 3, "shown_number", property=True)
+        config.add_view_predicate("shown_only", "flasky_shown.Only")
+        config.add_view_deriver(lambda view, info: view, "shown_deriver")
+        config.add_renderer("shown", "flasky_shown.Only")
+        """,
+        top="class Only:\n    def __init__(self, value, info=None):\n        pass",
+        declaration="prefix='/shown', fixtures='flasky_shown.fixtures'",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    about = json.loads(flasky("--ini", ini_file(flasky__plugins="shown"), "plugin", "show", "shown", "--json").output)
+    assert (about["prefix"], about["fixtures"]) == ("/shown", "flasky_shown.fixtures")
+    assert {(one["kind"], one["name"]) for one in about["contributions"]} == {
+        ("request attribute", "shown_number"),
+        ("view predicate", "shown_only"),
+        ("view deriver", "shown_deriver"),
+        ("renderer", "shown"),
+        ("prefix", "/shown"),
+        ("fixtures", "flasky_shown.fixtures"),
+    }

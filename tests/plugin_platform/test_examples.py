@@ -32,6 +32,38 @@ OTHERS = [DOCS / f"{name}.md" for name in ("commands", "events", "prefixes", "se
 TOGETHER = [*(page for page in DIRECTIVES if page.stem not in ALONE), *OTHERS]
 SECTIONS = ["Arguments", "What is refused", "Two of the same", "Example"]
 
+#: What each directive leaves in `flasky plugin show`.
+KINDS = {
+    "add_admin_screen": "administration screen",
+    "add_api_resource": "API resource",
+    "add_api_schema": "API schema",
+    "add_csp_source": "content security policy",
+    "add_extension_point": "extension point",
+    "add_health_check": "health check",
+    "add_identity_value": "identity value",
+    "add_jinja2_search_path": "template",
+    "add_job": "job",
+    "add_mail": "mail",
+    "add_metric": "metric",
+    "add_navigation": "navigation",
+    "add_personal_data": "personal data",
+    "add_schedule": "schedule",
+    "add_seed": "seed",
+    "add_shell_name": "shell name",
+    "add_sign_in_method": "sign-in method",
+    "add_slot": "slot",
+    "add_start_check": "start check",
+    "add_static_files": "static",
+    "add_subscriber": "subscriber",
+    "add_translation_dirs": "translations",
+    "add_tween": "tween",
+    "add_view": "view",
+    "declare_permission": "permission",
+    "replace_slot": "slot",
+    "set_home": "home page",
+    "set_identity": "identity provider",
+}
+
 
 @pytest.fixture(scope="module")
 def polls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -92,10 +124,15 @@ def test_the_example_of_a_page_calls_its_directive(page: Path) -> None:
     assert f"config.{page.stem}(" in blocks(page)["includeme"]
 
 
-def test_flasky_plugin_show_lists_what_the_examples_contribute(registry: Registry) -> None:
-    """Whatever directive it came by."""
-    bringing = {one.plugin for one in contributions(registry)}
-    assert [page.stem for page in TOGETHER if name_of(page) not in bringing] == []
+def test_flasky_plugin_show_lists_what_the_examples_contribute(
+    registry: Registry, make_app: Callable[..., Any]
+) -> None:
+    """Whatever directive it came by: each leaves an entry of its kind."""
+    registry_alone = make_app(flasky__plugins="main polls_set_home polls_set_identity").registry
+    found = {(one.plugin, one.kind) for some in (registry, registry_alone) for one in contributions(some)}
+    assert set(KINDS) == {page.stem for page in DIRECTIVES}
+    assert [page for page, kind in KINDS.items() if (f"polls_{page}", kind) not in found] == []
+    assert [page.stem for page in OTHERS if not any(plugin == name_of(page) for plugin, _ in found)] == []
 
 
 def test_what_the_examples_put_on_pages_is_there(testapp: TestApp) -> None:

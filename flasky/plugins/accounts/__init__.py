@@ -152,7 +152,7 @@ def includeme(config: Configurator) -> None:
     """Register what the other plug-ins and the pages stand on."""
     from flasky.languages import _  # noqa: PLC0415 - brings Pyramid, which reading the declaration must not cost
 
-    config.add_directive("add_personal_data", "flasky.plugins.accounts.leaving.add_personal_data")
+    config.include("flasky.plugins.accounts.leaving")
     config.add_shell_name("Role", "flasky.plugins.accounts.models.Role")
     config.add_shell_name("User", "flasky.plugins.accounts.models.User")
     config.declare_permission("accounts.signed_in", _("Confirm the address, change it, sign out"))

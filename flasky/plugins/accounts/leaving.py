@@ -20,6 +20,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
+from flasky.extension_points import ExtensionPoint
 from flasky.mail.services import forget_recipient
 from flasky.plugins.accounts import roles, sessions, tokens
 from flasky.plugins.accounts.authentication import own_member
@@ -31,7 +32,7 @@ from flasky.plugins.accounts.work import Work, open_work
 
 logger = logging.getLogger(__name__)
 
-_REGISTRY_KEY = "accounts.personal_data"
+PERSONAL_DATA = ExtensionPoint("accounts.personal_data", "personal data")
 
 #: Returns the plug-in's data about a member: JSON values, times included; bytes become files of their own.
 Export = Callable[[Work, User], dict[str, Any]]
@@ -54,19 +55,12 @@ def add_personal_data(config: Configurator, name: str, *, export: Export | str, 
     deletes or makes anonymous, in the transaction that then deletes the account. Both may be dotted names.
     """
     part = PersonalData(name, config.maybe_dotted(export), config.maybe_dotted(erase))
-    introspectable = config.introspectable("accounts personal data", name, name, "personal data")
-    introspectable["value"] = part
-    introspectable["package"] = config.package_name
-
-    def register() -> None:
-        config.registry.setdefault(_REGISTRY_KEY, {})[name] = part
-
-    config.action((_REGISTRY_KEY, name), register, introspectables=(introspectable,))
+    PERSONAL_DATA.contribute(config, name, part)
 
 
 def personal_data(registry: Registry) -> list[PersonalData]:
     """Every plug-in's part, by name."""
-    parts: dict[str, PersonalData] = registry.get(_REGISTRY_KEY, {})
+    parts: dict[str, PersonalData] = PERSONAL_DATA.contributions(registry)
     return [parts[name] for name in sorted(parts)]
 
 
@@ -198,3 +192,8 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()
     raise TypeError(f"personal data must be JSON values, times or bytes, not {type(value).__name__}")
+
+
+def includeme(config: Configurator) -> None:
+    """Let other plug-ins add their part."""
+    config.add_extension_point(PERSONAL_DATA, add_personal_data)

@@ -14,6 +14,11 @@ from typing import Any
 from pyramid.config import PHASE1_CONFIG, Configurator
 from pyramid.security import NO_PERMISSION_REQUIRED
 
+from flasky.extension_points import ExtensionPoint
+
+#: Whoever contributes takes the one place that there is.
+HOME = ExtensionPoint("main.home", "home page")
+
 _TAKEN = "main.home_taken"
 
 
@@ -22,20 +27,19 @@ def set_home(config: Configurator, view: Any, **options: Any) -> None:
 
     `options` are those of `config.add_view`.
     """
-    introspectable = config.introspectable("main home", "home", str(view), "home page")
-    introspectable["package"] = config.package_name
 
     def take() -> None:
         config.registry[_TAKEN] = True
 
+    HOME.contribute(config, "main.index", view)
     # Before the greeting asks whether the place is free.
-    config.action("main.home", take, order=PHASE1_CONFIG, introspectables=(introspectable,))
+    config.action(None, take, order=PHASE1_CONFIG)
     config.add_view(view, route_name="main.index", request_method="GET", **options)
 
 
 def includeme(config: Configurator) -> None:
     """Add the directive, and the greeting where nobody uses it."""
-    config.add_directive("set_home", set_home)
+    config.add_extension_point(HOME, set_home)
 
     def greet() -> None:
         if not config.registry.get(_TAKEN):
