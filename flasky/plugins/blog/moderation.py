@@ -1,12 +1,11 @@
-"""Moderation: reports by members, hiding with a reason, and the queue.
+"""Moderation: reports by members, and hiding with a reason.
 
 What is hidden stays: its author sees it with the reason, moderators see it, nobody else does anywhere.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import joinedload
+from sqlalchemy import update
 
 from flasky.languages import _
 from flasky.plugins.accounts.services import Refused, Work
@@ -16,9 +15,6 @@ from flasky.plugins.blog.events import CommentHidden, CommentShown, PostHidden, 
 from flasky.plugins.blog.models import Comment, Post, Report
 from flasky.plugins.blog.posts import check_text, who
 from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
-
-#: Reports on a page of the queue.
-PAGE = 50
 
 
 def report(work: Work, thing: Post | Comment, reason: str) -> bool:
@@ -44,10 +40,10 @@ def report(work: Work, thing: Post | Comment, reason: str) -> bool:
 
 def hide(work: Work, thing: Post | Comment, reason: str) -> None:
     """Hide a post or comment, answer its reports and tell its author. Raises NotAllowed, Fault. Twice is once."""
-    moderator = _moderator(work)
+    me = moderator(work)
     check_text("reason", reason, limits.LONGEST_REASON)
     if thing.hidden_at is None:
-        thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = work.now(), moderator, reason
+        thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = work.now(), me, reason
         _relist(work, thing, -1)
         _tell(work, thing, "hidden")
     resolve(work, thing)
@@ -55,7 +51,7 @@ def hide(work: Work, thing: Post | Comment, reason: str) -> None:
 
 def show(work: Work, thing: Post | Comment) -> None:
     """Show what was hidden, and tell its author. Raises NotAllowed."""
-    _moderator(work)
+    moderator(work)
     if thing.hidden_at is not None:
         thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = None, None, ""
         _relist(work, thing, 1)
@@ -64,36 +60,14 @@ def show(work: Work, thing: Post | Comment) -> None:
 
 def resolve(work: Work, thing: Post | Comment) -> None:
     """Answer every open report about a post or comment. Raises NotAllowed."""
-    moderator = _moderator(work)
+    me = moderator(work)
     column = Report.post_id if isinstance(thing, Post) else Report.comment_id
     changed(
         work.db,
         update(Report)
         .where(column == thing.id, Report.resolved_at.is_(None))
-        .values(resolved_at=work.now(), resolved_by_id=moderator),
+        .values(resolved_at=work.now(), resolved_by_id=me),
     )
-
-
-def queue(work: Work, *, after: int = 0, limit: int = PAGE) -> list[Report]:
-    """The open reports, oldest first, from behind the id `after`. It only reads."""
-    _moderator(work)
-    return list(
-        work.db.scalars(
-            select(Report).where(Report.resolved_at.is_(None), Report.id > after).order_by(Report.id).limit(limit)
-        )
-    )
-
-
-def reported(work: Work, reports: list[Report]) -> dict[tuple[str, int], Post | Comment]:
-    """What the reports are about, by kind and id; two statements."""
-    posts = [item.post_id for item in reports if item.post_id]
-    others = [item.comment_id for item in reports if item.comment_id]
-    found: dict[tuple[str, int], Post | Comment] = {}
-    for post in work.db.scalars(select(Post).where(Post.id.in_(posts)).options(joinedload(Post.author))):
-        found["post", post.id] = post
-    for comment in work.db.scalars(select(Comment).where(Comment.id.in_(others)).options(joinedload(Comment.author))):
-        found["comment", comment.id] = comment
-    return found
 
 
 def _relist(work: Work, thing: Post | Comment, difference: int) -> None:
@@ -116,7 +90,8 @@ def _tell(work: Work, thing: Post | Comment, kind: str) -> None:
     lists_changed(work.db)
 
 
-def _moderator(work: Work) -> int:
+def moderator(work: Work) -> int:
+    """The id of whoever asks. Raises NotAllowed when they do not moderate."""
     identity = who(work)
     if "blog.moderate" not in identity.permissions:
         raise NotAllowed

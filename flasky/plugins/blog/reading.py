@@ -94,13 +94,14 @@ _COLUMNS: tuple[Any, ...] = (
 _BEHIND = tuple_(bindparam("moment", type_=UTCDateTime()), bindparam("id"))
 
 
-def _ordered(statement: Rows, moment: Any, post_id: Any, way: Way) -> Rows:
-    place = tuple_(moment, post_id)
+def ordered(statement: Rows, moment: Any, row_id: Any, way: Way) -> Rows:
+    """`statement` in the order of a moment and an id, from the place on that `listing_of` fills in."""
+    place = tuple_(moment, row_id)
     if way is Way.NEWER:
-        statement = statement.where(place > _BEHIND).order_by(moment, post_id)
+        statement = statement.where(place > _BEHIND).order_by(moment, row_id)
     else:
         condition = moment.is_not(None) if way is Way.FIRST else place < _BEHIND
-        statement = statement.where(condition).order_by(moment.desc(), post_id.desc())
+        statement = statement.where(condition).order_by(moment.desc(), row_id.desc())
     return statement.limit(_LIMIT)
 
 
@@ -177,13 +178,13 @@ def _posts(source: Source, way: Way) -> Rows:
     elif source is Source.FOLLOWED:
         followed = statement.select_from(Follow).join(Post, Post.author_id == Follow.followed_id)
         statement = followed.where(Follow.follower_id == bindparam("me"))
-    return _ordered(statement, moment, post_id, way)
+    return ordered(statement, moment, post_id, way)
 
 
 @cache
 def _newest_of_followed(way: Way, number: int) -> Rows:
     """The posts of followed people among the next `number` posts of the list."""
-    window = _ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
+    window = ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
     some = window.limit(number).subquery("some")
     followed = select(Follow.followed_id).where(
         Follow.follower_id == bindparam("me"), Follow.followed_id == some.c.author_id
@@ -202,17 +203,17 @@ def _newest_of_followed(way: Way, number: int) -> Rows:
 
 def everyone(connection: Connection, way: Way, cursor: Cursor | None, limit: int) -> Listing:
     """The posts of everybody. One statement."""
-    return _listing(connection, _posts(Source.EVERYONE, way), way, cursor, limit)
+    return listing_of(connection, _posts(Source.EVERYONE, way), way, cursor, limit)
 
 
 def of_author(connection: Connection, user_id: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
     """The posts of one member. One statement."""
-    return _listing(connection, _posts(Source.AUTHOR, way), way, cursor, limit, author=user_id)
+    return listing_of(connection, _posts(Source.AUTHOR, way), way, cursor, limit, author=user_id)
 
 
 def with_tag(connection: Connection, tag_id: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
     """The posts with a tag. One statement."""
-    return _listing(connection, _posts(Source.TAG, way), way, cursor, limit, tag=tag_id)
+    return listing_of(connection, _posts(Source.TAG, way), way, cursor, limit, tag=tag_id)
 
 
 def of_followed(connection: Connection, me: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
@@ -220,10 +221,10 @@ def of_followed(connection: Connection, me: int, way: Way, cursor: Cursor | None
     following = connection.scalar(select(BlogMember.following_count).where(BlogMember.user_id == me)) or 0
     if following > _FEW:
         newest = _newest_of_followed(way, _WINDOW if following <= _MANY else _SMALL_WINDOW)
-        listing = _listing(connection, newest, way, cursor, limit, me=me)
+        listing = listing_of(connection, newest, way, cursor, limit, me=me)
         if (listing.newer if way is Way.NEWER else listing.older) is not None:
             return listing
-    return _listing(connection, _posts(Source.FOLLOWED, way), way, cursor, limit, me=me)
+    return listing_of(connection, _posts(Source.FOLLOWED, way), way, cursor, limit, me=me)
 
 
 def list_version(connection: Connection) -> int:
@@ -234,9 +235,10 @@ def list_version(connection: Connection) -> int:
 _LIST_VERSION = select(ListVersion.version)
 
 
-def _listing(
+def listing_of(
     connection: Connection, statement: Rows, way: Way, cursor: Cursor | None, limit: int, **values: Any
 ) -> Listing:
+    """The rows of an `ordered` statement, where `listed_at` is the moment of its order. One statement."""
     # One more than is shown says whether the list goes on.
     values["limit"] = limit + 1
     if cursor is not None:

@@ -9,16 +9,23 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import view_config
 
+from flasky.errors.exceptions import RefusedInput
 from flasky.languages import _
-from flasky.parameters import number_parameter, parse_id
+from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault, Refused
-from flasky.plugins.blog import comments, moderation, posts
+from flasky.plugins.blog import comments, markdown, moderated, moderation, posts
 from flasky.plugins.blog.forms import ReasonForm
 from flasky.plugins.blog.models import Comment, Post
+from flasky.plugins.blog.reading import Bounds, Look, Part, Way
 from flasky.plugins.blog.views.comments import path_of, place_of
-from flasky.plugins.blog.views.common import see_other, show_fault
+from flasky.plugins.blog.views.common import back_to, bounds_of, place, see_other, show_fault
 
 _TEMPLATE = "blog/reason.jinja2"
+_REPORTS = "reports"
+#: What `show` may ask for beside the reports.
+_HIDDEN: Mapping[str, type[Post] | type[Comment]] = {"posts": Post, "comments": Comment}
+#: Characters of a comment in a list; posts have a summary.
+_LONGEST_EXCERPT = 300
 
 
 @view_config(
@@ -26,19 +33,49 @@ _TEMPLATE = "blog/reason.jinja2"
     request_method="GET",
     renderer="blog/moderate.jinja2",
     permission="blog.moderate",
-    statements=4,
+    statements=3,
 )
-def queue(request: Request) -> Mapping[str, Any]:
-    """What members reported, oldest first."""
-    after = number_parameter(request, "after", default=0)
-    reports = moderation.queue(request.accounts, after=after)
-    things = moderation.reported(request.accounts, reports)
-    rows = [(item, things.get(_what(item))) for item in reports]
-    return {"rows": rows, "after": reports[-1].id if len(reports) == moderation.PAGE else None, "path_of": path_of}
+def lists(request: Request) -> Mapping[str, Any] | Response:
+    """What members reported, what waits longest first, or what is hidden, the last first."""
+    shown = request.GET.get("show", _REPORTS)
+    if shown == _REPORTS:
+        return _reports(request)
+    if shown not in _HIDDEN:
+        raise RefusedInput(seen=f"show={ascii(shown[:40])[1:-1]}", expected=" or ".join(_HIDDEN))
+    return _hidden(request, shown)
 
 
-def _what(report: Any) -> tuple[str, int]:
-    return ("post", report.post_id) if report.post_id else ("comment", report.comment_id)
+def _reports(request: Request) -> Mapping[str, Any] | Response:
+    bounds = bounds_of(request)
+    found = moderated.reports(request.accounts, bounds)
+    beginning = back_to(request, bounds, found, ascending=True)
+    if beginning is not None:
+        return see_other(beginning)
+    return _list(request, _REPORTS, found, bounds != Bounds())
+
+
+def _hidden(request: Request, shown: str) -> Mapping[str, Any] | Response:
+    way, cursor = place(request)
+    found = moderated.hidden(request.accounts, _HIDDEN[shown], way, cursor)
+    if way is Way.NEWER and found.newer is None:
+        return see_other(request.route_path("blog.moderate", _query={"show": shown}))
+    return _list(request, shown, {"rows": found.rows, "back": found.newer, "on": found.older}, way is not Way.FIRST)
+
+
+def _list(request: Request, shown: str, part: Part | Mapping[str, Any], in_the_middle: bool) -> Mapping[str, Any]:
+    return {
+        "shown": shown,
+        "part": part,
+        "in_the_middle": in_the_middle,
+        "lists": ((_REPORTS, _("Reports")), ("posts", _("Hidden posts")), ("comments", _("Hidden comments"))),
+        "excerpt": _excerpt,
+        "look": Look(request),
+    }
+
+
+def _excerpt(html: str) -> str:
+    words = " ".join(markdown.text_of(html).split())
+    return words if len(words) <= _LONGEST_EXCERPT else f"{words[:_LONGEST_EXCERPT].rstrip()} …"
 
 
 @view_config(route_name="blog.report_post", request_method="GET", renderer=_TEMPLATE, permission="blog.comment")
@@ -47,7 +84,7 @@ def _what(report: Any) -> tuple[str, int]:
 @view_config(route_name="blog.hide_comment", request_method="GET", renderer=_TEMPLATE, permission="blog.moderate")
 def ask(request: Request) -> Mapping[str, Any]:
     """Ask for the reason."""
-    return {"thing": _thing(request), "form": ReasonForm(request), "hides": _hides(request)}
+    return _page(request, _thing(request), ReasonForm(request))
 
 
 @view_config(route_name="blog.report_post", request_method="POST", renderer=_TEMPLATE, permission="blog.comment")
@@ -66,7 +103,7 @@ def report(request: Request) -> Mapping[str, Any] | Response:
         else:
             request.flash(_("Thank you. The moderators will look at it."), "success")
             return see_other(_path(request, thing))
-    return {"thing": thing, "form": form, "hides": False}
+    return _page(request, thing, form)
 
 
 @view_config(route_name="blog.hide_post", request_method="POST", renderer=_TEMPLATE, permission="blog.moderate")
@@ -82,19 +119,27 @@ def decide(request: Request) -> Mapping[str, Any] | Response:
         moderation.resolve(request.accounts, thing)
         request.flash(_("The reports are answered."), "success")
     elif not form.validate():
-        return {"thing": thing, "form": form, "hides": True}
+        return _page(request, thing, form)
     else:
         try:
             moderation.hide(request.accounts, thing, form.reason.data)
         except Fault as fault:
             show_fault(form, fault)
-            return {"thing": thing, "form": form, "hides": True}
+            return _page(request, thing, form)
         request.flash(_("It is hidden; its author sees the reason."), "success")
     return see_other(_path(request, thing))
 
 
-def _hides(request: Request) -> bool:
-    return str(request.matched_route.name).startswith("blog.hide")
+def _page(request: Request, thing: Post | Comment, form: ReasonForm) -> Mapping[str, Any]:
+    hides = str(request.matched_route.name).startswith("blog.hide")
+    return {
+        "thing": thing,
+        "post": thing if isinstance(thing, Post) else thing.post,
+        "path": path_of(request, thing) if isinstance(thing, Comment) else _path(request, thing),
+        "form": form,
+        "hides": hides,
+        "row": moderated.reports_about(request.accounts, thing) if hides else None,
+    }
 
 
 def _thing(request: Request) -> Post | Comment:
