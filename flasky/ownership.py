@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+from pyramid.interfaces import ITranslationDirectories
 from pyramid.registry import Registry
 from pyramid.request import Request
 
@@ -33,7 +34,6 @@ _KINDS = {
     "views": "view",
     "subscribers": "subscriber",
     "tweens": "tween",
-    "translation directories": "translations",
     "flasky permissions": "permission",
     "flasky.navigation": "navigation",
     "flasky.shell_names": "shell name",
@@ -258,6 +258,9 @@ def _registered(registry: Registry, site: Site) -> Iterator[Contribution]:
             if file.is_file():
                 name = file.relative_to(folder).as_posix()
                 yield Contribution(owner.removeprefix("plug-in ").lower(), "template", name, str(file))
+    # Pyramid's own notes of them come too late, and are lost.
+    for directory in registry.queryUtility(ITranslationDirectories) or ():
+        yield Contribution(owner_of_file(site, directory), "translations", directory, directory)
     points = extension_points(registry)
     kinds = {**_KINDS, EXTENSION_POINTS: "extension point", **{name: point.kind for name, point in points.items()}}
     for category in registry.introspector.categories():
@@ -290,8 +293,6 @@ def _name(kind: str, introspectable: Any) -> str:
     if kind == "subscriber":
         subscriber = introspectable["subscriber"]
         return f"{introspectable.title}: {getattr(subscriber, '__qualname__', subscriber)}"
-    if kind == "translations":
-        return str(introspectable["directory"])
     if kind in {"slot", "start check", "content security policy"}:
         return str(introspectable.title)
     if kind == "tween" or kind.endswith("predicate"):
