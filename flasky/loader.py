@@ -45,6 +45,14 @@ def available() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
+def rivals() -> dict[str, tuple[str, ...]]:
+    """Names of plug-ins that several distributions offer, with those distributions. Nothing is imported."""
+    offered: dict[str, set[str]] = {}
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        offered.setdefault(entry.name, set()).add(f"{entry.dist.name} {entry.dist.version}" if entry.dist else "")
+    return {name: tuple(sorted(found)) for name, found in offered.items() if len(found) > 1}
+
+
 def load(entry: EntryPoint) -> LoadedPlugin:
     """Import the package of one plug-in and return its declaration.
 
@@ -85,8 +93,8 @@ def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin
     """Load the plug-ins called `names` and put them into their one order.
 
     `place` names the INI file in the faults. Returns what could be loaded, and every fault of every plug-in:
-    missing, misspelt, listed twice, broken on import, incompatible, conflicting, lacking what it requires, or
-    part of a cycle.
+    missing, misspelt, listed twice, offered by two distributions, broken on import, incompatible, conflicting, lacking
+    what it requires, or part of a cycle.
     """
     where = f"{place}, key flasky.plugins"
     wanted = list(names)
@@ -94,6 +102,7 @@ def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin
         Fault(where, f"the plug-in {name!r} is listed twice", f"Take one {name} out", name)
         for name in _duplicates(wanted)
     ]
+    faults.extend(_contested(wanted, where))
     offered = available()
     loaded: dict[str, LoadedPlugin] = {}
     for name in dict.fromkeys(wanted):
@@ -119,6 +128,16 @@ def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin
 
 def _duplicates(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
+
+
+def _contested(names: list[str], where: str) -> list[Fault]:
+    # Which of them it would be is the order in which Python finds them: nobody's decision.
+    remedy = "Uninstall all but one of them (pip uninstall)"
+    return [
+        Fault(where, f"the plug-in {name!r} is offered by {' and by '.join(found)}", remedy, name)
+        for name, found in rivals().items()
+        if name in names
+    ]
 
 
 def _missing(name: str, offered: Mapping[str, EntryPoint], where: str) -> Fault:

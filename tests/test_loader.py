@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flasky.loader import available, declarations, resolve_plugins
+from flasky.loader import available, declarations, resolve_plugins, rivals
 from flasky.plugin import RESERVED_NAMES, Plugin
 from flasky.settings import Setting
 
@@ -64,6 +64,16 @@ def test_parity_9_what_ships_is_found_like_a_strangers(make_plugin: Make) -> Non
         "sample_polls",
         "sample_polls",
     )
+
+
+def test_a_name_that_two_distributions_offer_is_a_fault_once_it_is_enabled(make_plugin: Make) -> None:
+    """Which of them Python finds first is nobody's decision."""
+    make_plugin("polls")
+    make_plugin("votes", offered_as="polls")
+    assert names_of("main") == ["main"]
+    said = "site.ini, key flasky.plugins: the plug-in 'polls' is offered by sample_polls 2.5 and by sample_votes 2.5. "
+    assert f"{said}Uninstall all but one of them (pip uninstall)" in faults_of("main", "polls")
+    assert rivals() == {"polls": ("sample_polls 2.5", "sample_votes 2.5")}
 
 
 def test_installing_switches_nothing_on(make_plugin: Make) -> None:

@@ -17,7 +17,7 @@ from flasky.cli.statistics import stats
 from flasky.cli.table import show_table
 from flasky.conformance.cli import check, messages
 from flasky.ini import CannotStart
-from flasky.loader import LoadedPlugin, available, load, resolve_plugins
+from flasky.loader import LoadedPlugin, available, load, resolve_plugins, rivals
 from flasky.settings import ConfigurationFaults, Fault, parse_list
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def list_plugins(context: Context, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         heads = ("Plug-in", "Version", "Enabled", "Description")
-        show_table(heads, [(row["name"], row["version"], _enabled(row), row["description"]) for row in rows])
+        show_table(heads, [(row["name"], row["version"], _enabled(row), _described(row)) for row in rows])
     if faults:
         raise click.ClickException("\n".join(map(str, faults)))
 
@@ -67,12 +67,14 @@ def _rows(listed: tuple[str, ...], order: list[str]) -> list[dict[str, Any]]:
 
 def _row(name: str, enabled: bool, order: list[str]) -> dict[str, Any]:
     item, problem = _read(name)
+    contested = rivals().get(name, ())
     return {
         "name": name,
         "version": item.version if item else "",
         "enabled": enabled,
         "position": order.index(name) + 1 if name in order else None,
         "description": item.plugin.description if item else problem,
+        "offered_by": list(contested),
         "package": item.package if item else "",
         "distribution": item.distribution if item else "",
         "works": item is not None,
@@ -87,6 +89,12 @@ def _read(name: str) -> tuple[LoadedPlugin | None, str]:
         return load(entry), ""
     except Exception as error:  # noqa: BLE001 - whatever a stranger's package raises belongs into the list
         return None, f"cannot be loaded: {type(error).__name__}: {error}"
+
+
+def _described(row: dict[str, Any]) -> str:
+    """What the plug-in says of itself, behind what its owner has to know first."""
+    several = f"(offered by {' and by '.join(row['offered_by'])}) " if row["offered_by"] else ""
+    return f"{several}{row['description']}"
 
 
 def _enabled(row: dict[str, Any]) -> str:

@@ -29,6 +29,23 @@ def test_json(flasky: Flasky, ini_file: Callable[..., Path]) -> None:
     assert main["works"] is True
 
 
+def test_a_name_that_two_distributions_offer_is_marked(
+    flasky: Flasky, ini_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        make_plugin(tmp_path, name, "pass")
+        (tmp_path / f"flasky_{name}-1.dist-info" / "entry_points.txt").write_text(
+            f"[flasky.plugins]\ncontested = flasky_{name}:plugin\n"
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    said = flasky("--ini", ini_file(flasky__plugins="main"), "plugin", "list").output
+    assert "(offered by flasky-one 1 and by flasky-two 1)" in said
+    faults = json.loads(flasky("--ini", ini_file(flasky__plugins="contested"), "plugin", "doctor", "--json").output)
+    assert ("contested", "the plug-in 'contested' is offered by flasky-one 1 and by flasky-two 1") in [
+        (fault["plugin"], fault["problem"]) for fault in faults
+    ]
+
+
 def test_it_works_when_the_site_cannot_start(flasky: Flasky, ini_file: Callable[..., Path]) -> None:
     """A misspelt plug-in, wrong settings: the list is shown, the plug-ins' faults follow, exit status 1."""
     result = flasky("--ini", ini_file(flasky__plugins="mian accounts", mail__port="x"), "plugin", "list")
