@@ -139,11 +139,13 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     assert "board_notices" not in life.tables()  # The trial migrated a copy.
     life.ini.write_text(with_plugin(life.ini.read_text(), "poster"))
     life.migrate()
-    life.sql("INSERT INTO board_notices VALUES (7, '胡同''s')", "INSERT INTO posters VALUES (3, 7)")
+    life.sql("INSERT INTO board_notices (id, text) VALUES (7, '胡同''s')", "INSERT INTO posters VALUES (3, 7)")
     decided = "INSERT INTO role_permissions SELECT min(id), '{}', true FROM roles"
     life.sql(*(decided.format(name) for name in ("board.pin", "boards.pin", "poster.see")))
     life.sql("INSERT INTO background_schedules VALUES ('board.tidy', '2030-01-01 00:00:00')")
-    assert "胡同" in life.get("/board")
+    page = life.get("/board")
+    assert "胡同" in page
+    assert "Plain notices, Posters" in page  # The board's own extension point.
 
     enabled = life.ini.read_bytes()
     assert "the plug-in 'poster' requires 'board'" in life.run("disable", "board", status=1).output

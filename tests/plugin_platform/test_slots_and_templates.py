@@ -15,6 +15,7 @@ from pyramid.request import Request, apply_request_extensions
 from webtest import TestApp
 
 from flasky.cli import main
+from flasky.ownership import contributions
 from flasky.settings import ConfigurationFaults
 from flasky.slots import slots
 from flasky.templating import get_environment
@@ -74,7 +75,9 @@ def test_the_site_overrides_every_plugin_by_a_folder_beside_its_ini(
     request = Request.blank("/")
     request.registry = app.registry
     apply_request_extensions(request)
-    page = get_environment(app.registry).get_template("board/index.jinja2").render(request=request, notices=[])
+    page = (
+        get_environment(app.registry).get_template("board/index.jinja2").render(request=request, notices=[], kinds=[])
+    )
     assert "<h1>Ours: The board, with posters</h1>" in page
     assert "<title>Club</title>" in page
     (folder / "board" / "none.jinja2").write_text('{% extends "board/none.jinja2" %}')
@@ -106,6 +109,41 @@ def test_two_plugins_may_call_a_function_the_same_and_a_third_replaces_one_of_th
     ]
 
 
+#: What `flasky plugin show board` lists, one of each kind.
+BOARD = {
+    ("API resource", "board.api"),
+    ("API schema", "BoardNotice"),
+    ("administration screen", "board.manage"),
+    ("command", "board"),
+    ("content security policy", "img-src https://images.example.com"),
+    ("extension point", "board.kinds"),
+    ("fixtures", "flasky_board.fixtures"),
+    ("health check", "board"),
+    ("identity value", "board.has_pinned"),
+    ("job", "board.tidy"),
+    ("kind of notice", "plain"),
+    ("mail", "mail/board_notice"),
+    ("metric", "board_notices"),
+    ("migrations", "flasky_board:migrations"),
+    ("navigation", "board.index"),
+    ("permission", "board.pin"),
+    ("personal data", "board"),
+    ("prefix", "/board"),
+    ("route", "board.index"),
+    ("schedule", "board.tidy"),
+    ("seed", "board.examples"),
+    ("setting", "board.shown"),
+    ("shell name", "Notice"),
+    ("slot", "board/latest.jinja2 in home"),
+    ("start check", "check"),
+    ("static", "board"),
+    ("table", "board_notices"),
+    ("template", "board/index.jinja2"),
+    ("tween", "flasky_board.hooks.tween"),
+    ("view", "board.index pin"),
+}
+
+
 def test_the_commands_say_who_fills_what_and_who_wins(ini_file: Callable[..., Path]) -> None:
     """Each as a table and as JSON."""
     ini = str(ini_file(flasky__plugins=ALL))
@@ -127,20 +165,14 @@ def test_the_commands_say_who_fills_what_and_who_wins(ini_file: Callable[..., Pa
     assert "behind 1" in run("templates")
     about = json.loads(run("plugin", "show", "board", "--json"))
     assert about["complete"] is True
-    found = {(item["kind"], item["name"]) for item in about["contributions"]}
-    assert {
-        ("command", "board"),
-        ("mail", "mail/board_notice"),
-        ("navigation", "board.index"),
-        ("permission", "board.pin"),
-        ("route", "board.index"),
-        ("setting", "board.shown"),
-        ("shell name", "Notice"),
-        ("static", "board"),
-        ("table", "board_notices"),
-        ("template", "board/index.jinja2"),
-        ("view", "board.index pin"),
-    } <= found
-    assert ("slot", "board/latest.jinja2 in home") in found
-    assert any(kind == "subscriber" for kind, _ in found)
+    assert {(item["kind"], item["name"]) for item in about["contributions"]} >= BOARD
     assert all(item["plugin"] == "board" for item in about["contributions"])
+
+
+def test_the_board_is_a_sample_of_every_kind_of_contribution(make_app: Callable[..., Any]) -> None:
+    """But for a way to sign in, and for what a site can have only one of."""
+    every = contributions(make_app(flasky__plugins=ALL).registry)
+    others = {"home page", "identity provider", "sign-in method"}
+    of_pyramid = {"request attribute", "renderer", "view deriver"}
+    others |= of_pyramid | {f"{what} predicate" for what in ("route", "subscriber", "view")}
+    assert {one.kind for one in every} - {one.kind for one in every if one.plugin == "board"} <= others

@@ -6,6 +6,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 from sqlalchemy import select
 
+from flasky_board.kinds import KINDS
 from flasky_board.models import Notice
 
 
@@ -17,14 +18,30 @@ from flasky_board.models import Notice
 )
 def index(request):
     """All notices."""
-    return {"notices": request.db.scalars(select(Notice.text).order_by(Notice.id)).all()}
+    return {"notices": _texts(request), "kinds": KINDS.contributions(request.registry).values()}
 
 
 @view_config(route_name="board.index", request_method="POST", permission="board.pin")
 def pin(request):
     """Only who may pin gets here."""
-    request.db.add(Notice(text=request.params["text"]))
+    request.db.add(Notice(text=request.params["text"], author_id=request.identity.user_id))
     return request.response
+
+
+@view_config(route_name="board.api", request_method="GET", permission=NO_PERMISSION_REQUIRED, renderer="json")
+def notices(request):
+    """All notices, for programs."""
+    return [{"text": text} for text in _texts(request)]
+
+
+@view_config(route_name="board.manage", request_method="GET", permission="board.manage", renderer="board/manage.jinja2")
+def manage(request):
+    """For who looks after the board."""
+    return {"notices": _texts(request)}
+
+
+def _texts(request):
+    return request.db.scalars(select(Notice.text).order_by(Notice.id)).all()
 
 
 @view_config(route_name="board.broken", request_method="GET", permission=NO_PERMISSION_REQUIRED, renderer="string")
@@ -40,8 +57,3 @@ def footer(request):
     if "fail" in request.params:
         raise ZeroDivisionError("the board's footer")
     return "<board's footer>"
-
-
-def note(event):
-    """Note on the request that the subscriber ran."""
-    event.request.environ.setdefault("sample.order", []).append("board")

@@ -1,4 +1,4 @@
-"""The plug-in `poster`: builds on the board's table, and overrides a template and a slot of the board."""
+"""The plug-in `poster`: builds on the board's table, adds to its kinds, and overrides a template and a slot of it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ plugin = Plugin(
 
 
 def includeme(config):
-    """Override what the board shows."""
+    """Override what the board shows, and add to it."""
     config.add_jinja2_search_path("flasky_poster:templates", name=".jinja2")
     config.replace_slot("home", "board/latest.jinja2", "poster/latest.jinja2")
+    config.add_board_kind("poster", "Posters")
