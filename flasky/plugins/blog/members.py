@@ -4,40 +4,90 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog import search
-from flasky.plugins.blog.models import Comment, Follow, Post
+from flasky.plugins.blog import notices, search
+from flasky.plugins.blog.mails import DECISIONS
+from flasky.plugins.blog.models import Comment, Follow, Notice, Post, Report
 from flasky.plugins.blog.storage import changed, count, lists_changed
+from flasky.plugins.blog.unread import is_shown
 
 
 def export(work: Work, user: User) -> dict[str, Any]:
-    """What the member wrote, and whom they follow."""
-    own_posts = select(Post).where(Post.author_id == user.id).order_by(Post.id)
-    own_comments = select(Comment).where(Comment.author_id == user.id).order_by(Comment.id)
-    followed = select(User.username).join(Follow, Follow.followed_id == User.id).where(Follow.follower_id == user.id)
+    """What the member wrote, chose and reported, what they were told, and who follows whom.
+
+    Of others it has what the member sees on the site, and no more: their names, and not who moderated.
+    """
     return {
-        "posts": [
-            {
-                "id": post.id,
-                "title": post.title,
-                "body": post.body,
-                "tags": post.tag_names.split(),
-                "created_at": post.created_at,
-                "published_at": post.published_at,
-                "edited_at": post.edited_at,
-                "hidden_reason": post.hidden_reason,
-            }
-            for post in work.db.scalars(own_posts)
-        ],
-        "comments": [
-            {"id": item.id, "post_id": item.post_id, "body": item.body, "created_at": item.created_at}
-            for item in work.db.scalars(own_comments)
-        ],
-        "following": list(work.db.scalars(followed.order_by(User.id))),
+        "posts": _posts(work, user),
+        "comments": _comments(work, user),
+        "following": _names(work, Follow.followed_id, Follow.follower_id == user.id),
+        "followers": _names(work, Follow.follower_id, Follow.followed_id == user.id),
+        "notices_by_mail": notices.mail_choice(work, user.id),
+        "notices": _notices(work, user),
+        "reports": _reports(work, user),
     }
+
+
+def _posts(work: Work, user: User) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": post.id,
+            "title": post.title,
+            "body": post.body,
+            "tags": post.tag_names.split(),
+            "created_at": post.created_at,
+            "published_at": post.published_at,
+            "edited_at": post.edited_at,
+            "hidden_at": post.hidden_at,
+            "hidden_reason": post.hidden_reason,
+        }
+        for post in work.db.scalars(select(Post).where(Post.author_id == user.id).order_by(Post.id))
+    ]
+
+
+def _comments(work: Work, user: User) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": item.id,
+            "post_id": item.post_id,
+            "body": item.body,
+            "created_at": item.created_at,
+            "edited_at": item.edited_at,
+            "hidden_at": item.hidden_at,
+            "hidden_reason": item.hidden_reason,
+        }
+        for item in work.db.scalars(select(Comment).where(Comment.author_id == user.id).order_by(Comment.id))
+    ]
+
+
+def _names(work: Work, key: Any, condition: ColumnElement[bool]) -> list[str]:
+    # As in the lists of the site: who is shut out is in none.
+    people = select(User.username).join(Follow, key == User.id).where(condition, User.disabled_at.is_(None))
+    return list(work.db.scalars(people.order_by(User.id)))
+
+
+def _notices(work: Work, user: User) -> list[dict[str, Any]]:
+    rows = work.db.execute(
+        select(Notice.kind, User.username, Notice.post_id, Notice.comment_id, Notice.created_at, Notice.read_at)
+        .join(User, User.id == Notice.actor_id)
+        .outerjoin(Post, Post.id == Notice.post_id)
+        .outerjoin(Comment, Comment.id == Notice.comment_id)
+        .where(Notice.user_id == user.id, is_shown(Notice, user.id))
+        .order_by(Notice.id)
+    )
+    return [{**row._asdict(), "username": None if row.kind in DECISIONS else row.username} for row in rows]
+
+
+def _reports(work: Work, user: User) -> list[dict[str, Any]]:
+    rows = work.db.execute(
+        select(Report.post_id, Report.comment_id, Report.reason, Report.created_at)
+        .where(Report.reporter_id == user.id)
+        .order_by(Report.id)
+    )
+    return [row._asdict() for row in rows]
 
 
 def erase(work: Work, user: User) -> None:

@@ -1,0 +1,58 @@
+"""What a member takes along of their part in the blog."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pyramid.registry import Registry
+
+from flasky.database import utc_now
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import comments, following, members, moderation, notices, posts
+
+
+@pytest.mark.databases("sqlite")
+def test_the_export_has_all_that_is_the_members_and_of_others_what_they_see(
+    member: Any, write: Any, comment: Any, work_as: Any, registry: Registry
+) -> None:
+    anna, bob, mona, gone = member("anna"), member("bob"), member("mona", role="Moderator"), member("gone")
+    post, hers = write(bob, "of bob"), write(anna, "mine", tags="walk")
+    said = comment(anna, post, "said")
+    comment(bob, hers, "words of bob")
+    with work_as(anna) as work:
+        comments.edit(work, comments.find(work, said), "said otherwise", version=1)
+        moderation.report(work, posts.find(work, post), "boring")
+        following.follow(work, work.db.get(User, bob))
+        following.follow(work, work.db.get(User, gone))
+    for follower in (bob, gone):
+        with work_as(follower) as work:
+            following.follow(work, work.db.get(User, anna))
+    with work_as(mona) as work:
+        moderation.hide(work, posts.find(work, hers), "off topic")
+        moderation.hide(work, comments.find(work, said), "be kind")
+    with open_work(registry) as work:
+        work.db.get(User, gone).disabled_at = utc_now()
+        notices.choose_mail(work, anna, "daily")
+    with open_work(registry) as work:
+        taken = members.export(work, work.db.get(User, anna))
+    assert set(taken) == {"posts", "comments", "following", "followers", "notices_by_mail", "notices", "reports"}
+    ((own,), (answer,), (told,)) = taken["posts"], taken["comments"], taken["reports"]
+    assert (own["body"], own["hidden_reason"]) == ("mine", "off topic")
+    assert own["hidden_at"] is not None
+    assert (answer["body"], answer["hidden_reason"], answer["post_id"]) == ("said otherwise", "be kind", post)
+    assert None not in (answer["hidden_at"], answer["edited_at"])
+    assert (told["reason"], told["post_id"], told["comment_id"]) == ("boring", post, None)
+    assert (taken["following"], taken["followers"], taken["notices_by_mail"]) == (["bob"], ["bob"], "daily")
+    # Bob's comment stands below a post that is hidden now: no notice on the site tells of it either.
+    assert [(item["kind"], item["username"], item["comment_id"]) for item in taken["notices"]] == [
+        ("follow", "bob", None),
+        ("follow", "gone", None),
+        ("hidden", None, None),
+        ("hidden", None, said),
+    ]
+    everything = json.dumps(taken, default=str)
+    for other in ("of bob", "words of bob", "mona"):
+        assert other not in everything
