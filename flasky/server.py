@@ -110,7 +110,7 @@ def _check(settings: Mapping[str, Any], place: str) -> tuple[float, dict[str, An
         if name not in known:
             near = difflib.get_close_matches(name, [*known, "grace"], n=1)
             problems.append(f"{name}: there is no such setting{f'. Did you mean {near[0]}?' if near else ''}")
-        elif problem := _refused(name, value):
+        elif problem := _refused(name, value, given):
             problems.append(f"{name} = {value}: {problem}")
     if problems:
         raise CannotStart("\n".join(f"{section}, key {problem}" for problem in problems))
@@ -130,15 +130,17 @@ def _grace(value: Any, section: str) -> float:
     return seconds
 
 
-def _refused(name: str, value: Any) -> str:
+def _refused(name: str, value: Any, given: Mapping[str, Any]) -> str:
     if name in {"host", "listen"}:
         return ""
     if name == "port":
         number = str(value)
         fits = number.isascii() and number.isdigit() and int(number) < 65536
         return "" if fits else "expected a port from 0 to 65535"
+    # What is read from a trusted proxy means nothing without its name.
+    needed = {"trusted_proxy": given["trusted_proxy"]} if "trusted_proxy" in given else {}
     try:
-        Adjustments(**{name: value})
+        Adjustments(**{**needed, name: value})
     except (ValueError, TypeError) as error:
         return str(error)
     return ""

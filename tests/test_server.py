@@ -345,6 +345,18 @@ def test_a_wrong_server_setting_is_told_with_its_key(settings: dict[str, str], p
     assert problem in str(refusal.value)
 
 
+@pytest.mark.parametrize("headers", ["x-forwarded-for x-forwarded-proto", "forwarded"])
+def test_a_trusted_proxy_and_its_headers_can_be_named(headers: str) -> None:
+    """As docs/operations/running.md says; each by itself has no meaning for waitress."""
+    proxy = {"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": headers, "trusted_proxy_count": "1"}
+    assert callable(make_server({}, port="0", **proxy))
+
+
+def test_headers_of_a_proxy_that_is_not_named_are_refused() -> None:
+    with pytest.raises(CannotStart, match=r"key trusted_proxy_headers = forwarded: .*without setting trusted_proxy"):
+        make_server({}, trusted_proxy_headers="forwarded")
+
+
 def test_every_wrong_server_setting_is_told_at_once() -> None:
     with pytest.raises(CannotStart) as refusal:
         make_server({}, thread="4", hots="a", port="x")
