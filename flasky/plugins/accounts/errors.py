@@ -15,6 +15,8 @@ from translationstring import TranslationString
 from flasky.events import Refusal
 from flasky.languages import _
 
+_MINUTE = 60
+
 
 class Fault(Refusal, ValueError):
     """Something that was typed cannot be taken: `field` names the form's field, `reason` is translatable."""
@@ -60,8 +62,11 @@ class TooManyTries(HTTPTooManyRequests):  # type: ignore[misc] # Pyramid has no 
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after_seconds = retry_after
-        minutes = math.ceil(retry_after / 60)
-        self.reason = _("That was too often. Try again in ${minutes} min.", mapping={"minutes": minutes})
+        if retry_after < _MINUTE:
+            self.reason = _("That was too often. Try again in ${seconds} s.", mapping={"seconds": retry_after})
+        else:
+            minutes = math.ceil(retry_after / _MINUTE)
+            self.reason = _("That was too often. Try again in ${minutes} min.", mapping={"minutes": minutes})
         super().__init__(headers=_retry_after(retry_after))
 
 

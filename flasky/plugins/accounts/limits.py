@@ -127,6 +127,13 @@ def spend(work: Work, *counted: tuple[Limit, str], user_id: int | None = None) -
     _refuse(work, [(limit, get_limiter(work.registry).hit(limit, key)) for limit, key in counted], user_id)
 
 
+def pace(work: Work, *counted: tuple[Limit, str]) -> None:
+    """Count a use for each key. Raises TooManyTries without a record: for what anybody may do often, and only reads."""
+    seconds = max(get_limiter(work.registry).hit(limit, key) for limit, key in counted)
+    if seconds:
+        raise TooManyTries(seconds)
+
+
 def _refuse(work: Work, waits: list[tuple[Limit, int]], user_id: int | None) -> None:
     limit, seconds = max(waits, key=lambda item: item[1])
     if seconds:

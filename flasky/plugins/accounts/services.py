@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused, TooManyTries
 from flasky.plugins.accounts.identity import Identity
-from flasky.plugins.accounts.limits import Limit, peer_key, spend
+from flasky.plugins.accounts.limits import Limit, pace, peer_key, spend
 from flasky.plugins.accounts.people import find, find_profile
 from flasky.plugins.accounts.roles import permissions_of
 from flasky.plugins.accounts.security_log import Event, record
@@ -31,6 +31,7 @@ __all__ = [
     "find",
     "find_profile",
     "open_work",
+    "pace",
     "peer_key",
     "permissions_of",
     "record",

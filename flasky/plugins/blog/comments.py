@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog import limits, markdown, mentions, notices
+from flasky.plugins.blog import limits, markdown, mentions, notices, pace
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
@@ -17,7 +17,7 @@ from flasky.plugins.blog.storage import changed, lists_changed
 
 
 def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
-    """Comment on a post that whoever asks can see. Raises Fault, and NotThere when it cannot be commented on."""
+    """Comment on a post that whoever asks can see. Raises Fault, TooManyTries, and NotThere when it cannot be."""
     author = who(work)
     if post.listed_at is None:
         raise NotThere
@@ -25,6 +25,7 @@ def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
     made = claim_key(work, key)
     if made is not None:
         return find(work, made)
+    pace.of_member(work, pace.COMMENTS)
     rendered = render(work, body)
     comment = Comment(
         post_id=post.id,
@@ -48,10 +49,11 @@ def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
 
 
 def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
-    """Change one's own comment. Raises Fault, NotAllowed, Stale."""
+    """Change one's own comment. Raises Fault, NotAllowed, Stale, TooManyTries."""
     if comment.author_id != who(work).user_id:
         raise NotAllowed
     check_text("body", body, limits.LONGEST_COMMENT)
+    pace.of_member(work, pace.EDITS)
     # Whoever saves at the same time waits here, and sees then what was stored.
     comment = find(work, comment.id, lock=True)
     if comment.version != version:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from flasky.languages import _
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Refused, Work
-from flasky.plugins.blog import notices
+from flasky.plugins.blog import notices, pace
 from flasky.plugins.blog.events import Followed
 from flasky.plugins.blog.models import BlogMember, Follow
 from flasky.plugins.blog.posts import who
@@ -31,10 +31,11 @@ _BEGINNING = Bounds()
 
 
 def follow(work: Work, user: User) -> bool:
-    """Follow a member; returns False when one did already. Raises Refused for oneself."""
+    """Follow a member; returns False when one did already. Raises Refused for oneself, TooManyTries."""
     me = who(work).user_id
     if user.id == me:
         raise Refused(_("You cannot follow yourself."))
+    pace.of_member(work, pace.FOLLOWS)
     if not add_unless_there(work.db, Follow, follower_id=me, followed_id=user.id, created_at=work.now()):
         return False
     _count_both(work, me, user.id, 1)

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from flasky.languages import _
 from flasky.plugins.accounts.services import Refused, Work
-from flasky.plugins.blog import comments, limits, notices, tags
+from flasky.plugins.blog import comments, limits, notices, pace, tags
 from flasky.plugins.blog.errors import NotAllowed
 from flasky.plugins.blog.events import CommentHidden, CommentShown, PostHidden, PostShown
 from flasky.plugins.blog.models import Comment, Post, Report
@@ -26,6 +26,7 @@ def report(work: Work, thing: Post | Comment, reason: str) -> bool:
     if thing.author_id == me:
         raise Refused(_("This is your own: edit or delete it."))
     check_text("reason", reason, limits.LONGEST_REASON)
+    pace.of_member(work, pace.REPORTS)
     named = {"post_id": thing.id} if isinstance(thing, Post) else {"comment_id": thing.id}
     if add_unless_there(work.db, Report, reporter_id=me, reason=reason, created_at=work.now(), **named):
         return True

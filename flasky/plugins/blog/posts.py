@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
 from flasky.plugins.accounts.services import Fault, Identity, Work
-from flasky.plugins.blog import limits, markdown, mentions, notices, search, tags
+from flasky.plugins.blog import limits, markdown, mentions, notices, pace, search, tags
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
 from flasky.plugins.blog.models import Post, Submission
@@ -36,7 +36,7 @@ class Writing:
 
 
 def create(work: Work, writing: Writing, *, key: str = "") -> Post:
-    """Store a new post of whoever asks. Raises Fault.
+    """Store a new post of whoever asks. Raises Fault, TooManyTries.
 
     `key` is the random text of the form: sent a second time, it returns the post that the first time made (CON-03).
     """
@@ -46,6 +46,7 @@ def create(work: Work, writing: Writing, *, key: str = "") -> Post:
     made = claim_key(work, key)
     if made is not None:
         return find(work, made)
+    pace.of_member(work, pace.POSTS)
     post = Post(author_id=author.user_id, created_at=work.now())
     mentioned = _fill(work, post, writing, names)
     if not writing.draft:
@@ -61,12 +62,16 @@ def create(work: Work, writing: Writing, *, key: str = "") -> Post:
 
 
 def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
-    """Change one's own post. Raises Fault, NotAllowed, and Stale when `version` is not the stored one (CON-02)."""
+    """Change one's own post.
+
+    Raises Fault, NotAllowed, TooManyTries, and Stale when `version` is not the stored one (CON-02).
+    """
     author = who(work)
     if post.author_id != author.user_id:
         raise NotAllowed
     _check(writing)
     names = tags.parse_tags(writing.tags)
+    pace.of_member(work, pace.EDITS)
     # Whoever saves at the same time waits here, and sees then what was stored.
     post = find(work, post.id, lock=True)
     if post.version != version:

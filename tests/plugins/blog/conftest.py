@@ -16,9 +16,10 @@ from flasky.plugins.accounts import registration
 from flasky.plugins.accounts.grants import effective
 from flasky.plugins.accounts.identity import Identity
 from flasky.plugins.accounts.models import User, UserSession
+from flasky.plugins.accounts.services import Limit
 from flasky.plugins.accounts.tokens import fingerprint
 from flasky.plugins.accounts.work import Work, open_work
-from flasky.plugins.blog import comments, posts
+from flasky.plugins.blog import comments, pace, posts
 from flasky.plugins.blog.posts import Writing
 from flasky.wsgi import Application
 
@@ -32,6 +33,12 @@ SETTINGS = {
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
     return SETTINGS
+
+
+@pytest.fixture(autouse=True)
+def _quick_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests search quicker than people do; `test_pace` has the limits."""
+    monkeypatch.setattr(pace, "SEARCHES", (Limit("blog.searches", 1000, 1),))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pyramid.view import view_config
 from flasky.languages import _
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog import comments, posts, reading
+from flasky.plugins.blog import comments, pace, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
@@ -52,6 +52,7 @@ def add(request: Request) -> Mapping[str, Any] | Response:
     form.renew()
     if form.validate():
         if request.POST.get("do") == "preview":
+            pace.of_member(request.accounts, pace.PREVIEWS)
             return _page(form, post, preview=comments.render(request.accounts, form.body.data).html)
         try:
             comment = comments.add(request.accounts, post, form.body.data, key=form.key.data)
@@ -81,6 +82,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if not form.validate():
         return page
     if request.POST.get("do") == "preview":
+        pace.of_member(request.accounts, pace.PREVIEWS)
         return {**page, "preview": comments.render(request.accounts, form.body.data).html}
     try:
         comments.edit(request.accounts, comment, form.body.data, version=int(form.version.data or 0))

@@ -13,7 +13,7 @@ from pyramid.view import view_config
 from flasky.languages import _
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog import markdown, posts, reading
+from flasky.plugins.blog import markdown, pace, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
@@ -91,6 +91,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if not form.validate():
         return _page(form, stored)
     if request.POST.get("do") == _PREVIEW:
+        pace.of_member(request.accounts, pace.PREVIEWS)
         return _page(form, stored, preview=posts.render(request.accounts, form.body.data).html)
     writing = Writing(form.body.data, form.title.data, form.tags.data, draft=request.POST.get("do") == _DRAFT)
     was_public = stored is not None and not stored.is_draft
