@@ -132,7 +132,18 @@ def peer(request: Request) -> str:
     return address
 
 
+def public_url(request: Request, path: str) -> str:
+    """`request.public_url(path)`: a path of this site (`route_path`, `asset_url`) at `flasky.base_url`.
+
+    For what is kept elsewhere, as the ids of a feed or a canonical address: it is the same by whichever of the site's
+    names (`flasky.hosts`) somebody came. Without a base URL it is at the name by which they came.
+    """
+    base: str = get_site(request.registry).settings["flasky.base_url"]
+    return f"{base or request.host_url}{path}"
+
+
 def includeme(config: Configurator) -> None:
     """Check each request's host below the exception views, so that the refusal is a page like any other."""
     config.add_tween("flasky.security.hosts.check_hosts", under=EXCVIEW)
     config.add_request_method(peer, "peer", reify=True)
+    config.add_request_method(public_url, "public_url")

@@ -30,50 +30,71 @@ def clean(text: str) -> str:
     return _IMPOSSIBLE.sub("�", text)
 
 
-def atom(request: Request, title: str, page: str, rows: Sequence[Any]) -> bytes:
-    """A feed of posts (rows of `reading`), newest first; `page` is the address of the page with the same list."""
+def atom(request: Request, title: str, own: str, page: str, rows: Sequence[Any]) -> bytes:
+    """A feed of posts (rows of `reading.for_feed`), newest first.
+
+    `own` is its path, `page` that of the page with the same list. All its addresses are those of `request.public_url`:
+    readers take an entry with another id for another entry (RED-02).
+    """
     feed = Element("feed", {"xmlns": _ATOM, "xml:lang": request.locale_name})
-    _add(feed, "id", request.path_url)
+    address = request.public_url(own)
+    _add(feed, "id", address)
     _add(feed, "title", title)
-    SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": request.path_url})
-    SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": page})
-    _add(feed, "updated", _moment(moment_of(rows[0].listed_at)) if rows else _LONG_AGO)
+    SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": address})
+    SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": request.public_url(page)})
+    newest = updated(rows)
+    _add(feed, "updated", _moment(newest) if newest else _LONG_AGO)
     for row in rows:
         _entry(request, feed, row)
     return _document(feed)
 
 
+def updated(rows: Sequence[Any]) -> datetime | None:
+    """When the last of these posts was published or edited; None for no post."""
+    return max(map(_updated, rows), default=None)
+
+
+def _updated(row: Any) -> datetime:
+    edited: datetime | None = row.edited_at
+    return edited or moment_of(row.listed_at)
+
+
 def _entry(request: Request, feed: Element, row: Any) -> None:
-    address = request.route_url("blog.post", id=row.id)
+    address = request.public_url(request.route_path("blog.post", id=row.id))
     entry = SubElement(feed, "entry")
     _add(entry, "id", address)
     _add(entry, "title", row.title or f"#{row.id}")
     SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": address})
-    when = _moment(moment_of(row.listed_at))
-    _add(entry, "published", when)
-    _add(entry, "updated", when)
+    _add(entry, "published", _moment(moment_of(row.listed_at)))
+    _add(entry, "updated", _moment(_updated(row)))
     author = SubElement(entry, "author")
     _add(author, "name", row.username or "—")
     for tag in row.tag_names.split():
         SubElement(entry, "category", {"term": clean(tag)})
-    content = _add(entry, "content", placed(row.summary, request.route_url("blog.person", id="0")[:-1]))
+    people = request.public_url(request.route_path("blog.person", id="0")[:-1])
+    content = _add(entry, "content", placed(row.html, people))
     content.set("type", "html")
+    # What its author links to without saying where is on this site.
+    content.set("xml:base", address)
 
 
 def sitemap_index(addresses: Iterable[str]) -> bytes:
     """The list of the parts of the sitemap."""
-    return _addresses("sitemapindex", "sitemap", addresses)
+    return _addresses("sitemapindex", "sitemap", ((address, None) for address in addresses))
 
 
-def sitemap(addresses: Iterable[str]) -> bytes:
-    """One part: pages that search engines may visit."""
-    return _addresses("urlset", "url", addresses)
+def sitemap(pages: Iterable[tuple[str, datetime | None]]) -> bytes:
+    """One part: pages that search engines may visit, and when each last changed, where that is known."""
+    return _addresses("urlset", "url", pages)
 
 
-def _addresses(name: str, part: str, addresses: Iterable[str]) -> bytes:
+def _addresses(name: str, part: str, addresses: Iterable[tuple[str, datetime | None]]) -> bytes:
     root = Element(name, {"xmlns": _SITEMAP})
-    for address in addresses:
-        _add(SubElement(root, part), "loc", address)
+    for address, changed in addresses:
+        item = SubElement(root, part)
+        _add(item, "loc", address)
+        if changed is not None:
+            _add(item, "lastmod", _moment(changed))
     return _document(root)
 
 

@@ -72,5 +72,5 @@ def is_whole_page(request: Request) -> bool:
 
 
 def etag(request: Request, version: int) -> str:
-    """What names the page as it is now: another one after a change, a restart, and in another language."""
+    """What names the home page or a feed as it is now: another one after a change, a restart, in another language."""
     return f"{request.registry[_START]}-{version}-{request.locale_name}"

@@ -91,6 +91,8 @@ _COLUMNS: tuple[Any, ...] = (
     Post.tag_names,
     _USERNAME,
 )
+#: What a feed shows of it.
+_WHOLE = (*_COLUMNS, Post.html, Post.edited_at)
 _BEHIND = tuple_(bindparam("moment", type_=UTCDateTime()), bindparam("id"))
 
 
@@ -165,9 +167,9 @@ class Source(Enum):
 
 
 @cache
-def _posts(source: Source, way: Way) -> Rows:
+def _posts(source: Source, way: Way, columns: tuple[Any, ...] = _COLUMNS) -> Rows:
     """The posts of a list, with their authors."""
-    statement = select(*_COLUMNS)
+    statement = select(*columns)
     moment, post_id = Post.listed_at, Post.id
     if source is Source.AUTHOR:
         statement = statement.where(Post.author_id == bindparam("author"))
@@ -214,6 +216,11 @@ def of_author(connection: Connection, user_id: int, way: Way, cursor: Cursor | N
 def with_tag(connection: Connection, tag_id: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
     """The posts with a tag. One statement."""
     return listing_of(connection, _posts(Source.TAG, way), way, cursor, limit, tag=tag_id)
+
+
+def for_feed(connection: Connection, source: Source, limit: int, **values: Any) -> Sequence[Any]:
+    """The newest posts of a list (`author=` or `tag=` says whose), whole. One statement."""
+    return connection.execute(_posts(source, Way.FIRST, _WHOLE), {"limit": limit, **values}).all()
 
 
 def of_followed(connection: Connection, me: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
@@ -458,9 +465,15 @@ def beginning_around(connection: Connection, post_id: int, comment_id: int, limi
     return 0 if len(ids) < limit else ids[limit // 2]
 
 
+#: Whether some post that everybody sees has the tag.
+IS_LISTED = (
+    select(PostTag.post_id).where(PostTag.tag_id == Tag.id, PostTag.listed_at.is_not(None)).correlate(Tag).exists()
+)
+
+
 def tag_id(connection: Connection, name: str) -> int | None:
-    """The id of a tag. One statement."""
-    found: int | None = connection.scalar(select(Tag.id).where(Tag.name == name))
+    """The id of a tag that some listed post has: what drafts are about is nobody's business (ACL-02). One statement."""
+    found: int | None = connection.scalar(select(Tag.id).where(Tag.name == name, IS_LISTED))
     return found
 
 

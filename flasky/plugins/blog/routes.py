@@ -45,6 +45,7 @@ ROUTES = (
     ("blog.feed_of_tag", "/feed/tag/{name}"),
     ("blog.feed_of_author", f"/feed/people/{id_pattern()}"),
     ("blog.sitemap", "/sitemap.xml"),
+    ("blog.sitemap_lists", "/sitemap-lists.xml"),
     ("blog.sitemap_part", f"/sitemap-{id_pattern('part')}.xml"),
     _ROBOTS,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import feedparser
@@ -11,6 +11,7 @@ import pytest
 from webtest import TestApp
 
 from flasky.plugins.blog import feeds, moderation, posts
+from flasky.plugins.blog.posts import Writing
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 MAPS = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -127,18 +128,122 @@ def test_acl_02_drafts_and_what_is_hidden_are_in_no_feed(client: Any, member: An
             assert titles(browser.get(path)) == ["Shown"], path
 
 
-def test_the_sitemap_names_what_everybody_can_read(client: Any, member: Any, write: Any) -> None:
+def test_a_feed_has_the_whole_post_and_says_when_it_was_edited(
+    client: Any, member: Any, write: Any, work_as: Any
+) -> None:
     anna = member()
-    shown, _draft = write(anna, "x"), write(anna, "x", draft=True)
+    first = write(anna, "x", title="One")
+    write(anna, "word " * 400 + "the end", title="Two")
+    before = feedparser.parse(client().get("/feed").body)
+    assert before.entries[0].content[0].value.endswith("the end</p>")
+    assert before.entries[0].content[0].base.startswith("http://localhost/post/")
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, first), Writing("see @anna", "One"), version=1)
+        posts.find(work, first).edited_at += timedelta(days=1)
+    after = feedparser.parse(client().get("/feed").body)
+    assert [entry.title for entry in after.entries] == ["Two", "One"]
+    assert "http://localhost/member/" in after.entries[1].content[0].value
+    assert after.entries[1].published == before.entries[1].published
+    assert after.entries[1].updated > before.entries[1].updated
+    assert after.feed.updated == after.entries[1].updated
+
+
+def test_who_has_a_feed_already_is_told_so(client: Any, member: Any, write: Any, work_as: Any, statements: Any) -> None:
+    anna, visitor = member(), client()
+    post = write(anna, "x", title="One", tags="walk")
+    for path in ("/feed", "/feed/tag/walk", f"/feed/people/{anna}"):
+        answer = visitor.get(path)
+        assert answer.cache_control.no_cache
+        assert answer.last_modified is not None
+        known = {"If-None-Match": answer.headers["ETag"]}
+        assert visitor.get(path, headers=known, status=304).body == b""
+        # Neither the version nor anything else may be taken for that of another day.
+        assert visitor.get(path, headers={"If-None-Match": '"x"'}).status_int == 200
+    visitor.get("/feed", headers=known)
+    assert len(statements()) == 1
+    with work_as(anna) as work:
+        posts.remove(work, posts.find(work, post))
+    # What is deleted makes a feed older, and is gone from it all the same.
+    since = {**known, "If-Modified-Since": answer.headers["Last-Modified"]}
+    assert titles(visitor.get("/feed", headers=since, status=200)) == []
+
+
+def test_red_02_ids_and_canonical_addresses_are_those_of_the_site_by_whichever_name_one_comes(
+    app: Any, client: Any, member: Any, write: Any
+) -> None:
+    anna = member()
+    post = write(anna, "see @anna", title="One", tags="walk")
+    other = TestApp(app, extra_environ={"HTTP_HOST": "127.0.0.1", "REMOTE_ADDR": "127.0.0.1"})
+    paths = ["/feed", "/feed/tag/walk", f"/feed/people/{anna}", "/robots.txt"]
+    for path in [*paths, "/sitemap.xml", "/sitemap-lists.xml", "/sitemap-0.xml"]:
+        assert "http://localhost" in other.get(path), path
+        assert other.get(path).body == client().get(path).body, path
+    page = other.get(f"/post/{post}").html
+    address = f"http://localhost/post/{post}"
+    assert page.find("link", rel="canonical")["href"] == page.find("meta", property="og:url")["content"] == address
+
+
+def test_acl_02_a_tag_that_only_drafts_or_hidden_posts_have_is_not_there(
+    client: Any, member: Any, write: Any, work_as: Any
+) -> None:
+    anna, mona = member("anna"), member("mona", role="Moderator")
+    write(anna, "x", tags="secret", draft=True)
+    hidden = write(anna, "x", tags="walk")
+    for path in ("/tag/walk", "/feed/tag/walk"):
+        assert client().get(path).status_int == 200
+    with work_as(mona) as work:
+        moderation.hide(work, posts.find(work, hidden), "no")
+    unknown = client().get("/tag/unknown", status=404)
+    for browser in (client(), client(anna), client(mona)):
+        for path in ("/tag/secret", "/feed/tag/secret", "/tag/walk", "/feed/tag/walk", "/tag/secret?older=9-9"):
+            browser.get(path, status=404)
+    assert client().get("/tag/secret", status=404).text.count("\n") == unknown.text.count("\n")
+    assert "secret" not in client().get("/sitemap-lists.xml")
+
+
+def test_the_sitemap_names_what_everybody_can_read_and_when_it_changed(
+    client: Any, member: Any, write: Any, work_as: Any
+) -> None:
+    anna = member()
+    shown, _draft = write(anna, "x", tags="胡同"), write(anna, "x", tags="secret", draft=True)
     visitor = client()
+
+    def pages(path: str) -> dict[str, str | None]:
+        items = parsed(visitor.get(path)).iter(f"{MAPS}url")
+        return {item.findtext(f"{MAPS}loc"): item.findtext(f"{MAPS}lastmod") for item in items}
+
     index = visitor.get("/sitemap.xml")
     assert index.content_type == "application/xml"
     parts = [item.text for item in parsed(index).iter(f"{MAPS}loc")]
-    assert parts == ["http://localhost/sitemap-0.xml"]
-    addresses = [item.text for item in parsed(visitor.get(parts[0])).iter(f"{MAPS}loc")]
-    assert addresses == [f"http://localhost/post/{shown}"]
-    assert list(parsed(visitor.get("/sitemap-1.xml")).iter(f"{MAPS}loc")) == []
+    assert parts == ["http://localhost/sitemap-lists.xml", "http://localhost/sitemap-0.xml"]
+    before = pages("/sitemap-0.xml")
+    assert list(before) == [f"http://localhost/post/{shown}"]
+    lists = pages("/sitemap-lists.xml")
+    assert lists == {
+        "http://localhost/": before[f"http://localhost/post/{shown}"],
+        "http://localhost/tag/%E8%83%A1%E5%90%8C": None,
+    }
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, shown), Writing("y"), version=1)
+    assert datetime.fromisoformat(pages("/sitemap-0.xml")[f"http://localhost/post/{shown}"]).tzinfo is not None
+    assert pages("/sitemap-1.xml") == {}
     visitor.get("/sitemap-999999999.xml", status=404)
+
+
+def test_a_post_tells_those_who_link_to_it_what_it_is(client: Any, member: Any, write: Any) -> None:
+    post = write(member(), "Some **words**", title="One", tags="a 胡同")
+    visitor = client()
+    page = visitor.get(f"/post/{post}").html
+
+    def values(name: str) -> list[str]:
+        return [item["content"] for item in page.find_all("meta", property=name)]
+
+    assert values("article:tag") == ["a", "胡同"]
+    assert values("article:author") == ["http://localhost/user/anna"]
+    assert values("og:locale") == ["en_US"]
+    (picture,) = values("og:image")
+    assert visitor.get(picture).content_type == "image/png"
+    assert values("article:modified_time") == []
 
 
 def test_robots_find_the_sitemap_wherever_the_site_is_mounted(client: Any, app: Any) -> None:

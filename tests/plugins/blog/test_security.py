@@ -68,6 +68,7 @@ MATRIX: dict[tuple[str, str], dict[str, int]] = {
     ("blog.feed_of_tag", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
     ("blog.feed_of_author", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
     ("blog.sitemap", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
+    ("blog.sitemap_lists", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
     ("blog.sitemap_part", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
     ("blog.robots", "GET"): {NOBODY: 200, ANNA: 200, BOB: 200, MONA: 200},
 }

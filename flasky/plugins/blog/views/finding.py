@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pyramid.request import Request
@@ -15,17 +15,18 @@ from flasky.errors.exceptions import RefusedInput
 from flasky.forms import storable
 from flasky.languages import _
 from flasky.parameters import parse_id
-from flasky.plugins.blog import feeds, limits, reading, search
+from flasky.plugins.blog import feeds, kept, limits, pace, reading, search
 from flasky.plugins.blog.errors import NotThere
-from flasky.plugins.blog.models import Post
-from flasky.plugins.blog.reading import Bounds, Look, Part, Way
+from flasky.plugins.blog.models import Post, Tag
+from flasky.plugins.blog.reading import Bounds, Look, Part, Source
 from flasky.plugins.blog.tags import canonical
 from flasky.plugins.blog.views.common import back_to, bounds_of, see_other
 from flasky.templating import SITE_NAME
 
 _ENTRIES = 20
-#: Ids in one part of the sitemap; a file may hold 50,000 addresses.
+#: Ids in one part of the sitemap, and tags in the part of the lists; a file may hold 50,000 addresses.
 _PART = 10_000
+_MOST_TAGS = 49_999
 
 
 @view_config(
@@ -40,6 +41,8 @@ def find(request: Request) -> Mapping[str, Any] | Response:
     asked = storable(" ".join(request.GET.get("q", "").split()))
     if len(asked) > limits.LONGEST_QUERY:
         raise RefusedInput(seen=f"{len(asked)} characters in q", expected=f"at most {limits.LONGEST_QUERY}")
+    if asked:
+        pace.of_reader(request.accounts, pace.SEARCHES)
     bounds, limit = bounds_of(request), request.registry.settings["blog.posts_per_page"]
     found = search.find(request.read, asked, bounds, limit) if asked else Part([], None, None)
     beginning = request.route_path("blog.search", _query={"q": asked})
@@ -55,45 +58,69 @@ def find(request: Request) -> Mapping[str, Any] | Response:
     }
 
 
-@view_config(route_name="blog.feed", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
+@view_config(route_name="blog.feed", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
 def feed(request: Request) -> Response:
     """The newest posts."""
-    rows = reading.everyone(request.read, Way.FIRST, None, _ENTRIES).rows
-    return _feed(request, SITE_NAME, request.route_url("main.index"), rows)
+    paths = request.route_path("blog.feed"), request.route_path("main.index")
+    return _feed(request, SITE_NAME, paths, Source.EVERYONE)
 
 
-@view_config(route_name="blog.feed_of_tag", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
+@view_config(route_name="blog.feed_of_tag", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=4)
 def feed_of_tag(request: Request) -> Response:
     """The newest posts with a tag."""
     name = canonical(request.matchdict["name"])
     tag_id = reading.tag_id(request.read, name)
     if tag_id is None:
         raise NotThere
-    rows = reading.with_tag(request.read, tag_id, Way.FIRST, None, _ENTRIES).rows
-    return _feed(request, f"{SITE_NAME}: {name}", request.route_url("blog.tag", name=name), rows)
+    paths = request.route_path("blog.feed_of_tag", name=name), request.route_path("blog.tag", name=name)
+    return _feed(request, f"{SITE_NAME}: {name}", paths, Source.TAG, tag=tag_id)
 
 
-@view_config(route_name="blog.feed_of_author", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
+@view_config(route_name="blog.feed_of_author", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=4)
 def feed_of_author(request: Request) -> Response:
     """The newest posts of a member."""
     person = reading.member(request.read, parse_id(request.matchdict["id"]))
     if person is None:
         raise NotThere
-    rows = reading.of_author(request.read, person.id, Way.FIRST, None, _ENTRIES).rows
+    paths = request.route_path("blog.feed_of_author", id=person.id), request.route_path("blog.posts_of", id=person.id)
     title = request.localizer.translate(_("Posts by ${name}", mapping={"name": person.username}))
-    return _feed(request, f"{SITE_NAME}: {title}", request.route_url("blog.posts_of", id=person.id), rows)
+    return _feed(request, f"{SITE_NAME}: {title}", paths, Source.AUTHOR, author=person.id)
 
 
-def _feed(request: Request, title: str, page: str, rows: Sequence[Any]) -> Response:
-    return Response(feeds.atom(request, title, page, rows), content_type="application/atom+xml", charset="utf-8")
+def _feed(request: Request, title: str, paths: tuple[str, str], source: Source, **values: int) -> Response:
+    """The feed at the first of `paths` of the page at the second, or 304 for who has it as it is."""
+    etag = kept.etag(request, reading.list_version(request.read))
+    if etag in request.if_none_match:
+        # A response of its own: WebOb drops the length and the type.
+        return Response(status=304, etag=etag, cache_control="no-cache")
+    rows = reading.for_feed(request.read, source, _ENTRIES, **values)
+    return Response(
+        feeds.atom(request, title, *paths, rows),
+        content_type="application/atom+xml",
+        charset="utf-8",
+        etag=etag,
+        # No `304` is decided by it: what is hidden or deleted makes a feed older.
+        last_modified=feeds.updated(rows),
+        cache_control="no-cache",
+    )
 
 
 @view_config(route_name="blog.sitemap", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=1)
 def sitemap(request: Request) -> Response:
-    """The parts of the sitemap: one for each ten thousand ids."""
+    """The parts of the sitemap: the pages of lists, and one for each ten thousand ids of posts."""
     last = request.read.scalar(select(func.max(Post.id))) or 0
-    parts = range(last // _PART + 1)
-    return _xml(feeds.sitemap_index(request.route_url("blog.sitemap_part", part=part) for part in parts))
+    parts = (request.route_path("blog.sitemap_part", part=part) for part in range(last // _PART + 1))
+    paths = (request.route_path("blog.sitemap_lists"), *parts)
+    return _xml(feeds.sitemap_index(map(request.public_url, paths)))
+
+
+@view_config(route_name="blog.sitemap_lists", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
+def sitemap_lists(request: Request) -> Response:
+    """The home page, which changed with its newest post, and the pages of tags."""
+    newest = request.read.scalar(select(func.max(Post.listed_at)))
+    names = request.read.scalars(select(Tag.name).where(reading.IS_LISTED).order_by(Tag.id).limit(_MOST_TAGS))
+    tags = ((request.public_url(request.route_path("blog.tag", name=name)), None) for name in names)
+    return _xml(feeds.sitemap(((request.public_url(request.route_path("main.index")), newest), *tags)))
 
 
 @view_config(route_name="blog.sitemap_part", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=1)
@@ -102,13 +129,13 @@ def sitemap_part(request: Request) -> Response:
     first = int(request.matchdict["part"]) * _PART
     if first > limits.LARGEST_ID:
         raise NotThere
-    ids = request.read.scalars(
-        select(Post.id)
+    rows = request.read.execute(
+        select(Post.id, func.coalesce(Post.edited_at, Post.listed_at))
         .where(Post.id >= first, Post.id < min(first + _PART, limits.LARGEST_ID), Post.listed_at.is_not(None))
         .order_by(Post.id)
     )
-    address = request.route_url("blog.post", id=0)[:-1]
-    return _xml(feeds.sitemap(f"{address}{post_id}" for post_id in ids))
+    address = request.public_url(request.route_path("blog.post", id=0)[:-1])
+    return _xml(feeds.sitemap((f"{address}{post_id}", changed) for post_id, changed in rows))
 
 
 def _xml(document: bytes) -> Response:
@@ -121,5 +148,5 @@ def robots(request: Request) -> Response:
     routes = ("blog.moderate", "blog.search", "blog.write", "blog.notices", "blog.drafts")
     closed = (f"{request.route_path('accounts.account')}/", *(request.route_path(route) for route in routes))
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
-    lines.append(f"Sitemap: {request.route_url('blog.sitemap')}")
+    lines.append(f"Sitemap: {request.public_url(request.route_path('blog.sitemap'))}")
     return Response("\n".join(lines) + "\n", content_type="text/plain", charset="utf-8")
