@@ -19,6 +19,7 @@ from flasky.conformance.cli import check, messages
 from flasky.ini import CannotStart
 from flasky.loader import LoadedPlugin, available, load, resolve_plugins, rivals
 from flasky.settings import ConfigurationFaults, Fault, parse_list
+from flasky.targets import missing_modules
 
 if TYPE_CHECKING:
     from flasky.removal import Plan
@@ -189,14 +190,20 @@ def doctor(context: Context, as_json: bool) -> None:
 
 
 def find_faults(context: Context) -> list[Fault]:
-    """Every fault of the site that the INI file describes; empty when it starts."""
+    """Every fault of the site that the INI file describes, also what keeps only a command of a plug-in from working."""
+    from flasky.ownership import home
+
+    found = []
     try:
         context.registry  # noqa: B018 - starts the site
     except ConfigurationFaults as error:
-        return [_owned(fault) for fault in error.faults]
+        found = [_owned(fault) for fault in error.faults]
     except CannotStart as error:
         return [Fault(str(context.path), str(error), "Mend the INI file")]
-    return []
+    # Nothing of these is needed for a start.
+    for item in resolve_plugins(_listed(context), context.path.name)[0]:
+        found += missing_modules(item, str(home(item.package) / "__init__.py"))
+    return found
 
 
 def _owned(fault: Fault) -> Fault:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -18,6 +18,7 @@ from flasky.ownership import Contribution
 from flasky.permissions import permissions
 from flasky.security.policy import NOBODY
 from flasky.settings import ConfigurationFaults
+from flasky.targets import broken_targets, targets
 
 _IMPORTING = """\
 import importlib, sys
@@ -59,10 +60,18 @@ def _import(subject: Subject) -> Iterator[Finding]:
             yield Finding(where, f"importing {subject.item.package} imports {module}")
 
 
+def _targets(subject: Subject) -> Iterator[Finding]:
+    if not list(targets(subject.item)):
+        raise NotApplicable("it has neither commands nor fixtures")
+    for target, problem in broken_targets(subject.item):
+        yield Finding(subject.line_in_package(target), problem)
+
+
 def _names(subject: Subject) -> Iterator[Finding]:
     for one in subject.contributions:
-        if one.kind in _NAMED and not _carries(subject.name, one.name):
-            yield Finding(_place(one), f"the {_NAMED[one.kind]} {one.name!r} does not begin with {subject.name!r}")
+        if one.kind in _NAMED and not _NAMED[one.kind](subject.name, one.name):
+            problem = f"the {_SAID.get(one.kind, one.kind)} {one.name!r} does not begin with {subject.name!r}"
+            yield Finding(_place(one), problem)
         elif one.kind == "template" and not _may_be_called(subject, one.name):
             problem = f"the template {one.name!r} neither stands in a folder {subject.name!r} nor overrides another's"
             yield Finding(one.where, problem)
@@ -71,14 +80,37 @@ def _names(subject: Subject) -> Iterator[Finding]:
         yield from _names_of_tables(subject)
 
 
-#: Kinds of contributions whose names have the plug-in's in front, and what people call them.
-_NAMED = {
-    "route": "route",
-    "permission": "permission",
-    "static": "name of static files",
-    "job": "job",
-    "schedule": "schedule",
+def _carries(plugin: str, name: str) -> bool:
+    return name == plugin or name.startswith(f"{plugin}.")
+
+
+def _carries_below(plugin: str, name: str) -> bool:
+    """As tables and metrics do, which have no dot: `polls_open`, never `pollsters`."""
+    return name == plugin or name.startswith(f"{plugin}_")
+
+
+def _carries_joined(plugin: str, name: str) -> bool:
+    """As classes do: `PollsAnswer`, never `Pollster`; or as everything else."""
+    joined = plugin.title().replace("_", "")
+    as_class = name.startswith(joined) and not name[len(joined) : len(joined) + 1].islower()
+    return as_class or _carries(plugin, name) or _carries_below(plugin, name)
+
+
+#: Kinds of contributions whose names have the plug-in's in front, and how.
+_NAMED: dict[str, Callable[[str, str], bool]] = {
+    "route": _carries,
+    "permission": _carries,
+    "static": _carries,
+    "job": _carries,
+    "schedule": _carries,
+    "seed": _carries,
+    "health check": _carries,
+    "extension point": _carries,
+    "metric": _carries_below,
+    "API schema": _carries_joined,
 }
+#: What people call a kind whose word says too little.
+_SAID = {"static": "name of static files"}
 
 
 def _names_of_tables(subject: Subject) -> Iterator[Finding]:
@@ -87,13 +119,10 @@ def _names_of_tables(subject: Subject) -> Iterator[Finding]:
     except NotApplicable:
         return
     for table in tables:
-        if not table.name.startswith(subject.name):
+        # Of one thing the plural is the plainest name that there is: `posters` of the plug-in `poster`.
+        if not _carries_below(subject.name, table.name) and table.name != f"{subject.name}s":
             problem = f"the table {table.name!r} does not begin with {subject.name!r}"
             yield Finding(subject.place_of(table), problem)
-
-
-def _carries(plugin: str, name: str) -> bool:
-    return name == plugin or name.startswith(f"{plugin}.")
 
 
 def _may_be_called(subject: Subject, name: str) -> bool:
@@ -102,7 +131,7 @@ def _may_be_called(subject: Subject, name: str) -> bool:
     if not rest:
         folder = ""
     if folder == "mail":
-        return subject.ships or rest.startswith(subject.name)
+        return subject.ships or _carries_below(subject.name, Path(rest).stem)
     return folder in available() or name in subject.templates_of_others
 
 
@@ -184,9 +213,15 @@ IMPORT = Rule(
     "Name modules in the declaration, import what is needed inside includeme(config).",
     _import,
 )
+TARGETS = Rule(
+    "targets",
+    "The commands and fixtures that its declaration names can be imported.",
+    "Mend the name in Plugin(…), or the module.",
+    _targets,
+)
 NAMES = Rule(
     "names",
-    "Tables, routes, permissions, templates, mails, jobs and static files carry the plug-in's name.",
+    "Tables, routes, permissions, templates, mails, jobs, static files and the like carry the plug-in's name.",
     "Rename it, so that it cannot meet what another plug-in calls so.",
     _names,
 )

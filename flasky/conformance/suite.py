@@ -9,6 +9,7 @@ from flasky.conformance.subject import Subject
 RULES: tuple[Rule, ...] = (
     declaration.START,
     declaration.IMPORT,
+    declaration.TARGETS,
     declaration.NAMES,
     declaration.SETTINGS,
     declaration.PERMISSIONS,

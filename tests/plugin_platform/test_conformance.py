@@ -93,12 +93,14 @@ SLOVENLY = {
         import ill_slovenly.models
         plugin = Plugin(
             name="slovenly", models="ill_slovenly.models", migrations="ill_slovenly:migrations",
+            commands="ill_slovenly.views:nothing", fixtures="ill_slovenly.fixtures",
             settings=(
                 Setting("slovenly.size", parse_count, default="1"),
             ),
         )
         def includeme(config):
             from flasky.languages import _
+            from flasky.extension_points import ExtensionPoint
             config.add_jinja2_search_path("ill_slovenly:templates", name=".jinja2")
             config.add_translation_dirs("ill_slovenly:locale")
             config.add_static_files("untidy", "ill_slovenly:static")
@@ -108,13 +110,22 @@ SLOVENLY = {
             config.add_route("slovenly.other", "/slovenly")
             config.scan("ill_slovenly.views")
             config.add_job("untidy.tidy", "ill_slovenly.views.for_nobody")
+            config.add_seed("slovenlyish.seed", "ill_slovenly.views.for_nobody")
+            config.add_health_check("slovenlyish", "ill_slovenly.views.for_nobody")
+            config.add_metric("slovenlyish_open", "Open.", "ill_slovenly.views.for_nobody")
+            config.add_api_schema("Slovenlyish", {})
+            config.add_api_schema("SlovenlyThing", {})
+            config.add_extension_point(ExtensionPoint("untidy.kinds", "kind"), add_untidy_kind)
+
+        def add_untidy_kind(config):
+            pass
         """,
     "models.py": """\
         from sqlalchemy import String
         from sqlalchemy.orm import Mapped, mapped_column
         from flasky.database import Base
         class Untidy(Base):
-            __tablename__ = "untidy_things"
+            __tablename__ = "slovenlyish_things"
             id: Mapped[int] = mapped_column(primary_key=True)
             forgotten: Mapped[str | None] = mapped_column(String(10))
         """,
@@ -152,13 +163,13 @@ SLOVENLY = {
         """,
     "migrations/0001.py": revision(
         "slovenly1",
-        'op.create_table("untidy_things", sa.Column("id", sa.Integer(), primary_key=True))',
+        'op.create_table("slovenlyish_things", sa.Column("id", sa.Integer(), primary_key=True))',
         'op.execute("DELETE FROM slovenly_no_such_table")',
     ),
     "migrations/0002.py": revision(
         "slovenly2",
-        'op.add_column("untidy_things", sa.Column("late", sa.Integer(), nullable=False))',
-        'op.drop_column("untidy_things", "late")',
+        'op.add_column("slovenlyish_things", sa.Column("late", sa.Integer(), nullable=False))',
+        'op.drop_column("slovenlyish_things", "late")',
         "slovenly1",
     ),
 }
@@ -179,7 +190,9 @@ def slovenly(workbench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def broken(slovenly: Subject) -> dict[str, Outcome]:
     """What comes out for each rule."""
-    return {outcome.rule.name: outcome for outcome in check(slovenly)}
+    found = {outcome.rule.name: outcome for outcome in check(slovenly)}
+    assert "SlovenlyThing" not in said(found["names"])
+    return found
 
 
 @pytest.mark.parametrize(
@@ -189,16 +202,28 @@ def broken(slovenly: Subject) -> dict[str, Outcome]:
         (
             "names",
             [
-                "__init__.py, line 17: the route 'untidy.index' does not begin with 'slovenly'",
-                "__init__.py, line 15: the permission 'untidy.see'",
-                "__init__.py, line 14: the name of static files 'untidy'",
-                "__init__.py, line 20: the job 'untidy.tidy'",
-                "models.py, line 4: the table 'untidy_things'",
+                "__init__.py, line 19: the route 'untidy.index' does not begin with 'slovenly'",
+                "__init__.py, line 17: the permission 'untidy.see'",
+                "__init__.py, line 16: the name of static files 'untidy'",
+                "__init__.py, line 22: the job 'untidy.tidy'",
+                "__init__.py, line 23: the seed 'slovenlyish.seed'",
+                "__init__.py, line 24: the health check 'slovenlyish'",
+                "__init__.py, line 25: the metric 'slovenlyish_open'",
+                "__init__.py, line 26: the API schema 'Slovenlyish'",
+                "__init__.py, line 28: the extension point 'untidy.kinds'",
+                "models.py, line 4: the table 'slovenlyish_things'",
                 "templates/untidy.jinja2: the template 'untidy.jinja2' neither stands in a folder 'slovenly' nor",
                 "templates/mail/untold.txt: the template 'mail/untold.txt'",
             ],
         ),
-        ("settings", ["__init__.py, line 7: the setting slovenly.size has no help text"]),
+        (
+            "targets",
+            [
+                "__init__.py, line 6: commands='ill_slovenly.views:nothing' cannot be imported: AttributeError",
+                "__init__.py, line 6: fixtures='ill_slovenly.fixtures' cannot be imported: ModuleNotFoundError",
+            ],
+        ),
+        ("settings", ["__init__.py, line 8: the setting slovenly.size has no help text"]),
         (
             "permissions",
             [
@@ -210,7 +235,7 @@ def broken(slovenly: Subject) -> dict[str, Outcome]:
         (
             "mails",
             [
-                "__init__.py, line 16: the mail 'mail/slovenly_hello' cannot be shown in zh: UndefinedError",
+                "__init__.py, line 18: the mail 'mail/slovenly_hello' cannot be shown in zh: UndefinedError",
                 "no config.add_mail('mail/untold', …) declares this mail",
             ],
         ),
@@ -227,8 +252,8 @@ def broken(slovenly: Subject) -> dict[str, Outcome]:
         (
             "models",
             [
-                "models.py, line 4: the column untidy_things.forgotten of the model is made by no migration",
-                "the column untidy_things.late is made by a migration and is in no model",
+                "models.py, line 4: the column slovenlyish_things.forgotten of the model is made by no migration",
+                "the column slovenlyish_things.late is made by a migration and is in no model",
             ],
         ),
         ("migrations", ["0002.py: upgrading with rows in its tables fails: OperationalError"]),
@@ -274,6 +299,7 @@ def test_a_site_that_does_not_start_is_the_only_finding(workbench: Workbench, lo
     assert reasons <= {"the site does not start with it", "it has no models"} | {
         "nothing in its code and templates is marked for translation",
         "it has no tables",
+        "it has neither commands nor fixtures",
         "the source of its distribution is not here",
     }
 
@@ -356,7 +382,7 @@ def test_the_command_lists_every_rule_and_ends_with_status_1(
     lines = shown.output.splitlines()
     assert lines[0].startswith("ok     start         A site with the plug-in")
     assert lines[1] == "FAILED settings      Every setting says what it is for."
-    assert lines[2].endswith("ill_slovenly/__init__.py, line 7: the setting slovenly.size has no help text")
+    assert lines[2].endswith("ill_slovenly/__init__.py, line 8: the setting slovenly.size has no help text")
     assert lines[3].startswith("       What to do: Give it help=")
     assert lines[4].startswith("-      wheel         Its wheel")
     assert lines[4].endswith("(not applicable: the source of its distribution is not here)")

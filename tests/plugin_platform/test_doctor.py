@@ -117,6 +117,28 @@ def test_a_site_that_starts_has_no_fault(ini_file: Callable[..., Path]) -> None:
     assert (done.exit_code, done.output) == (0, "The site starts.\n")
 
 
+def test_a_command_and_fixtures_that_are_not_there_are_told_although_the_site_starts(
+    install: Callable[..., Path], ini_file: Callable[..., Path]
+) -> None:
+    """Nothing else would say so before somebody types the command; nothing of them is imported."""
+    install("hollow", more="commands='ill_hollow.cly:group', fixtures='ill_hollow.nofix'")
+    install("sound", more="commands='ill_sound.cli:group'", cli="1 / 0")
+    done = CliRunner().invoke(
+        main, ["--ini", str(ini_file(flasky__plugins="hollow sound")), "plugin", "doctor", "--json"]
+    )
+    assert done.exit_code == 1
+    assert [(row["plugin"], row["problem"]) for row in json.loads(done.output)] == [
+        (
+            "hollow",
+            "the plug-in 'hollow' declares commands='ill_hollow.cly:group', but there is no module ill_hollow.cly",
+        ),
+        (
+            "hollow",
+            "the plug-in 'hollow' declares fixtures='ill_hollow.nofix', but there is no module ill_hollow.nofix",
+        ),
+    ]
+
+
 def test_doctor_works_without_a_readable_ini_file(tmp_path: Path) -> None:
     broken = tmp_path / "broken.ini"
     broken.write_text("[app:main\n")
