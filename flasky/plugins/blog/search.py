@@ -21,7 +21,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import text_of
 from flasky.plugins.blog.models import Post, PostWords
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.words import query_words, words_of
+from flasky.plugins.blog.words import is_whole, query_words, words_of
 
 #: Characters of an excerpt, and how many of them stand before the first word that was found.
 _SHOWN = 240
@@ -94,7 +94,11 @@ def excerpt(html: str, asked: str) -> Markup:
 
 def _pattern(asked: str) -> re.Pattern[str] | None:
     terms = sorted(_TERMS.findall(asked), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, terms)), re.IGNORECASE) if terms else None
+    return re.compile("|".join(map(_as_found, terms)), re.IGNORECASE) if terms else None
+
+
+def _as_found(term: str) -> str:
+    return rf"(?<![^\W_]){term}(?![^\W_])" if term.isascii() and is_whole(term) else re.escape(term)
 
 
 def _posts() -> Select[*tuple[Any, ...]]:
@@ -106,12 +110,13 @@ def _posts() -> Select[*tuple[Any, ...]]:
 
 
 def _on_postgresql(words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
-    query = cast(" & ".join(f"{word}:*" for word in words), TSQUERY)
+    query = cast(" & ".join(word if is_whole(word) else f"{word}:*" for word in words), TSQUERY)
     found = PostWords.words.op("@@")(query)
     return _posts().join(PostWords, PostWords.post_id == Post.id).where(found), Post.id
 
 
 def _on_sqlite(words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
-    match = column("post_words_fts").op("MATCH")(" ".join(f'"{word}"*' for word in words))
+    query = " ".join(f'"{word}"' if is_whole(word) else f'"{word}"*' for word in words)
+    match = column("post_words_fts").op("MATCH")(query)
     # In the index's own order: it stops after the first page instead of collecting every post with the word.
     return _posts().join(_FTS5, _FTS5.c.rowid == Post.id).where(match), _FTS5.c.rowid

@@ -26,8 +26,17 @@ def words_of(text: str) -> str:
 
 
 def query_words(text: str) -> list[str]:
-    """The words that all have to be found for `text`, each as the beginning of a word; at most ten."""
+    """The words that all have to be found for `text`, at most ten, each as the beginning of a word or, `is_whole`, as one."""
     return list(dict.fromkeys(_words(text, indexed=False)))[:_MOST_WORDS]
+
+
+def is_whole(word: str) -> bool:
+    """Whether a word of a query is only found as a whole word.
+
+    A single letter is the beginning of a twentieth of all words: each of those in a query would be a search through the
+    whole index. (A single Chinese character is spelt in more than one digit.)
+    """
+    return len(word) == 1
 
 
 def _words(text: str, *, indexed: bool) -> Iterator[str]:

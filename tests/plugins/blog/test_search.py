@@ -38,6 +38,19 @@ def test_words_of_many_scripts_are_found(text: str, member: Any, write: Any, fou
     assert found(text) == [post]
 
 
+def test_a_single_letter_is_a_word_and_not_the_beginning_of_one(member: Any, write: Any, found: Any) -> None:
+    """RTE-02: each letter that is the beginning of any word would be a search through the whole index."""
+    anna = member()
+    with_x = write(anna, "plan x of the Éclair")
+    write(anna, "xylophone and planet")
+    assert found("x") == [with_x]
+    assert found("X plan") == [with_x]
+    assert found("é") == []
+    assert search.mark("x xy ax X", "x") == "<mark>x</mark> xy ax <mark>X</mark>"
+    letters = " ".join("abcdefghijklmnopqrstuvwxyz")
+    assert len(words.query_words(letters)) == 10
+
+
 @pytest.mark.parametrize("text", ["文胡", "同胡", "文同化", "海", "ive", "rasse", "北化"])
 def test_what_was_not_written_is_not_found(text: str, member: Any, write: Any, found: Any) -> None:
     write(member(), "北京的老胡同文化 привет strasse naive")
