@@ -143,7 +143,14 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     assert stranger.goto(post).status == 404
     assert "胡同散步" not in stranger.goto(f"{site.url}/").text()
     look(stranger, f"{screen}-empty-home")
-    anna.goto(post)
+    mona.goto(f"{site.url}/moderate?show=posts")
+    look(mona, f"{screen}-hidden")
+    anna.goto(f"{site.url}/notices")
+    assert "不合适" in anna.locator(".notices li").first.inner_text()
+    anna.goto(f"{site.url}/drafts")
+    look(anna, f"{screen}-drafts")
+    anna.locator(".posts h2 a").click()
+    anna.wait_for_url(post)
     assert "不合适" in anna.locator(".alert-warning").inner_text()
 
 

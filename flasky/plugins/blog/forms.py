@@ -28,7 +28,7 @@ class PostForm(_Once):
 
     title = StringField(_("Title"), [length(limits.LONGEST_TITLE)], default="", render_kw={"autocomplete": "off"})
     body = TextAreaField(
-        _("Text"),
+        _("Your text"),
         [InputRequired(), length(limits.LONGEST_BODY)],
         description=_(
             "Markdown: **bold**, *italic*, [a link](https://example.com), lists, `code`. @name calls a member. "

@@ -124,6 +124,7 @@ def _hidden(model: type[Post] | type[Comment], way: Way) -> Rows:
         _MODERATOR.username.label("moderator"),
         model.hidden_at,
         model.hidden_reason,
+        case((model.edited_at > model.hidden_at, model.edited_at)).label("edited_since"),
         # By what this list is ordered.
         type_coerce(model.hidden_at, NullType()).label("listed_at"),
     ).select_from(model)

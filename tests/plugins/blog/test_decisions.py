@@ -231,7 +231,9 @@ def test_drafts_go_on_in_both_directions(
     assert [re.findall(r"post-(\d)\.", page.text) for page in pages] == [["4", "3"], ["2", "1"], ["0"], ["2", "1"]]
 
 
-def test_what_the_author_reads_after_saving_is_what_happened(people: Any, write: Any, decide: Any, client: Any) -> None:
+def test_what_the_author_reads_after_saving_is_what_happened(
+    people: Any, comment: Any, decide: Any, client: Any
+) -> None:
     browser = client(people["anna"])
 
     def save(path: str, do: str | None = None) -> str:
@@ -245,6 +247,10 @@ def test_what_the_author_reads_after_saving_is_what_happened(people: Any, write:
     assert "Your post is published." in save("/post/1/edit")
     assert "Your post is saved." in save("/post/1/edit")
     assert "Your post is published." in save("/write")
+    made = comment(people["anna"], 1)
+    assert "Your comment is saved." in save(f"/comment/{made}/edit")
+    decide(comments, made, "no")
+    assert "Your comment is saved. It stays hidden" in save(f"/comment/{made}/edit")
     decide(posts, 1, "no")
     assert "Your post is saved. It stays hidden" in save("/post/1/edit")
 

@@ -93,7 +93,10 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         request.response.status_int = 409
         form.version.data = str(stale.current.version)
         return {**page, "current": stale.current}
-    request.flash(_("Your comment is saved."), "success")
+    if comment.hidden_at is None:
+        request.flash(_("Your comment is saved."), "success")
+    else:
+        request.flash(_("Your comment is saved. It stays hidden until a moderator has it shown again."), "success")
     return see_other(place_of(request, comment))
 
 
