@@ -18,7 +18,7 @@ from flasky.ownership import Contribution
 from flasky.permissions import permissions
 from flasky.security.policy import NOBODY
 from flasky.settings import ConfigurationFaults
-from flasky.targets import broken_targets, targets
+from flasky.targets import broken_targets
 
 _IMPORTING = """\
 import importlib, sys
@@ -61,8 +61,6 @@ def _import(subject: Subject) -> Iterator[Finding]:
 
 
 def _targets(subject: Subject) -> Iterator[Finding]:
-    if not list(targets(subject.item)):
-        raise NotApplicable("it has neither commands nor fixtures")
     for target, problem in broken_targets(subject.item):
         yield Finding(subject.line_in_package(target), problem)
 
