@@ -181,6 +181,7 @@ def main(arguments: list[str]) -> None:
 
         read = read_ini(ini)
         load_site(read.global_config, read.settings)
+        _require_scripts(Config(str(ini)))
         point = "started the site"
         app = flasky.main(read.global_config, **read.settings)
         point = "migrated the copy of the database"
@@ -195,6 +196,22 @@ def main(arguments: list[str]) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is what the trial is for
         problem = str(error) if isinstance(error, CannotStart) else f"{type(error).__name__}: {error}"
     sys.stdout.write(json.dumps([point, problem]) + "\n")
+
+
+def _require_scripts(config: Any) -> None:
+    """Raise CannotStart where the INI file names no migrations: Alembic's own advice would make a new folder."""
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    from flasky.migrations.scripts import scripts_folder
+
+    try:
+        ScriptDirectory.from_config(config)
+    except CommandError as error:
+        word = "flasky:_alembic" if scripts_folder().name == "_alembic" else str(scripts_folder())
+        raise CannotStart(
+            f"the INI file names no migrations of Flasky's ({error}). Under [alembic], write: script_location = {word}"
+        ) from error
 
 
 def pages(registry: Any, plugins: Iterable[str]) -> list[str]:

@@ -26,6 +26,7 @@ from flasky.cli import main
 from flasky.database import get_database
 from flasky.ini import CannotStart, read_ini
 from flasky.ini_list import with_plugin, without_plugin
+from flasky.migrations.scripts import scripts_folder
 from flasky.testing.ini import write_ini
 from flasky.testing.plugin import TEST_SETTINGS
 from flasky.testing.schema import migrate
@@ -127,7 +128,7 @@ def life(
     return Life(ini, database.url)
 
 
-def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -> None:
+def test_enable_fill_disable_enable_remove_restore(life: Life, samples: Path, tmp_path: Path) -> None:
     """Every step by the owner's own commands; both plug-ins have a table, and one refers to the other's."""
     before = life.ini.read_bytes()
     refused = life.run("enable", "poster", status=1).output
@@ -172,6 +173,7 @@ def test_enable_fill_disable_enable_remove_restore(life: Life, tmp_path: Path) -
     [table] = planned["tables"]
     assert (table["name"], table["rows"], table["refers_to"]) == ("posters", 1, ["notice_id → board_notices"])
     assert planned["names"] == [{"table": "role_permissions", "column": "permission", "rows": 1}]
+    assert planned["files"] == {"distribution": "flasky-poster", "package": str(samples / "flasky_poster")}
     assert "posters" in life.tables()
     kept = {name: tmp_path / f"{name}.json" for name in ("poster", "board")}
     life.run("remove", "poster", "--yes", "--dump", str(kept["poster"]))
@@ -206,10 +208,15 @@ def test_a_plugin_without_tables_leaves_nothing_behind(life: Life) -> None:
     decided = "INSERT INTO role_permissions SELECT min(id), '{}', true FROM roles"
     # For LIKE an underscore is any letter: the second is somebody else's.
     life.sql(decided.format("gone_by.see"), decided.format("goneXby.see"))
-    life.ini.write_text(life.ini.read_text().replace("[app:main]", "[app:main]\ngone_by.size = 3", 1))
+    life.ini.write_text(
+        life.ini.read_text().replace("[app:main]", "[app:main]\ngone_by.size = 3\nflasky.prefix.gone_by = /by", 1)
+    )
     shown = life.run("remove", "gone_by").output
     assert "Rows of others that name something of its: 1 in role_permissions.permission" in shown
-    assert "yourself: gone_by.size" in shown
+    assert "yourself: site.ini line 2, key gone_by.size, site.ini line 3, key flasky.prefix.gone_by\n" in shown
+    planned = json.loads(life.run("remove", "gone_by", "--json").stdout)
+    assert planned["lines"] == ["site.ini line 2, key gone_by.size", "site.ini line 3, key flasky.prefix.gone_by"]
+    assert planned["files"] == {"distribution": "", "package": ""}
     life.run("remove", "gone_by", "--yes")
     assert life.sql("SELECT permission FROM role_permissions WHERE permission LIKE 'gone%'") == [("goneXby.see",)]
     assert "Nothing in the database belongs" in life.run("remove", "gone_by").output
@@ -225,20 +232,21 @@ def test_rows_of_a_disabled_holder_go_too(life: Life) -> None:
 
 
 @pytest.fixture
-def ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+def ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A function that installs the plug-in `trial` with this body of its includeme and of its migration."""
     package = tmp_path / "packages" / "ill_trial"
 
-    def install(body: str, migration: str) -> None:
+    def install(body: str, migration: str, requires: str = "main") -> None:
         (package / "migrations").mkdir(parents=True)
         (package / "__init__.py").write_text(
             "from flasky.plugin import Plugin\nfrom pyramid.security import NO_PERMISSION_REQUIRED\n"
-            "plugin = Plugin(name='trial', migrations='ill_trial:migrations')\n"
+            f"plugin = Plugin(name='trial', requires=({requires!r},), migrations='ill_trial:migrations')\n"
             f"def includeme(config):\n    {body}\n"
             "def fail(request):\n    raise ZeroDivisionError\n"
         )
         (package / "migrations" / "0001.py").write_text(
-            "revision = 'trial1'\ndown_revision = None\nbranch_labels = ('trial',)\ndepends_on = None\n"
+            "from alembic import op\nrevision = 'trial1'\ndown_revision = None\n"
+            "branch_labels = ('trial',)\ndepends_on = None\n"
             f"def upgrade():\n    {migration}\ndef downgrade():\n    pass\n"
         )
         info = package.parent / "ill_trial-1.dist-info"
@@ -281,23 +289,57 @@ def test_a_trial_names_the_point_that_failed(
     assert problem in said[1]
 
 
+@pytest.mark.parametrize(
+    ("point", "body", "migration", "requires"),
+    [
+        ("read the plug-ins and settings", "pass", "pass", "nothing"),
+        ("started the site", "1 / 0", "pass", "main"),
+        ("migrated the copy of the database", "pass", "1 / 0", "main"),
+        ("asked for /", "config.set_home(fail, permission=NO_PERMISSION_REQUIRED)", "pass", "main"),
+        ("asked for /ill", FAILING_VIEW, "pass", "main"),
+    ],
+)
+@pytest.mark.databases("sqlite")  # Where a database is one file; the next test has the other.
 def test_a_failing_trial_changes_neither_ini_file_nor_database(
-    ill: Callable[[str, str], None], ini_file: Callable[..., Path], tmp_path: Path
+    life: Life, ill: Callable[..., None], point: str, body: str, migration: str, requires: str
 ) -> None:
-    """Byte for byte, with the real command and its process."""
-    ill("pass", "raise RuntimeError('in the migration')")
-    ini = ini_file(flasky__plugins="main accounts")
-    database = tmp_path / "data.sqlite"
-    migrate({**TEST_SETTINGS, "sqlalchemy.url": f"sqlite:///{database}"})
-    before = {file: file.read_bytes() for file in (ini, database)}
-    names = {file.name for file in tmp_path.iterdir()}
-    done = CliRunner().invoke(main, ["--ini", str(ini), "plugin", "enable", "trial"])
-    assert done.exit_code == 1
-    assert "The trial failed when it migrated the copy of the database: " in done.output
-    assert "in the migration" in done.output
-    assert "Nothing was changed." in done.output
+    """Byte for byte, whatever the point."""
+    ill(body, migration, requires)
+    folder, database = life.ini.parent, Path(str(make_url(life.url).database))
+    before = {file: file.read_bytes() for file in (life.ini, database)}
+    names = {file.name for file in folder.iterdir()}
+    said = life.run("enable", "trial", status=1).output
+    assert f"The trial failed when it {point}: " in said
+    assert "Nothing was changed." in said
     assert {file: file.read_bytes() for file in before} == before
-    assert {file.name for file in tmp_path.iterdir()} - names <= {"data.sqlite-wal", "data.sqlite-shm"}
+    assert {file.name for file in folder.iterdir()} - names <= {"trial.output"}
+
+
+@pytest.mark.databases("postgresql")
+def test_a_failing_trial_leaves_a_database_on_a_server_as_it_was(life: Life, ill: Callable[..., None]) -> None:
+    ill("pass", "op.execute('DELETE FROM roles'); raise RuntimeError('in the migration')")
+    seen = (
+        "SELECT datname FROM pg_database",
+        "SELECT * FROM alembic_version ORDER BY 1",
+        "SELECT * FROM roles ORDER BY 1",
+    )
+    before = life.ini.read_bytes(), life.tables(), [life.sql(one) for one in seen[1:]]
+    assert "migrated the copy of the database" in life.run("enable", "trial", status=1).output
+    assert (life.ini.read_bytes(), life.tables(), [life.sql(one) for one in seen[1:]]) == before
+    name = make_url(life.url).database
+    assert [row for row in life.sql(seen[0]) if str(row[0]).startswith(f"{name}_trial_")] == []
+
+
+def test_an_ini_file_without_flaskys_migrations_is_told_which_they_are(
+    ini_file: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a site whose Flasky came by pip, with the line of a clone."""
+    ini = ini_file()
+    ini.write_text(ini.read_text().replace(str(scripts_folder()), "%(here)s/none"))
+    trial.main([str(ini), "main"])
+    point, problem = json.loads(capsys.readouterr().out)
+    assert point == "read the plug-ins and settings"
+    assert "Under [alembic], write: script_location = " in problem
 
 
 @pytest.fixture

@@ -59,6 +59,8 @@ def _run(job: dict) -> None:
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["environ"])
+    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:0] = [folder for folder in own if folder and folder not in sys.path]
     # A package that was installed since the warm process began.
     importlib.invalidate_caches()
     name = job["arguments"][0]
