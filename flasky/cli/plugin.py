@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ from flasky.cli.table import show_table
 from flasky.conformance.cli import check, messages
 from flasky.ini import CannotStart
 from flasky.loader import LoadedPlugin, available, load, resolve_plugins, rivals
-from flasky.settings import ConfigurationFaults, Fault, parse_list
+from flasky.prefixes import prefix_setting
+from flasky.settings import ConfigurationFaults, Fault, Place, parse_list
 from flasky.targets import missing_modules
 
 if TYPE_CHECKING:
@@ -340,23 +341,48 @@ def _dump_file(context: Context, name: str) -> Path:
 
 
 def _show_plan(context: Context, planned: Plan, as_json: bool) -> None:
-    item, _ = _read(planned.plugin)
+    files, lines = _files(planned.plugin), _lines(context, planned.plugin)
     if as_json:
-        click.echo(json.dumps(planned.as_json(), indent=2, ensure_ascii=False))
+        shown = {**planned.as_json(), "files": files, "lines": lines}
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
         return
-    settings = sorted(key for key in context.ini.settings if key.startswith(f"{planned.plugin}."))
-    if settings:
-        click.echo(f"Take these lines out of {context.path} yourself: {', '.join(settings)}")
+    if lines:
+        click.echo(f"Take these lines out of {context.path} yourself: {', '.join(lines)}")
     if planned.is_empty:
         click.echo(f"Nothing in the database belongs to a plug-in called {planned.plugin!r}.")
-        return
+    else:
+        _show_data(planned)
+    if files["distribution"]:
+        click.echo(f"Its files stay until: pip uninstall {files['distribution']} ({files['package']})")
+
+
+def _show_data(planned: Plan) -> None:
     heads = ("Table", "Rows", "Refers to", "Referred to by")
     rows = [(one.name, one.rows, ", ".join(one.refers_to), ", ".join(one.referred_to_by)) for one in planned.tables]
     show_table(heads, rows)
-    click.echo(f"Rows of Alembic's table: {', '.join(planned.revisions) or 'none'}")
     if planned.types:
         click.echo(f"Types: {', '.join(planned.types)}")
+    click.echo(f"Rows of Alembic's table: {', '.join(planned.revisions) or 'none'}")
     for one in planned.names:
         click.echo(f"Rows of others that name something of its: {one.rows} in {one.table}.{one.column}")
-    if item is not None:
-        click.echo(f"Its files stay until: pip uninstall {item.distribution}")
+
+
+def _files(name: str) -> dict[str, str]:
+    """The distribution that a plug-in is installed from and the folder of its package, also when it is ill."""
+    from importlib.util import find_spec
+
+    entry = available().get(name)
+    distribution = entry.dist.name if entry and entry.dist else ""
+    folder = ""
+    # A package above it that cannot be imported.
+    with suppress(Exception):
+        spec = find_spec(entry.module) if entry else None
+        folder = str(Path(str(spec.origin)).parent) if spec else ""
+    return {"distribution": distribution, "package": folder}
+
+
+def _lines(context: Context, name: str) -> list[str]:
+    """The lines of the INI file that nobody reads any more: the plug-in's settings, and where its pages were."""
+    place = Place(str(context.path))
+    keys = [key for key in context.ini.settings if key.startswith(f"{name}.") or key == prefix_setting(name, "").name]
+    return [place.key(key) for key in keys]
