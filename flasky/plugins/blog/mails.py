@@ -59,7 +59,7 @@ def send_decision(work: Work, user: User, kind: str, post: Post, comment: Commen
         kind=kind,
         is_comment=comment is not None,
         reason=post.hidden_reason if comment is None else comment.hidden_reason,
-        title=post.title if is_seen else "",
+        title=post.title,
         post_id=post.id if is_seen else 0,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, 
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import add_unless_there, changed
+from flasky.plugins.blog.unread import is_shown
 
 DIGEST_AFTER = timedelta(days=1)
 _LISTED = 100
@@ -86,21 +87,16 @@ def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
     What is about a post or comment that is hidden now is left out, but for what tells its author so.
     """
     me = work.identity.user_id if work.identity else 0
-    decision = Notice.kind.in_(DECISIONS)
     reason = case((Notice.comment_id.is_(None), Post.hidden_reason), else_=Comment.hidden_reason)
     statement = (
         select(
             Notice.id, Notice.kind, User.username.label("actor"), Notice.post_id, Post.title, Notice.comment_id,
-            Notice.created_at, Notice.read_at, case((decision, reason), else_="").label("reason"),
+            Notice.created_at, Notice.read_at, case((Notice.kind.in_(DECISIONS), reason), else_="").label("reason"),
         )
         .join(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
         .outerjoin(Comment, Comment.id == Notice.comment_id)
-        .where(
-            Notice.user_id == me,
-            Notice.post_id.is_(None) | Post.listed_at.is_not(None) | (decision & (Post.author_id == me)),
-            Comment.hidden_at.is_(None) | decision,
-        )
+        .where(Notice.user_id == me, is_shown(Notice, me))
     )  # fmt: skip
     with work.reading() as connection:
         return part(connection, statement, Notice.id, bounds, limit)
