@@ -17,6 +17,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
+from flasky.database.turns import Turns
 from flasky.startup import CannotStart
 
 BUSY_TIMEOUT_MS = 5000
@@ -44,12 +45,16 @@ _MIGRATION_PRAGMAS = (
 )
 #: Where a pooled connection keeps which file it has open.
 _FILE = "flasky.file"
+#: Where the pool's record of a connection says that it has the turn to write.
+_TURN = "flasky.turn"
 
 
 def make_engine(url: str | URL, **options: Any) -> Engine:
     """An engine whose transactions may write. A missing SQLite file is an error, never silently a new one (F26)."""
     engine = _create(make_url(url), **options)
     if engine.dialect.name == "sqlite":
+        # In this order: the turn is waited for before BEGIN is sent.
+        _take_turns(engine)
         _prepare_sqlite(engine, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
         event.listen(engine, "handle_error", _give_up_read_only)
     return engine
@@ -157,6 +162,30 @@ def _identity(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _take_turns(engine: Engine) -> None:
+    """Let a transaction begin when those that were asked for before it, in this process, are over."""
+    turns = Turns()
+
+    @event.listens_for(engine, "begin")
+    def take(connection: Connection) -> None:
+        # Kept with the pool's record, which outlives a connection that is given up.
+        record = connection.connection.record_info
+        if record is None or _TURN in record:
+            return
+        record[_TURN] = turns.take(BUSY_TIMEOUT_MS / 1000)
+        if not record[_TURN]:
+            # It has waited as long as SQLite lets it: what there is to say is SQLite's to say, and at once.
+            connection.exec_driver_sql("PRAGMA busy_timeout=0")
+
+    @event.listens_for(engine, "checkin")
+    def give(connection: sqlite3.Connection | None, record: Any) -> None:
+        had_turn = record.record_info.pop(_TURN, None)
+        if had_turn:
+            turns.give()
+        elif had_turn is False and connection is not None:
+            connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _prepare_sqlite(engine: Engine, pragmas: tuple[str, ...], begin: str = "") -> None:

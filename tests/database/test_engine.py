@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,58 @@ def test_f21_a_short_lock_is_waited_for(url: str, tmp_path: Path) -> None:
     assert time.monotonic() - began >= 0.25
     release.join()
     holder.close()
+
+
+def test_f21_within_a_process_whoever_asked_first_writes_first(url: str) -> None:
+    """Eight who write without a pause: between two transactions of one, no other has more than two."""
+    engine = make_engine(url, pool_size=8)
+    ready = threading.Barrier(8)
+    order: list[int] = []
+
+    def write(number: int) -> None:
+        ready.wait()
+        for _time in range(12):
+            with engine.begin() as connection:
+                order.append(number)
+                connection.execute(text("UPDATE counters SET number = number + 1"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT number FROM counters")).scalar_one() == 96
+    for number in range(8):
+        turns = [place for place, who in enumerate(order) if who == number]
+        between = [order[first + 1 : second] for first, second in itertools.pairwise(turns)]
+        assert all(part.count(other) <= 2 for part in between for other in set(part))
+
+
+def test_f21_who_waits_too_long_for_others_of_the_process_hears_it_from_sqlite(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flasky.database.engine.BUSY_TIMEOUT_MS", 100)
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE counters SET number = 1"))
+        with pytest.raises(OperationalError) as caught, engine.begin():
+            pass
+        assert caught.value.orig.sqlite_errorname == "SQLITE_BUSY"
+    # Nobody is in the way any more, and a connection that gave up is as patient as any other.
+    with engine.begin() as first:
+        first.execute(text("UPDATE counters SET number = 2"))
+    one, two = engine.raw_connection(), engine.raw_connection()
+    patience = {again.execute("PRAGMA busy_timeout").fetchone()[0] for again in (one, two)}
+    one.close()
+    two.close()
+    assert patience == {5000, 100}, "the one that gave up got the limit of now, the other kept that of its beginning"
+
+
+def test_f21_the_turn_of_a_connection_that_is_given_up_goes_on(url: str) -> None:
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        connection.execute(text("UPDATE counters SET number = 1"))
+        connection.invalidate()
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT number FROM counters")).scalar_one() == 0
 
 
 def test_f24_nothing_is_written_into_a_file_that_was_deleted(url: str, tmp_path: Path) -> None:
