@@ -18,6 +18,9 @@ from flasky.api_resources import openapi_document
 from flasky.jobs.services import enqueue
 from flasky.jobs.worker import JobWorker
 from flasky.ownership import contributions
+from flasky.plugins.accounts.events import Confirmed
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.services import Work
 from flasky.seeds import seeds, sow
 from flasky.shell import shell_names
 from flasky.testing.seeds import assert_seeds_can_run_again
@@ -28,7 +31,12 @@ DIRECTIVES = sorted((DOCS / "directives").glob("*.md"))
 OF_LIBRARIES = {"add_jinja2_search_path", "add_subscriber", "add_translation_dirs", "add_tween", "add_view"}
 #: What there can be one of: these run in a site of their own, without accounts.
 ALONE = {"set_home", "set_identity"}
-OTHERS = [DOCS / f"{name}.md" for name in ("commands", "events", "prefixes", "settings", "testing")]
+OTHERS = [
+    DOCS / f"{name}.md"
+    for name in ("accounts", "commands", "events", "mail", "prefixes", "settings", "templates", "testing")
+]
+#: Sections whose examples are run where the rest of what they say is tested.
+ELSEWHERE = ("Another way to sign in", "Something about whoever is signed in", "Let members stop it")
 TOGETHER = [*(page for page in DIRECTIVES if page.stem not in ALONE), *OTHERS]
 SECTIONS = ["Arguments", "What is refused", "Two of the same", "Example"]
 
@@ -65,12 +73,28 @@ KINDS = {
 }
 
 
+def without_sections(page: Path) -> str:
+    """The text of a page without what is tested elsewhere."""
+    first, *sections = re.split(r"^(?=## )", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    kept = [section for section in sections if not section.removeprefix("## ").startswith(ELSEWHERE)]
+    return "".join([first, *kept])
+
+
+def run_tests(page: Path, request: pytest.FixtureRequest) -> None:
+    """Run the tests that a page shows, with the fixtures that they ask for."""
+    names: dict[str, Any] = {}
+    exec(blocks(page)[f"tests/test_{name_of(page)}.py"], names)  # noqa: S102 - our own page
+    for name, test in names.items():
+        if name.startswith("test_"):
+            test(**{asked: request.getfixturevalue(asked) for asked in inspect.signature(test).parameters})
+
+
 @pytest.fixture(scope="module")
 def polls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The plug-in of each page, installed for this module."""
     folder = tmp_path_factory.mktemp("examples")
     for page in [*DIRECTIVES, *OTHERS]:
-        install(page, folder)
+        install(page, folder, without_sections(page))
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         importlib.invalidate_caches()
@@ -195,9 +219,6 @@ def test_the_seed_of_the_page_adds_once(registry: Registry, db: Any) -> None:
 def test_the_members_data_of_the_page_are_in_the_export_and_gone_in_the_end(
     registry: Registry, db: Any, accounts_member: Any
 ) -> None:
-    from flasky.plugins.accounts.models import User  # noqa: PLC0415 - only here
-    from flasky.plugins.accounts.services import Work  # noqa: PLC0415 - only here
-
     models, members = module("add_personal_data", "models"), module("add_personal_data", "members")
     anna = accounts_member("anna")
     models.Vote.__table__.create(db.connection())
@@ -221,12 +242,13 @@ def test_an_event_of_the_page_is_told_and_a_failing_subscriber_contained(
     assert "plugin=polls_events 1: the subscriber flasky_polls_events.hooks.tell" in caplog.text
 
 
-def test_the_command_of_the_page_counts(ini_file: Callable[..., Path], database_url: str, polls: None) -> None:
+def test_the_command_of_the_page_counts(ini_file: Callable[..., Path], polls: None) -> None:
     from click.testing import CliRunner  # noqa: PLC0415 - only here
 
     from flasky.cli import main  # noqa: PLC0415 - only here
 
-    ini = ini_file(flasky__plugins="main accounts polls_commands", sqlalchemy__url=database_url)
+    ini = ini_file(flasky__plugins="main polls_commands")
+    (ini.parent / "data.sqlite").touch()
     done = CliRunner().invoke(main, ["--ini", str(ini), "polls_commands", "count"])
     assert done.output == "1 in testing\n", done.exc_info
 
@@ -252,11 +274,7 @@ def test_the_kits_page_lists_every_fixture_and_its_tests_pass(request: pytest.Fi
         if type(value).__name__ == "FixtureFunctionDefinition" and not name.startswith("_")
     }
     assert named - listed == set()
-    names: dict[str, Any] = {}
-    exec(blocks(DOCS / "testing.md")["tests/test_polls_testing.py"], names)  # noqa: S102 - our own page
-    for name, test in names.items():
-        if name.startswith("test_"):
-            test(**{asked: request.getfixturevalue(asked) for asked in inspect.signature(test).parameters})
+    run_tests(DOCS / "testing.md", request)
 
 
 def test_the_types_of_settings_are_all_on_the_page() -> None:
@@ -268,3 +286,41 @@ def test_the_types_of_settings_are_all_on_the_page() -> None:
     assert [name for name in types if f"`{name}`" not in page] == []
     fields = set(settings.Setting.__dataclass_fields__)
     assert [name for name in fields if f"| `{name}` |" not in page] == []
+
+
+def test_the_mail_of_its_page_is_sent(request: pytest.FixtureRequest, registry: Registry, db: Any) -> None:
+    run_tests(DOCS / "mail.md", request)
+    module("mail", "later").welcome(registry, db, "anna@example.com", "安娜")
+    assert "安娜" in request.getfixturevalue("mailbox").last["Subject"]
+
+
+def test_the_page_form_and_messages_of_the_page_about_templates(testapp: TestApp) -> None:
+    page = testapp.get("/polls_templates")
+    assert "<title>Polls - Flasky</title>" in page.text
+    assert re.search(r'href="/static/polls_templates/v\w+/polls_templates.css"', page.text)
+    [form] = [form for form in testapp.get("/polls_templates/vote").forms.values() if "why" in form.fields]
+    assert "This field is required" in form.submit().text
+    form["why"] = "Tea"
+    answer = form.submit(headers={"Accept-Language": "zh"})
+    assert answer.location == "http://localhost/polls_templates"
+    assert "已记录您的投票。" in testapp.get("/", headers={"Accept-Language": "zh"}).text
+
+
+def test_what_the_page_about_accounts_says_is_done(
+    registry: Registry, db: Any, accounts_member: Any, accounts_browser: Any
+) -> None:
+    members = module("accounts", "members")
+    members.votes.create(db.connection())
+    db.commit()
+    anna = accounts_member("anna")
+    browser = accounts_browser(anna)
+    assert 'class="polls_accounts-profile">Polls of anna' in browser.get("/user/anna").text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("/auth/change-password").text)
+    assert token
+    closed = browser.post("/polls_accounts/close", {"csrf_token": token[1]})
+    assert closed.text == "Closed by anna, User"
+    work, user = Work(registry, db), db.get_one(User, anna)
+    registry.notify(Confirmed(work, user))
+    assert members.export(work, user) == {"votes": ["tea"]}
+    members.erase(work, user)
+    assert members.export(work, user) == {"votes": []}

@@ -31,7 +31,10 @@ def blocks(page: Path, text: str = "") -> dict[str, str]:
     for _language, block in BLOCK.findall(text or page.read_text(encoding="utf-8")):
         first, _, rest = block.partition("\n")
         file = FILE.match(first)
-        own = re.sub(r"\bPoll\b", f"Poll{name.title().replace('_', '')}", rest if file else block)
+        code = rest if file else block
+        if first == "def includeme(config):":
+            code = textwrap.dedent(rest)
+        own = re.sub(r"\bPoll\b", f"Poll{name.title().replace('_', '')}", code)
         key = file[1].replace("polls", name) if file else "includeme"
         found[key] = found.get(key, "") + own.replace("polls", name)
     return found
