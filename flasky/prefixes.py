@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flasky.settings import Fault, Place, Setting
@@ -50,17 +50,20 @@ def prefix_of(settings: Mapping[str, Any], name: str) -> str | None:
     return settings.get(f"{_SETTING}{name}") or None
 
 
-def left_over_prefixes(settings: Iterable[str], enabled: Collection[str], known: Collection[str]) -> set[str]:
+def left_over_prefixes(
+    settings: Iterable[str], enabled: Collection[str], known: Callable[[], Collection[str]]
+) -> set[str]:
     """Those names of `settings` that move a plug-in which is not `enabled`: it was disabled or removed, its line stays.
 
     One that is close to an enabled plug-in's name, and not that of a `known` one, is not among them: it is misspelt.
+    `known` is asked only then, as reading what is installed takes a while.
     """
     found = set()
     for setting in settings:
         name = setting.removeprefix(_SETTING)
         if setting.startswith(_SETTING) and _NAME.fullmatch(name) and name not in enabled:
-            misspelt = name not in known and difflib.get_close_matches(name, enabled, n=1, cutoff=_CLOSE)
-            if not misspelt:
+            near = difflib.get_close_matches(name, enabled, n=1, cutoff=_CLOSE)
+            if not near or name in known():
                 found.add(setting)
     return found
 

@@ -105,7 +105,7 @@ def read_site(
     names = parse_list(listed) if isinstance(listed, str) else tuple(listed)
     plugins, faults = resolve_plugins(names, place)
     # A plug-in that is switched off leaves its lines behind, as in `polls.size`: they must not keep the site down.
-    left = left_over_prefixes(ini, [item.name for item in plugins], {*available(), *names})
+    left = left_over_prefixes(ini, [item.name for item in plugins], lambda: {*available(), *names})
     read = {key: value for key, value in ini.items() if key not in left}
     settings, setting_faults = resolve(declared_settings(plugins), read, environ, ini_file, names)
     faults.extend(setting_faults)
