@@ -27,26 +27,34 @@ class UndeclaredMail(LookupError):
 
 @dataclass(frozen=True)
 class DeclaredMail:
-    """A mail that this site can send: its template's name, its subject, sample values and who declared it."""
+    """A mail that this site can send: its template's name, its subject, sample values and who declared it.
+
+    `unsubscribe` is the route by which mails of this kind are stopped.
+    """
 
     template: str
     subject: str
     sample: Sample
     package: str
+    unsubscribe: str | None = None
 
     def sample_values(self) -> dict[str, Any]:
         """Values to show the mail with."""
         return dict(self.sample() if callable(self.sample) else self.sample)
 
 
-def add_mail(config: Configurator, template: str, subject: str, *, sample: Sample | str) -> None:
+def add_mail(
+    config: Configurator, template: str, subject: str, *, sample: Sample | str, unsubscribe: str | None = None
+) -> None:
     """Directive `config.add_mail("mail/welcome", _("Welcome, ${name}"), sample={"name": "Ann"})`.
 
     `template` names ``<template>.txt`` and ``<template>.html``. `sample` is a mapping of every value that the two
-    and the subject use, or a function without arguments (or its dotted name) that returns one.
+    and the subject use, or a function without arguments (or its dotted name) that returns one. `unsubscribe` names a
+    route whose placeholders are among those values: the mail says by the headers of RFC 8058 that a POST of
+    `flasky.mail.message.ONE_CLICK` to its address stops mails of this kind.
     """
     found = config.maybe_dotted(sample)
-    mail = DeclaredMail(template, subject, found, config.package_name)
+    mail = DeclaredMail(template, subject, found, config.package_name, unsubscribe)
     introspectable = config.introspectable("flasky mails", template, template, "mail")
     introspectable["value"] = mail
     introspectable["package"] = config.package_name
@@ -72,6 +80,12 @@ def declared_mail(registry: Registry, template: str) -> DeclaredMail:
             f"config.add_mail({template!r}, subject, sample={{…}})"
         )
     return mail
+
+
+def unsubscribe_route(registry: Registry, template: str) -> str | None:
+    """The route by which mails of this kind are stopped; None for those that cannot be, and for undeclared ones."""
+    mail: DeclaredMail | None = registry.get(_REGISTRY_KEY, {}).get(template)
+    return mail.unsubscribe if mail is not None else None
 
 
 def declaring_package(registry: Registry, template: str) -> str:

@@ -23,6 +23,9 @@ from urllib.parse import urlsplit
 #: Characters of a subject, prefix included; a longer one is cut.
 LONGEST_SUBJECT = 200
 
+#: What a mail program posts to stop mails of a kind, as it stands in the header and in the body (RFC 8058).
+ONE_CLICK = "List-Unsubscribe=One-Click"
+
 _UTF8 = Charset("utf-8")
 _UTF8.body_encoding = QP
 _POLICY = policy.compat32.clone(linesep="\r\n", mangle_from_=False)
@@ -71,10 +74,11 @@ def site_host(base_url: str) -> str:
     return f"[IPv6:{host}]" if ":" in host else host.encode("idna").decode()
 
 
-def build(envelope: Envelope, subject: str, text: str, html: str) -> bytes:
+def build(envelope: Envelope, subject: str, text: str, html: str, unsubscribe: str = "") -> bytes:
     """The message as it goes over the wire: a text and an HTML part, UTF-8, lines of at most 78 bytes, CRLF.
 
-    `subject` must come from `clean_subject`.
+    `subject` must come from `clean_subject`. `unsubscribe` is the address of this site by which mails of this kind are
+    stopped (RFC 8058); empty for mails that cannot be.
     """
     message = MIMEMultipart("alternative")
     message["Subject"] = _header(subject, "Subject")  # type: ignore[assignment]
@@ -85,9 +89,21 @@ def build(envelope: Envelope, subject: str, text: str, html: str) -> bytes:
     # RFC 3834: keeps holiday notes and other robots from answering.
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = envelope.language
+    if unsubscribe:
+        message["List-Unsubscribe"] = _OneLine(f"<{unsubscribe}>")  # type: ignore[assignment]
+        # Says that a POST of just this to that address is enough.
+        message["List-Unsubscribe-Post"] = ONE_CLICK
     for part, subtype in ((text, "plain"), (html, "html")):
         message.attach(_part(part, subtype))
     return message.as_bytes(policy=_POLICY)
+
+
+class _OneLine(Header):
+    """A header that has no place for a break: folded, its first line would be empty behind the name."""
+
+    def encode(self, *_args: object, **_options: object) -> str:
+        """The text as it is."""
+        return str(self)
 
 
 def _part(text: str, subtype: str) -> Message:

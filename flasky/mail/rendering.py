@@ -24,7 +24,7 @@ from translationstring import TranslationString
 
 from flasky.bytecode import keep_compiled
 from flasky.languages import DOMAIN, LANGUAGES
-from flasky.mail.declarations import DeclaredMail, declared_mails
+from flasky.mail.declarations import DeclaredMail, declared_mails, unsubscribe_route
 from flasky.mail.message import clean_subject
 from flasky.settings import Fault
 from flasky.site import get_site
@@ -36,12 +36,16 @@ _END_OF_TEXT = re.compile(r"(\{%[-+]?\s*endtrans)\s*%\}")
 
 @dataclass(frozen=True)
 class RenderedMail:
-    """A mail in one language; `subject` is one clean line with the site's prefix."""
+    """A mail in one language; `subject` is one clean line with the site's prefix.
+
+    `unsubscribe` is the address by which mails of this kind are stopped, empty if they cannot be.
+    """
 
     subject: str
     text: str
     html: str
     language: str
+    unsubscribe: str = ""
 
 
 class KeepLines(Extension):
@@ -126,6 +130,7 @@ def render_mail(
             text=templates(registry)["txt"].get_template(f"{template}.txt").render(names).strip() + "\n",
             html=templates(registry)["html"].get_template(f"{template}.html").render(names).strip() + "\n",
             language=spoken,
+            unsubscribe=_unsubscribe(request, template, values),
         )
 
 
@@ -157,6 +162,11 @@ def _mail_request(registry: Registry, language: str) -> Request:
     request.locale_name = language
     apply_request_extensions(request)
     return request
+
+
+def _unsubscribe(request: Request, template: str, values: Mapping[str, Any]) -> str:
+    route = unsubscribe_route(request.registry, template)
+    return "" if route is None else str(request.route_url(route, **values))
 
 
 def _subject(request: Request, subject: str, values: Mapping[str, Any]) -> str:

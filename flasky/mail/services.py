@@ -84,7 +84,7 @@ def queue(registry: Registry, session: Session, recipient: str, template: str, r
         subject=rendered.subject,
         template=template,
         language=rendered.language,
-        raw=build(envelope, rendered.subject, rendered.text, rendered.html),
+        raw=build(envelope, rendered.subject, rendered.text, rendered.html, rendered.unsubscribe),
         status=Status.QUEUED,
         attempts=0,
     )

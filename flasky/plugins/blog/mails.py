@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,12 @@ from flasky.languages import _
 from flasky.mail.services import send_mail
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
+from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Post
 from flasky.security.keys import Signer
 
 _SIGNER = "blog.unsubscribe"
+_TOKEN = re.compile(r"([0-9]{1,10})\.([0-9]{1,12})")
 
 #: The kinds of notices that tell of a moderator's decision; who it was is not told.
 DECISIONS = ("hidden", "shown")
@@ -41,7 +44,7 @@ def includeme(config: Configurator) -> None:
     """Declare the mails, and keep what signs their links."""
     config.registry[_SIGNER] = Signer(config.registry, _SIGNER)
     for template, (subject, sample) in MAILS.items():
-        config.add_mail(template, subject, sample=sample)
+        config.add_mail(template, subject, sample=sample, unsubscribe="blog.unsubscribe")
 
 
 def send_notice(work: Work, user: User, kind: str, actor: str, post: Post | None) -> None:
@@ -73,20 +76,23 @@ def send_digest_to(work: Work, user: User, counts: Mapping[str, int]) -> None:
 
 def _send(work: Work, template: str, user: User, **values: Any) -> None:
     if user.email and user.confirmed_at:
-        token = unsubscribe_token(work.registry, user.id)
+        token = unsubscribe_token(work.registry, user)
         subject = MAILS[template][0]
         values.update(username=user.username, token=token)
         send_mail(work.registry, work.db, user.email, subject, template, language=user.language or "en", **values)
 
 
-def unsubscribe_token(registry: Registry, user_id: int) -> str:
-    """What stands in the link of a mail; it can do nothing but stop these mails."""
+def unsubscribe_token(registry: Registry, user: User) -> str:
+    """What stands in the link of a mail; it can do nothing but stop these mails, and those of this member only.
+
+    It names when they joined as well: SQLite may give the number of a member who left to the next one.
+    """
     signer: Signer = registry[_SIGNER]
-    return signer.sign(str(user_id))
+    return signer.sign(f"{user.id}.{since(user.created_at)}")
 
 
-def read_token(registry: Registry, token: str) -> int | None:
-    """The member whom a token belongs to, or None."""
+def read_token(registry: Registry, token: str) -> tuple[int, int] | None:
+    """The number of the member whom a token belongs to and when they joined (`since`); None for any other text."""
     signer: Signer = registry[_SIGNER]
-    text = signer.verify(token)
-    return int(text) if text and text.isdecimal() else None
+    found = _TOKEN.fullmatch(signer.verify(token) or "")
+    return (int(found[1]), int(found[2])) if found else None

@@ -10,6 +10,7 @@ from sqlalchemy import case, func, select, update
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, send_notice
+from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import add_unless_there, changed
@@ -159,7 +160,8 @@ def _send_digest(work: Work, user_id: int) -> bool:
     return True
 
 
-def stop_mail(work: Work, user_id: int) -> None:
-    """Mail no more notices to a member; nothing when they are gone."""
-    if work.db.get(User, user_id) is not None:
+def stop_mail(work: Work, user_id: int, joined: int) -> None:
+    """Mail no more notices to the member of this number who joined then (`since`); nothing when they are gone."""
+    user = work.db.get(User, user_id)
+    if user is not None and since(user.created_at) == joined:
         choose_mail(work, user_id, "never")

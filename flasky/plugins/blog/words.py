@@ -26,7 +26,7 @@ def words_of(text: str) -> str:
 
 
 def query_words(text: str) -> list[str]:
-    """The words that all have to be found for `text`, at most ten, each as the beginning of a word or, `is_whole`, as one."""
+    """The words that all have to be found for `text`, at most ten: each as a beginning or, `is_whole`, as a word."""
     return list(dict.fromkeys(_words(text, indexed=False)))[:_MOST_WORDS]
 
 

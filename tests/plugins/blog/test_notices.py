@@ -7,17 +7,25 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
+from flasky.mail.message import ONE_CLICK
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, mails, moderation, notices
 from flasky.plugins.blog.models import BlogMember, Notice
 from flasky.plugins.blog.reading import Bounds
+from flasky.security.keys import Signer
 from flasky.testing.mailbox import Mailbox, html_of, text_of
+
+
+def path_to_stop(registry: Any, user_id: int) -> str:
+    """Where the link in a member's mails leads."""
+    with open_work(registry) as work:
+        return f"/notices/stop/{mails.unsubscribe_token(registry, work.db.get(User, user_id))}"
 
 
 @pytest.fixture
@@ -230,7 +238,7 @@ def test_the_link_stops_mails_for_who_presses_the_button_only(
 ) -> None:
     anna, bob = member("anna"), member("bob")
     choose(anna, "at_once")
-    path = f"/notices/stop/{mails.unsubscribe_token(registry, anna)}"
+    path = path_to_stop(registry, anna)
     visitor = client()
     for _again in range(3):
         visitor.get(path)
@@ -248,18 +256,66 @@ def test_the_link_stops_mails_for_who_presses_the_button_only(
     assert db.scalar(select(BlogMember.mail).where(BlogMember.user_id == anna)) == "never"
 
 
-def test_a_changed_link_stops_nobody_and_an_old_one_of_who_left_is_no_error(
+def test_a_changed_or_old_link_has_a_page_of_its_own_and_one_of_who_left_is_no_error(
     member: Any, client: Any, registry: Any
 ) -> None:
     anna, bob = member("anna"), member("bob")
-    token, visitor = mails.unsubscribe_token(registry, anna), client()
-    for changed in (token[:-1], token + "x", token[::-1], mails.unsubscribe_token(registry, bob)[:-4] + token[-4:]):
-        visitor.get(f"/notices/stop/{changed}", status=404)
-    page = visitor.get(f"/notices/stop/{token}")
+    path, visitor = path_to_stop(registry, anna), client()
+    old = f"/notices/stop/{Signer(registry, 'blog.unsubscribe').sign(str(anna))}"
+    for changed in (path[:-1], path + "x", f"/notices/stop/{path[14:][::-1]}", path_to_stop(registry, bob)[:-4], old):
+        assert "too old" in visitor.get(changed, status=404)
+        visitor.post(changed, ONE_CLICK, status=404)
+    page = visitor.get(path)
     with open_work(registry) as work:
         erase(work, work.db.get(User, anna))
     stop = next(form for form in page.forms.values() if "/language" not in form.action)
     assert "You get no more notices" in stop.submit()
+
+
+def test_a_mail_program_stops_mails_with_one_click_and_nothing_else_does(
+    member: Any, write: Any, choose: Any, client: Any, db: Session, mailbox: Mailbox
+) -> None:
+    """RFC 8058: the headers of the mail itself, and a POST of just what they say, without cookie and token (CSR-01)."""
+    anna, bob = member("anna"), member("bob")
+    choose(anna, "at_once")
+    write(bob, "@anna 1")
+    assert mailbox.last["List-Unsubscribe-Post"] == ONE_CLICK
+    assert mailbox.last["List-Unsubscribe"][0] == "<", "not folded"
+    path = mailbox.last["List-Unsubscribe"].strip("<>").removeprefix("http://localhost")
+    assert path.startswith("/notices/stop/")
+
+    def choice() -> str:
+        found = db.scalar(select(BlogMember.mail).where(BlogMember.user_id == anna))
+        db.rollback()
+        return found
+
+    visitor = client()
+    for body in ("", "List-Unsubscribe=one-click", f"{ONE_CLICK}&x=1", f"{ONE_CLICK}&{ONE_CLICK}", "x=1"):
+        visitor.post(path, body, status=400)
+    visitor.post(f"{path}?{ONE_CLICK}", "", status=400)
+    visitor.post(path, ONE_CLICK, headers={"Origin": "https://evil.example"}, status=403)
+    visitor.get(f"{path}?{ONE_CLICK}")
+    assert choice() == "at_once"
+    page = visitor.post(path, ONE_CLICK)
+    assert "You get no more notices" in page
+    assert "Set-Cookie" not in page.headers
+    assert choice() == "never"
+    choose(anna, "daily")
+    visitor.post(path, {"List-Unsubscribe": "One-Click"}, content_type="multipart/form-data")
+    assert choice() == "never"
+
+
+def test_the_link_of_who_left_stops_nobody_who_gets_their_number(
+    member: Any, registry: Any, choose: Any, client: Any, db: Session
+) -> None:
+    """SQLite gives the number of the last member to the next one."""
+    anna = member("anna")
+    path = path_to_stop(registry, anna)
+    db.execute(update(User).where(User.id == anna).values(created_at=utc_now() + timedelta(seconds=2)))
+    db.commit()
+    choose(anna, "daily")
+    client().post(path, ONE_CLICK)
+    assert db.scalar(select(BlogMember.mail).where(BlogMember.user_id == anna)) == "daily"
 
 
 def test_nobody_in_particular_has_no_notices(registry: Any) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
+from flasky.errors.exceptions import RefusedInput
 from flasky.languages import _
+from flasky.mail.message import ONE_CLICK
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Refused
@@ -136,8 +137,7 @@ def save_notices(request: Request) -> Response:
 )
 def ask_to_stop(request: Request) -> Mapping[str, Any]:
     """A page with a button: whoever only fetches the link of a mail, as mail scanners do, stops nothing."""
-    _whose(request)
-    return {"stopped": False}
+    return {"state": "asked"} if _whose(request) is not None else _unknown(request)
 
 
 @view_config(
@@ -148,12 +148,38 @@ def ask_to_stop(request: Request) -> Mapping[str, Any]:
 )
 def stop(request: Request) -> Mapping[str, Any]:
     """Send no more notices by mail; nobody has to sign in for that."""
-    notices.stop_mail(request.accounts, _whose(request))
-    return {"stopped": True}
+    return _stopped(request)
 
 
-def _whose(request: Request) -> int:
-    user_id = mails.read_token(request.registry, request.matchdict["token"])
-    if user_id is None:
-        raise HTTPNotFound
-    return user_id
+def _stopped(request: Request) -> Mapping[str, Any]:
+    whose = _whose(request)
+    if whose is None:
+        return _unknown(request)
+    notices.stop_mail(request.accounts, *whose)
+    return {"state": "stopped"}
+
+
+@view_config(
+    route_name="blog.unsubscribe",
+    request_method="POST",
+    request_param=ONE_CLICK,
+    renderer="blog/unsubscribe.jinja2",
+    permission=NO_PERMISSION_REQUIRED,
+    # A named exception (CSR-01): a mail program has no page of this site (RFC 8058). What it may do stands in the
+    # signed address alone, and it can do nothing else. Where the request came from is still checked.
+    require_csrf=False,
+)
+def stop_at_once(request: Request) -> Mapping[str, Any]:
+    """The same for a mail program, which posts just this because its user said so."""
+    if [f"{name}={value}" for name, value in request.POST.items()] != [ONE_CLICK]:
+        raise RefusedInput(seen="another form", expected=ONE_CLICK)
+    return _stopped(request)
+
+
+def _whose(request: Request) -> tuple[int, int] | None:
+    return mails.read_token(request.registry, request.matchdict["token"])
+
+
+def _unknown(request: Request) -> Mapping[str, Any]:
+    request.response.status_int = 404
+    return {"state": "unknown"}
