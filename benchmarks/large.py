@@ -13,6 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -118,7 +119,8 @@ def followed(engine: Engine) -> None:
             if connection.scalar(select(func.count()).where(Follow.follower_id == me)) != number:
                 raise RuntimeError(f"{number} people are to be followed, and are not")
             name = f"{number:,} followed"
-            spent |= in_turn({name: lambda: reading.of_followed(connection, me, Way.FIRST, None, LIMIT)})
+            ask = partial(reading.of_followed, connection, me, number, Way.FIRST, None, LIMIT)
+            spent |= in_turn({name: ask})
         connection.rollback()
     show(
         "Those I follow, 1,000,000 posts",

@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, false
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, LargeBinary, String, Text, and_, false
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DynamicMapped, Mapped, mapped_column, relationship, validates
 
 from flasky.database import Base, UTCDateTime, names_contributions, utc_now
@@ -93,6 +94,22 @@ class User(Base):
     avatar_version: Mapped[int] = mapped_column(default=0, server_default="0")
 
     role: Mapped[Role] = relationship(back_populates="users")
+
+    @hybrid_property
+    def has_profile(self) -> bool:
+        """Whether others see the member's profile: confirmed, not disabled, not leaving. A condition in statements."""
+        return self.confirmed_at is not None and self.disabled_at is None and self.deletion_due_at is None
+
+    @has_profile.inplace.expression
+    @classmethod
+    def _has_profile(cls) -> ColumnElement[bool]:
+        return and_(
+            cls.confirmed_at.is_not(None),
+            cls.disabled_at.is_(None),
+            # Written so that SQLite does not take the index of this column, in which nearly all members are equal, in
+            # place of another: it would read and sort everybody for each page of a list.
+            cls.deletion_due_at.is_(None).is_(True),
+        )
 
     @validates("username")
     def _derive_keys(self, _attribute: str, username: str) -> str:

@@ -45,11 +45,9 @@ def find(work: Work, name_or_address: str) -> User | None:
 
 
 def find_profile(work: Work, username: str) -> User | None:
-    """The member whose public profile is asked for: confirmed, not disabled, not leaving. It only reads."""
+    """The member whose public profile is asked for, if they have one. It only reads."""
     user = find(work, username) if "@" not in username else None
-    if user is None or user.confirmed_at is None or user.disabled_at is not None or user.deletion_due_at is not None:
-        return None
-    return user
+    return user if user is not None and user.has_profile else None
 
 
 def members(work: Work, *, after: str = "", limit: int = 50) -> Page:
@@ -59,14 +57,7 @@ def members(work: Work, *, after: str = "", limit: int = 50) -> Page:
     """
     query = (
         select(User.id, User.username, User.name, User.avatar_version, User.username_key.label("key"))
-        .where(
-            User.username_key > after,
-            User.confirmed_at.is_not(None),
-            User.disabled_at.is_(None),
-            # Written so that SQLite does not take the index of this column, in which nearly all members are equal, in
-            # place of that of the names: it would read and sort everybody for each page.
-            User.deletion_due_at.is_(None).is_(True),
-        )
+        .where(User.username_key > after, User.has_profile)
         .order_by(User.username_key)
         .limit(limit + 1)
     )

@@ -72,12 +72,13 @@ def includeme(config: Configurator) -> None:
         permission=NO_PERMISSION_REQUIRED,
         # Who is signed in, and the list; three where "those I follow" looks twice. Without a visitor's cookie:
         # the version of the lists, and the list itself when it has changed.
-        statements=4,
+        statements=3,
     )
     config.add_slot("profile", "flasky.plugins.blog.views.lists.on_profile", order=50)
     config.add_navigation("blog.search", _("Search"), order=20)
     config.add_navigation("blog.write", _("Write"), permission="blog.write", order=30)
     config.add_navigation("blog.moderate", _("Moderation"), permission="blog.moderate", order=40)
+    config.add_identity_value("blog.following", "flasky.plugins.blog.following.number_followed_by")
     config.add_identity_value("blog.unread", "flasky.plugins.blog.unread.unread_of")
     config.add_navigation(
         "blog.notices",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ScalarSelect, delete, select
 
 from flasky.languages import _
 from flasky.plugins.accounts.models import User
@@ -20,13 +20,16 @@ from flasky.plugins.blog.storage import add_unless_there, changed, count
 
 @dataclass(frozen=True)
 class Standing:
-    """How a member stands: how many follow them, how many they follow, and whether whoever asks is one of them."""
+    """How a member stands: how many follow them and they follow, and whether whoever asks does, or is followed."""
 
     followers: int
     following: int
     is_followed: bool
+    follows_me: bool
 
 
+#: What `request.identity.values` calls the number of members whom one follows; None for who never did.
+FOLLOWING = "blog.following"
 _BEGINNING = Bounds()
 
 
@@ -62,18 +65,27 @@ def _count_both(work: Work, follower: int, followed: int, difference: int) -> No
             count(work.db, user_id, followers=difference)
 
 
+def number_followed_by(user_id: Any) -> ScalarSelect[Any]:
+    """The number of members whom a member follows, for `config.add_identity_value`: one row, by its key.
+
+    By it the home page decides how to look for their posts, and needs no statement to know it.
+    """
+    return select(BlogMember.following_count).where(BlogMember.user_id == user_id).scalar_subquery()
+
+
 def standing(work: Work, user_id: int) -> Standing:
     """How a member stands; one statement that only reads."""
     me = work.identity.user_id if work.identity else 0
     followed = select(Follow.follower_id).where(Follow.follower_id == me, Follow.followed_id == user_id).exists()
+    follows_me = select(Follow.follower_id).where(Follow.follower_id == user_id, Follow.followed_id == me).exists()
     with work.reading() as connection:
         row = connection.execute(
-            select(BlogMember.follower_count, BlogMember.following_count, followed)
+            select(BlogMember.follower_count, BlogMember.following_count, followed, follows_me)
             .select_from(User)
             .outerjoin(BlogMember, BlogMember.user_id == User.id)
             .where(User.id == user_id)
         ).one()
-    return Standing(row[0] or 0, row[1] or 0, bool(row[2]))
+    return Standing(row[0] or 0, row[1] or 0, bool(row[2]), bool(row[3]))
 
 
 def followers(work: Work, user_id: int, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
@@ -88,9 +100,7 @@ def following(work: Work, user_id: int, bounds: Bounds = _BEGINNING, limit: int 
 
 def _people(work: Work, key: Any, condition: Any, bounds: Bounds, limit: int) -> Part:
     statement = (
-        select(User.id, User.username, User.name)
-        .join(Follow, key == User.id)
-        .where(condition, User.disabled_at.is_(None))
+        select(User.id, User.username, User.name).join(Follow, key == User.id).where(condition, User.has_profile)
     )
     with work.reading() as connection:
         return part(connection, statement, key, bounds, limit, ascending=True)

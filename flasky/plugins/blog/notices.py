@@ -91,8 +91,9 @@ def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
     reason = case((Notice.comment_id.is_(None), Post.hidden_reason), else_=Comment.hidden_reason)
     statement = (
         select(
-            Notice.id, Notice.kind, User.username.label("actor"), Notice.post_id, Post.title, Notice.comment_id,
-            Notice.created_at, Notice.read_at, case((Notice.kind.in_(DECISIONS), reason), else_="").label("reason"),
+            Notice.id, Notice.kind, User.username.label("actor"), User.has_profile, Notice.post_id, Post.title,
+            Notice.comment_id, Notice.created_at, Notice.read_at,
+            case((Notice.kind.in_(DECISIONS), reason), else_="").label("reason"),
         )
         .join(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)

@@ -25,7 +25,7 @@ from flasky.database import UTCDateTime
 from flasky.languages import DOMAIN
 from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import placed
-from flasky.plugins.blog.models import BlogMember, Comment, Follow, ListVersion, Post, PostTag, Tag
+from flasky.plugins.blog.models import Comment, Follow, ListVersion, Post, PostTag, Tag
 from flasky.times import show_local_time, zone_of
 
 _CURSOR = re.compile(r"([0-9]{1,16})-([0-9]{1,9})")
@@ -178,14 +178,15 @@ def _posts(source: Source, way: Way, columns: tuple[Any, ...] = _COLUMNS) -> Row
         tagged = statement.select_from(PostTag).join(Post, Post.id == PostTag.post_id)
         statement = tagged.where(PostTag.tag_id == bindparam("tag"))
     elif source is Source.FOLLOWED:
-        followed = statement.select_from(Follow).join(Post, Post.author_id == Follow.followed_id)
-        statement = followed.where(Follow.follower_id == bindparam("me"))
+        me = bindparam("me", type_=Integer())
+        people = select(Follow.followed_id.label("id")).where(Follow.follower_id == me).union_all(select(me)).subquery()
+        statement = statement.select_from(people).join(Post, Post.author_id == people.c.id)
     return ordered(statement, moment, post_id, way)
 
 
 @cache
 def _newest_of_followed(way: Way, number: int) -> Rows:
-    """The posts of followed people among the next `number` posts of the list."""
+    """The posts of followed people, and one's own, among the next `number` posts of the list."""
     window = ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
     some = window.limit(number).subquery("some")
     followed = select(Follow.followed_id).where(
@@ -193,7 +194,9 @@ def _newest_of_followed(way: Way, number: int) -> Rows:
     )
     ascending = (some.c.listed_at, some.c.id)
     order = ascending if way is Way.NEWER else tuple(item.desc() for item in ascending)
-    ids = select(some.c.id).where(followed.exists()).order_by(*order).limit(_LIMIT).subquery("ids")
+    # One row by its key for each post. Of EXISTS beside OR, PostgreSQL makes a table of all who are followed.
+    is_wanted = followed.limit(1).scalar_subquery().is_not(None) | (some.c.author_id == bindparam("me"))
+    ids = select(some.c.id).where(is_wanted).order_by(*order).limit(_LIMIT).subquery("ids")
     posts = (Post.listed_at, Post.id)
     return (
         select(*_COLUMNS)
@@ -223,9 +226,13 @@ def for_feed(connection: Connection, source: Source, limit: int, **values: Any) 
     return connection.execute(_posts(source, Way.FIRST, _WHOLE), {"limit": limit, **values}).all()
 
 
-def of_followed(connection: Connection, me: int, way: Way, cursor: Cursor | None, limit: int) -> Listing:
-    """The posts of those whom `me` follows. Two statements, three where somebody follows many who write little."""
-    following = connection.scalar(select(BlogMember.following_count).where(BlogMember.user_id == me)) or 0
+def of_followed(
+    connection: Connection, me: int, following: int, way: Way, cursor: Cursor | None, limit: int
+) -> Listing:
+    """The posts of those whom `me` follows, so many as `following` says, and of `me`.
+
+    One statement, two where somebody follows many who write little.
+    """
     if following > _FEW:
         newest = _newest_of_followed(way, _WINDOW if following <= _MANY else _SMALL_WINDOW)
         listing = listing_of(connection, newest, way, cursor, limit, me=me)
@@ -413,6 +420,7 @@ _POST = (
     select(
         Post.id, Post.title, Post.html, Post.body, Post.tag_names, Post.comment_count, Post.published_at,
         Post.edited_at, Post.listed_at, Post.hidden_at, Post.hidden_reason, Post.author_id, User.username, User.name,
+        User.has_profile,
     )
     .outerjoin(User, User.id == Post.author_id)
     .where(Post.id == bindparam("id"))
@@ -426,7 +434,7 @@ _POST = (
 _COMMENTS = (
     select(
         Comment.id, Comment.html, Comment.created_at, Comment.edited_at, Comment.hidden_at, Comment.hidden_reason,
-        Comment.author_id, User.username,
+        Comment.author_id, User.username, User.has_profile,
     )
     .outerjoin(User, User.id == Comment.author_id)
     .where(Comment.post_id == bindparam("id"))
@@ -478,9 +486,7 @@ def tag_id(connection: Connection, name: str) -> int | None:
 
 
 def member(connection: Connection, user_id: int) -> Any:
-    """The row of a member who can be seen (id, username, name, created_at), or None. One statement."""
+    """The row of a member who has a profile (id, username, name, created_at), or None. One statement."""
     return connection.execute(
-        select(User.id, User.username, User.name, User.created_at).where(
-            User.id == user_id, User.confirmed_at.is_not(None), User.disabled_at.is_(None)
-        )
+        select(User.id, User.username, User.name, User.created_at).where(User.id == user_id, User.has_profile)
     ).one_or_none()

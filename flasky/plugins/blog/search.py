@@ -40,6 +40,7 @@ class Found:
     title: Markup
     excerpt: Markup
     username: str | None
+    has_profile: bool
     listed_at: datetime
     comment_count: int
 
@@ -63,7 +64,15 @@ def find(connection: Connection, text: str, bounds: Bounds = _BEGINNING, limit: 
     statement, key = _on_postgresql(words) if connection.dialect.name == "postgresql" else _on_sqlite(words)
     found = part(connection, statement, key, bounds, limit)
     shown = [
-        Found(row.id, mark(row.title, text), excerpt(row.html, text), row.username, row.listed_at, row.comment_count)
+        Found(
+            row.id,
+            mark(row.title, text),
+            excerpt(row.html, text),
+            row.username,
+            row.has_profile,
+            row.listed_at,
+            row.comment_count,
+        )
         for row in found.rows
     ]
     return replace(found, rows=shown)
@@ -103,7 +112,7 @@ def _as_found(term: str) -> str:
 
 def _posts() -> Select[*tuple[Any, ...]]:
     return (
-        select(Post.id, Post.title, Post.html, Post.listed_at, Post.comment_count, User.username)
+        select(Post.id, Post.title, Post.html, Post.listed_at, Post.comment_count, User.username, User.has_profile)
         .outerjoin(User, User.id == Post.author_id)
         .where(Post.listed_at.is_not(None))
     )

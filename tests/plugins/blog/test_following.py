@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.errors import Refused
-from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.models import RolePermission, User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import following, members, reading
 from flasky.plugins.blog.errors import NotAllowed
@@ -63,10 +63,12 @@ def test_each_sees_how_they_stand(member: Any, follow: Any, work_as: Any, regist
     anna, bob = member("anna"), member("bob")
     follow(bob, anna)
     with work_as(bob) as work:
-        assert following.standing(work, anna) == following.Standing(1, 0, is_followed=True)
-        assert following.standing(work, bob) == following.Standing(0, 1, is_followed=False)
+        assert following.standing(work, anna) == following.Standing(1, 0, is_followed=True, follows_me=False)
+        assert following.standing(work, bob) == following.Standing(0, 1, is_followed=False, follows_me=False)
+    with work_as(anna) as work:
+        assert following.standing(work, bob) == following.Standing(0, 1, is_followed=False, follows_me=True)
     with open_work(registry) as work:
-        assert following.standing(work, anna) == following.Standing(1, 0, is_followed=False)
+        assert following.standing(work, anna) == following.Standing(1, 0, is_followed=False, follows_me=False)
 
 
 def test_lists_of_people_go_on_by_keyset(member: Any, follow: Any, registry: Any) -> None:
@@ -149,13 +151,13 @@ def test_whoever_follows_many_sees_the_same_as_who_follows_few(
         """Every page to the end, and back again."""
         pages = []
         with get_database(registry).read_engine.connect() as connection:
-            listing = reading.of_followed(connection, anna, Way.FIRST, None, 2)
+            listing = reading.of_followed(connection, anna, 1, Way.FIRST, None, 2)
             pages.append([row.id for row in listing.rows])
             while listing.older:
-                listing = reading.of_followed(connection, anna, Way.OLDER, listing.older, 2)
+                listing = reading.of_followed(connection, anna, 1, Way.OLDER, listing.older, 2)
                 pages.append([row.id for row in listing.rows])
             while listing.newer:
-                listing = reading.of_followed(connection, anna, Way.NEWER, listing.newer, 2)
+                listing = reading.of_followed(connection, anna, 1, Way.NEWER, listing.newer, 2)
                 pages.append([row.id for row in listing.rows])
         return pages
 
@@ -165,21 +167,106 @@ def test_whoever_follows_many_sees_the_same_as_who_follows_few(
     assert sum(len(page) for page in few) >= pattern.count("b")
 
 
-def test_the_home_page_of_those_one_follows_is_three_statements(
-    member: Any, follow: Any, write: Any, client: Any, statements: Any
+@pytest.fixture
+def filtered(client: Any) -> Any:
+    """A function that returns a member's browser whose home page shows those whom they follow."""
+
+    def browser(user_id: int) -> Any:
+        made = client(user_id)
+        made.set_cookie("posts", "followed")
+        return made
+
+    return browser
+
+
+def test_the_home_page_of_those_one_follows_is_two_statements(
+    member: Any, follow: Any, write: Any, filtered: Any, statements: Any
+) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    for name, user_id in (("bob", bob), ("anna", anna), ("carl", carl)):
+        write(user_id, f"by {name}.")
+    follow(anna, bob)
+    browser = filtered(anna)
+    page = browser.get("/")
+    assert len(statements()) == 2
+    # One's own posts are among them, in their place.
+    assert re.findall(r"by (\w+)\.", page.text) == ["anna", "bob"]
+    browser.set_cookie("posts", "nonsense")
+    assert "by carl" in browser.get("/")
+
+
+def test_who_follows_many_who_write_little_is_looked_for_twice(
+    member: Any, follow: Any, write: Any, filtered: Any, statements: Any, many_followed: None
 ) -> None:
     anna, bob = member("anna"), member("bob")
     write(bob, "by bob")
-    write(anna, "by anna")
     follow(anna, bob)
-    browser = client(anna)
-    browser.set_cookie("posts", "followed")
-    page = browser.get("/")
+    assert "by bob" in filtered(anna).get("/")
     assert len(statements()) == 3
+
+
+def test_who_follows_nobody_is_told_how_to_find_people(member: Any, write: Any, filtered: Any) -> None:
+    write(member("bob"), "by bob")
+    anna = filtered(member("anna"))
+    page = anna.get("/")
+    assert "by bob" not in page
+    assert "what those write whom you follow" in page
+    assert "bob" in page.click("To the list of members")
+    assert "The list ends here" in anna.get("/?older=1-1")
+
+
+def test_who_may_not_follow_is_in_no_filter_that_they_cannot_leave(
+    member: Any, write: Any, filtered: Any, registry: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    write(bob, "by bob")
+    browser = filtered(anna)
+    assert "Those I follow" in browser.get("/")
+    with open_work(registry) as work:
+        work.db.add(RolePermission(role_id=work.db.get(User, anna).role_id, permission="blog.follow", granted=False))
+    page = browser.get("/")
     assert "by bob" in page
-    assert "by anna" not in page
-    browser.set_cookie("posts", "nonsense")
-    assert "by anna" in browser.get("/")
+    assert "Those I follow" not in page
+
+
+def test_following_from_a_profile_leads_back_to_it_and_says_who_follows_whom(
+    member: Any, follow: Any, client: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    follow(bob, anna)
+    browser = client(anna)
+    for path, button in (("/user/bob", "Follow"), ("/user/bob", "Unfollow"), (f"/people/{bob}/posts", "Follow")):
+        page = browser.get(path)
+        assert "follows you" in page
+        form = next(form for form in page.forms.values() if "follow/" in form.action)
+        assert button in form.text
+        assert form.submit().follow().request.path == path
+    assert "follows you" not in client(bob).get("/user/bob")
+
+
+@pytest.mark.parametrize("field", ["disabled_at", "deletion_due_at"])
+def test_who_has_no_profile_is_in_no_list_of_people_and_no_link_leads_there(
+    field: str, member: Any, write: Any, comment: Any, follow: Any, client: Any, registry: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    post = write(bob, "by bob, who leaves")
+    comment(bob, post)
+    comment(bob, write(anna, "x"))
+    follow(bob, anna)
+    follow(anna, bob)
+    with open_work(registry) as work:
+        setattr(work.db.get(User, bob), field, utc_now())
+    browser = client(anna)
+    for path in ("/user/bob", *(f"/people/{bob}/{page}" for page in ("posts", "followers", "following"))):
+        browser.get(path, status=404)
+    for path in (f"/feed/people/{bob}", f"/member/{bob}"):
+        browser.get(path, status=404)
+    for path in (f"/people/{anna}/followers", f"/people/{anna}/following"):
+        assert "bob" not in browser.get(path)
+    for path in (f"/post/{post}", "/notices", "/search?q=leaves"):
+        page = browser.get(path)
+        assert "bob" in page, path
+        assert "/user/bob" not in page, path
 
 
 def test_a_member_takes_along_what_is_theirs(member: Any, follow: Any, write: Any, comment: Any, registry: Any) -> None:

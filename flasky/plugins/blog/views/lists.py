@@ -16,7 +16,7 @@ from flasky.cookies import cookie_name, set_cookie
 from flasky.parameters import parse_id
 from flasky.plugins.blog import kept, reading
 from flasky.plugins.blog.errors import NotThere
-from flasky.plugins.blog.following import standing
+from flasky.plugins.blog.following import FOLLOWING, standing
 from flasky.plugins.blog.reading import Listing, Look, Way
 from flasky.plugins.blog.tags import canonical
 from flasky.plugins.blog.views.common import may, place, see_other
@@ -35,20 +35,31 @@ def home(request: Request) -> Mapping[str, Any] | Response:
     way, cursor = place(request)
     limit = request.registry.settings["blog.posts_per_page"]
     if request.identity is not None:
-        followed = request.cookies.get(cookie_name(request, _COOKIE)) == _FOLLOWED
+        # Who may not follow has no button that leads back to everyone.
+        may_follow = may(request, "blog.follow")
+        followed = may_follow and request.cookies.get(cookie_name(request, _COOKIE)) == _FOLLOWED
         if followed:
-            listing = reading.of_followed(request.read, request.identity.user_id, way, cursor, limit)
+            me, following = request.identity.user_id, request.identity.values[FOLLOWING] or 0
+            listing = reading.of_followed(request.read, me, following, way, cursor, limit)
         else:
             listing = reading.everyone(request.read, way, cursor, limit)
         return _page(request, way, listing) or {
-            "posts": _rendered(request, listing),
+            "posts": _rendered(request, listing) if listing.rows or cursor or not followed else _nobody_yet(request),
             "followed": followed,
+            "may_follow": may_follow,
             "may_write": may(request, "blog.write"),
         }
     if way is Way.FIRST and request.registry.settings["blog.keep_lists"]:
         return _kept_home(request, limit)
     listing = reading.everyone(request.read, way, cursor, limit)
     return _page(request, way, listing) or {"posts": _rendered(request, listing)}
+
+
+def _nobody_yet(request: Request) -> Markup:
+    """In place of the empty list of those whom somebody follows: how to find people."""
+    template = get_environment(request.registry).get_template("blog/nobody_yet.jinja2")
+    may_see_people = may(request, "accounts.see_people")
+    return Markup(template.render(request=request, may_see_people=may_see_people))  # noqa: S704 - a template's output
 
 
 def _kept_home(request: Request, limit: int) -> Mapping[str, Any] | Response:
@@ -119,7 +130,7 @@ def on_profile(request: Request, member: Any) -> Markup:
     listing = reading.of_author(request.read, member.id, Way.FIRST, None, _ON_PROFILE)
     values = {"person": member, "older": listing.older, "posts": _rendered(request, Listing(listing.rows, None, None))}
     rendered = get_environment(request.registry).get_template("blog/on_profile.jinja2")
-    text = rendered.render(request=request, **values, **_standing(request, member.id))
+    text = rendered.render(request=request, on_profile=True, **values, **_standing(request, member.id))
     return Markup(text)  # noqa: S704 - a template's output, escaped where it was made
 
 

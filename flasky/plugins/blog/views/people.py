@@ -34,7 +34,7 @@ def follow(request: Request) -> Response:
         request.flash(refusal.reason, "warning")
     else:
         request.flash(_("You follow ${name} now.", mapping={"name": user.username}), "success")
-    return see_other(request.route_path("blog.posts_of", id=user.id))
+    return _back(request, user)
 
 
 @view_config(route_name="blog.unfollow", request_method="POST", permission="blog.follow")
@@ -43,12 +43,19 @@ def unfollow(request: Request) -> Response:
     user = _member(request)
     following.unfollow(request.accounts, user)
     request.flash(_("You no longer follow ${name}.", mapping={"name": user.username}), "success")
+    return _back(request, user)
+
+
+def _back(request: Request, user: User) -> Response:
+    """To the page with the button: the member's profile, or their posts."""
+    if request.POST.get("back") == "profile":
+        return see_other(request.route_path("accounts.profile", username=user.username))
     return see_other(request.route_path("blog.posts_of", id=user.id))
 
 
 def _member(request: Request) -> User:
     user: User | None = request.db.get(User, parse_id(request.matchdict["id"]))
-    if user is None or user.confirmed_at is None or user.disabled_at is not None:
+    if user is None or not user.has_profile:
         raise NotThere
     return user
 
