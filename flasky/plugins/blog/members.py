@@ -64,8 +64,8 @@ def _comments(work: Work, user: User) -> list[dict[str, Any]]:
 
 
 def _names(work: Work, key: Any, condition: ColumnElement[bool]) -> list[str]:
-    # As in the lists of the site: who is shut out is in none.
-    people = select(User.username).join(Follow, key == User.id).where(condition, User.disabled_at.is_(None))
+    # As in the lists of the site: who is shut out or leaving is in none.
+    people = select(User.username).join(Follow, key == User.id).where(condition, User.has_profile)
     return list(work.db.scalars(people.order_by(User.id)))
 
 

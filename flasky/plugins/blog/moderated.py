@@ -77,6 +77,7 @@ def _reported() -> Rows:
             Post.is_long,
             case((is_post, Post.summary), else_=Comment.html).label("html"),
             _AUTHOR.username,
+            _AUTHOR.has_profile,
         )
         .outerjoin(Comment, Comment.id == Report.comment_id)
         .join(Post, Post.id == func.coalesce(Report.post_id, Comment.post_id))
@@ -121,7 +122,9 @@ def _hidden(model: type[Post] | type[Comment], way: Way) -> Rows:
         Post.is_long,
         (Post.summary if is_post else Comment.html).label("html"),
         _AUTHOR.username,
+        _AUTHOR.has_profile,
         _MODERATOR.username.label("moderator"),
+        _MODERATOR.has_profile.label("moderator_has_profile"),
         model.hidden_at,
         model.hidden_reason,
         case((model.edited_at > model.hidden_at, model.edited_at)).label("edited_since"),

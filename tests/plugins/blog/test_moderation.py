@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
 from flasky.plugins.accounts.errors import Fault, Refused
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, limits, moderated, moderation, posts
 from flasky.plugins.blog.errors import NotAllowed, NotThere
 from flasky.plugins.blog.models import Comment, Post, Report
@@ -330,6 +332,26 @@ def test_what_is_hidden_goes_on_in_both_directions(
     for way in ("Older", "Older", "Newer"):
         pages.append(pages[-1].click(way))
     assert [re.findall(r"x-(\d)\.", page.text) for page in pages] == [["4", "3"], ["2", "1"], ["0"], ["2", "1"]]
+
+
+@pytest.mark.databases("sqlite")
+def test_names_of_those_without_a_profile_are_no_links(
+    people: Any, member: Any, write: Any, work_as: Any, client: Any, registry: Any
+) -> None:
+    posted = [write(people["anna"], f"post {number}") for number in range(2)]
+    tell(work_as, people["bob"], posts, posted[0], "bad")
+    with work_as(people["mona"]) as work:
+        moderation.hide(work, posts.find(work, posted[1]), "no")
+    other = client(member("other", role="Moderator"))
+    pages = ("/moderate", "/moderate?show=posts")
+    assert [len(other.get(page).html.select("main a.post-author")) for page in pages] == [1, 2]
+    with open_work(registry) as work:
+        for name in ("anna", "mona"):
+            work.db.get(User, people[name]).disabled_at = utc_now()
+    for page in pages:
+        found = other.get(page)
+        assert "anna" in found
+        assert found.html.select("main a.post-author") == []
 
 
 @pytest.mark.parametrize("way", Way)
