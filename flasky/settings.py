@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.utils import getaddresses
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from flasky.ini import CannotStart, line_numbers
@@ -169,8 +169,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """The declaration of one setting.
 
     `type` is str, bool, int, list (a tuple of words) or a function from text to value that raises ValueError
@@ -211,8 +210,7 @@ class Setting:
         return self.required if isinstance(self.required, bool) else environment in self.required
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that is wrong with the configuration: where it stands, what is wrong, what to do, whose it is."""
 
     where: str
@@ -237,8 +235,7 @@ class ConfigurationFaults(CannotStart):
         return "\n".join([head, *(f"  {number}. {fault}" for number, fault in enumerate(self.faults, 1))])
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """What a setting came to: the declaration, the coerced value and where it was found."""
 
     setting: Setting

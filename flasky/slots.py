@@ -10,8 +10,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -43,8 +42,7 @@ _LAST = 1000
 Filling = str | Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Contribution:
+class Contribution(NamedTuple):
     """What one plug-in puts into one slot.
 
     `name` is its own name, by which another plug-in can replace it. `filling` is a template's name, or a function
@@ -177,7 +175,7 @@ def _settle(registry: Registry) -> dict[str, tuple[Contribution, ...]]:
             if filling is not None:
                 made = Contribution(slot, item.name, filling, item.order, item.permission, package)
                 key = (owner_of_module(registry, package).name, SLOT)
-                kept.append(replace(made, fill=get_meter(registry).measured(key, made.shown_filling, _filled)))
+                kept.append(made._replace(fill=get_meter(registry).measured(key, made.shown_filling, _filled)))
         settled[slot] = tuple(sorted(kept, key=lambda item: item.order))
     if replaced:
         (slot, name), (_, package) = next(iter(replaced.items()))

@@ -6,8 +6,7 @@ one hash (ENU-01). An account whose address is not confirmed signs in, and can d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
@@ -35,8 +34,7 @@ class BadCredentials(Exception):
     """The name and the password do not belong together; nothing more is told."""
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """A member as they were when a password was checked."""
 
     id: int
