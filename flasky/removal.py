@@ -320,7 +320,7 @@ def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
             for one in _reflected(connection, list(rows)):
                 if rows[one.name]:
                     connection.execute(insert(one), [_read_row(one, row) for row in rows[one.name]])
-                    _count_on(connection, one)
+                    count_on(connection, one)
         names = {name: _put_back(connection, name, found) for name, found in others.items()}
     return {**{name: len(found) for name, found in rows.items()}, **names}
 
@@ -384,7 +384,7 @@ def _put_back(connection: Connection, name: str, rows: list[dict[str, Any]]) -> 
             if _fits(connection, one, read):
                 connection.execute(insert(one), read)
                 count += 1
-        _count_on(connection, one)
+        count_on(connection, one)
     return count
 
 
@@ -403,7 +403,7 @@ def _fits(connection: Connection, one: Table, row: dict[str, Any]) -> bool:
     return True
 
 
-def _count_on(connection: Connection, one: Table) -> None:
+def count_on(connection: Connection, one: Table) -> None:
     """Let PostgreSQL's counters go on behind the rows that were put back."""
     if connection.dialect.name != "postgresql":
         return

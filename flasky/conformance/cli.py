@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from flasky.ini import CannotStart
 
 if TYPE_CHECKING:
     from flasky.conformance.rule import Outcome
+    from flasky.conformance.subject import Subject
 
 _SIGNS = {"passed": "ok", "failed": "FAILED", "not applicable": "-"}
 _COMMENT = "# Written by `flasky plugin messages`; translate here, then run it again."
@@ -23,37 +26,58 @@ _COMMENT = "# Written by `flasky plugin messages`; translate here, then run it a
 
 @click.command()
 @click.argument("name")
+@click.option(
+    "--database",
+    "server",
+    default="",
+    metavar="URL",
+    help="Check what concerns tables on this PostgreSQL server too, in databases made beside the one that is named.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_context
-def check(context: Context, name: str, as_json: bool) -> None:
+def check(context: Context, name: str, server: str, as_json: bool) -> None:
     """Check whether the plug-in NAME keeps what every plug-in promises, rule by rule.
 
     It need not be enabled: the site that it is checked in is a made-up one, on a database of its own. What the INI file
     sets for the plug-in is taken over. Exit status 1 when a rule is broken.
     """
-    from flasky.conformance.subject import Subject
-    from flasky.conformance.suite import RULES
-    from flasky.conformance.workbench import Workbench
+    from flasky.conformance import suite
 
-    outcomes = []
-    with tempfile.TemporaryDirectory(prefix="flasky-check-") as folder:
-        subject = Subject(name, Workbench(Path(folder), _settings(context, name)))
-        try:
-            for rule in RULES:
+    rows, version, broken = [], "", 0
+    for kind, url, rules in (("sqlite", "", suite.RULES), ("postgresql", server, suite.RULES_OF_DATABASES)):
+        if kind == "postgresql" and not url:
+            continue
+        if url and not as_json:
+            click.echo("On PostgreSQL:")
+        with _subject(context, name, url) as subject:
+            version = subject.item.version
+            for rule in rules:
                 outcome = rule.check(subject)
-                outcomes.append(outcome)
+                broken += outcome.failed
+                rows.append({**outcome.as_json(), "database": kind})
                 if not as_json:
                     _show(outcome)
-        finally:
-            subject.close()
-    broken = sum(outcome.failed for outcome in outcomes)
     if as_json:
-        click.echo(json.dumps([outcome.as_json() for outcome in outcomes], indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         count = f"{broken} rule{'' if broken == 1 else 's'} broken." if broken else "No rule is broken."
-        click.echo(f"{name} {subject.item.version}: {count}")
+        click.echo(f"{name} {version}: {count}")
     if broken:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _subject(context: Context, name: str, server: str) -> Iterator[Subject]:
+    """The plug-in on a workbench of its own, which is cleared away."""
+    from flasky.conformance.subject import Subject
+    from flasky.conformance.workbench import Workbench
+
+    with tempfile.TemporaryDirectory(prefix="flasky-check-") as folder, ExitStack() as clearing:
+        bench = Workbench(Path(folder), _settings(context, name), server)
+        clearing.callback(bench.close)
+        subject = Subject(name, bench)
+        clearing.callback(subject.close)
+        yield subject
 
 
 def _settings(context: Context, name: str) -> dict[str, Any]:

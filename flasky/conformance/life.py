@@ -107,7 +107,7 @@ class Life:
 
     def _files(self) -> set[str]:
         """What lies beside the INI file, without what Flasky itself puts there."""
-        database = self._subject.database.name
+        database = "data.sqlite"
         return {
             str(file)
             for file in self._subject.folder.rglob("*")

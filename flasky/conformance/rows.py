@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, MetaData, Table, inspect, select, text
+from sqlalchemy import Column, Connection, Enum, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from flasky.database.base import Base
 from flasky.database.ownership import naming_columns
+from flasky.removal import count_on
 
 #: The key in a column's `info` under which a model names a value that the column takes.
 SAMPLE = "sample"
@@ -25,6 +26,8 @@ SAMPLE = "sample"
 #: The number of a made-up row that meets no other.
 _UNUSED = 900_000
 _ONE_OF = re.compile(r"\b(?P<column>\w+)[\"`]?\s+IN\s*\(\s*'(?P<value>[^']*)'", re.IGNORECASE)
+#: The same check as PostgreSQL tells it: `((kind)::text = ANY ((ARRAY['a'::character varying, …`.
+_ANY_OF = re.compile(r"\b(?P<column>\w+)\"?\)?(?:::\w+)*\s*=\s*ANY\s*\(+ARRAY\['(?P<value>[^']*)'")
 _MOMENT = datetime(2020, 2, 3, 4, 5, 6, tzinfo=UTC).replace(tzinfo=None)
 _MADE: dict[type, Any] = {
     bool: lambda number: bool(number % 2),
@@ -43,7 +46,9 @@ _MADE: dict[type, Any] = {
 
 
 def plain_tables(connection: Connection) -> list[str]:
-    """The names of the tables of an SQLite database, without virtual ones and what those keep their data in."""
+    """The names of the tables of a database, on SQLite without virtual ones and what those keep their data in."""
+    if connection.dialect.name == "postgresql":
+        return sorted(inspect(connection).get_table_names())
     listed = connection.execute(text("SELECT name FROM pragma_table_list WHERE type = 'table' AND schema = 'main'"))
     return sorted(name for name in listed.scalars() if not name.startswith("sqlite_"))
 
@@ -93,7 +98,7 @@ def _choices(connection: Connection, one: Table) -> dict[str, str]:
     return {
         match["column"]: match["value"]
         for check in inspect(connection).get_check_constraints(one.name)
-        for match in _ONE_OF.finditer(str(check["sqltext"]))
+        for match in [*_ONE_OF.finditer(str(check["sqltext"])), *_ANY_OF.finditer(str(check["sqltext"]))]
     }
 
 
@@ -103,6 +108,8 @@ def _insert(connection: Connection, one: Table, candidates: Iterator[dict[str, A
         try:
             with connection.begin_nested():
                 connection.execute(one.insert(), row)
+                # Else PostgreSQL would give the next row a number that is taken.
+                count_on(connection, one)
         except DBAPIError as error:
             problem = problem or str(error.orig)
         else:
@@ -113,9 +120,11 @@ def _insert(connection: Connection, one: Table, candidates: Iterator[dict[str, A
 def _candidates(connection: Connection, one: Table, number: int, chosen: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Rows to be tried: everything filled in; what may be NULL left out; each of those alone."""
     parents = _parents(connection, one)
-    row = {column.name: _value(column, number, chosen, parents) for column in one.columns}
+    # What the database computes, and numbers that it alone gives, it refuses from others.
+    columns = [item for item in one.columns if item.computed is None and not (item.identity and item.identity.always)]
+    row = {column.name: _value(column, number, chosen, parents) for column in columns}
     yield row
-    free = [column.name for column in one.columns if column.nullable and not column.primary_key]
+    free = [column.name for column in columns if column.nullable and not column.primary_key]
     least = {**row, **dict.fromkeys(free)}
     yield least
     for name in free:
@@ -146,11 +155,13 @@ def _value(column: Column[Any], number: int, chosen: dict[str, str], parents: di
         return sample
     if column.name in chosen:
         return chosen[column.name]
+    if isinstance(column.type, Enum) and column.type.enums:
+        return column.type.enums[0]
     kind = _kind(column)
-    if kind is str:
+    if kind not in _MADE:
         length = getattr(column.type, "length", None) or 40
         return f"{number}{column.name}"[:length]
-    return _MADE.get(kind, lambda _number: None)(number)
+    return _MADE[kind](number)
 
 
 def _kind(column: Column[Any]) -> type:
@@ -169,14 +180,39 @@ def _sample(column: Column[Any]) -> Any:
 
 def content(connection: Connection) -> dict[str, Any]:
     """The whole database: each table's definition and rows, each index and trigger, in a form that can be compared."""
-    definitions = connection.execute(
-        text("SELECT type || ' ' || name AS name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
-    )
+    definitions = connection.execute(text(_DEFINITIONS[connection.dialect.name]))
     found: dict[str, Any] = {row.name: row.sql for row in definitions}
     for name in plain_tables(connection):
         rows = connection.exec_driver_sql(f'SELECT * FROM "{name}"').all()  # noqa: S608 - the database's own name
         found[f"rows of {name}"] = sorted(map(repr, rows))
     return found
+
+
+#: What there is, by kind and name, and how it is made.
+_DEFINITIONS = {
+    "sqlite": "SELECT type || ' ' || name AS name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
+    "postgresql": """
+        SELECT 'table ' || relname AS name,
+               string_agg(attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull || ' '
+                          || coalesce(pg_get_expr(adbin, adrelid), ''), ', ' ORDER BY attname) AS sql
+        FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+        LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm') GROUP BY relname
+        UNION ALL SELECT 'index ' || indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()
+        UNION ALL SELECT 'constraint ' || conname || ' of ' || conrelid::regclass, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = current_schema()::regnamespace AND conrelid <> 0
+        UNION ALL SELECT 'sequence ' || sequencename, data_type::text FROM pg_sequences
+        WHERE schemaname = current_schema()
+        UNION ALL SELECT 'trigger ' || tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT 'type ' || typname, string_agg(enumlabel, ', ' ORDER BY enumsortorder)
+        FROM pg_type LEFT JOIN pg_enum ON enumtypid = pg_type.oid
+        WHERE typnamespace = current_schema()::regnamespace AND typtype IN ('e', 'd', 'r') GROUP BY typname
+        UNION ALL SELECT 'function ' || pg_proc.oid::regprocedure, prosrc FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+    """,
+}
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
@@ -26,9 +25,9 @@ from flasky.site import get_site
 
 
 @contextmanager
-def connected(database: Path) -> Iterator[Connection]:
-    """A connection to the SQLite file that keeps foreign keys; what is not committed is rolled back."""
-    engine = make_engine(f"sqlite:///{database}", poolclass=NullPool)
+def connected(database: str) -> Iterator[Connection]:
+    """A connection to the database of that URL, which keeps foreign keys; what is not committed is rolled back."""
+    engine = make_engine(database, poolclass=NullPool)
     try:
         with engine.connect() as connection:
             yield connection
@@ -41,10 +40,11 @@ def _models(subject: Subject) -> Iterable[Finding]:
     if not (subject.item.plugin.models or subject.item.plugin.migrations):
         raise NotApplicable("it has no tables")
     folder = subject.bench.place("models")
-    ini = subject.bench.write_site(folder, "site", subject.plugins, folder / "data.sqlite")
+    database = subject.bench.database(folder)
+    ini = subject.bench.write_site(folder, "site", subject.plugins, database)
     try:
         chain_of(subject.site, subject.name)
-        subject.bench.migrated(subject.others, folder / "data.sqlite")
+        subject.bench.migrated(subject.others, database)
         subject.bench.upgrade(ini)
     except Exception as error:  # noqa: BLE001 - whatever a stranger's migration raises is the finding
         return [
@@ -53,7 +53,7 @@ def _models(subject: Subject) -> Iterable[Finding]:
     with own_database():
         script = ScriptDirectory.from_config(config := subject.bench.alembic(ini))
     autogenerate = Autogenerate(subject.site, script, config)
-    with connected(folder / "data.sqlite") as connection:
+    with connected(database) as connection:
         include = autogenerate.include_object(connection)
 
         def own(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
@@ -119,7 +119,7 @@ class Journey:
     def __init__(self, subject: Subject, chain: str) -> None:
         self._subject, self._chain = subject, chain
         folder = subject.bench.place("journey")
-        self._database = folder / "data.sqlite"
+        self._database = subject.bench.database(folder)
         self._ini = subject.bench.write_site(folder, "site", subject.plugins, self._database)
         self._begin = {} if subject.ships else self._others_filled()
 

@@ -38,7 +38,7 @@ class Subject:
         self.bench = bench
         self.item = _loaded(name)
         self.folder = bench.place(name)
-        self.database = self.folder / "data.sqlite"
+        self.database = bench.database(self.folder)
         self.plugins, self.others = _plugins_of_site(self.item)
 
     @property

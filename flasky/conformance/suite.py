@@ -22,6 +22,9 @@ RULES: tuple[Rule, ...] = (
     wheel.WHEEL,
 )
 
+#: What may come out differently on another kind of database.
+RULES_OF_DATABASES: tuple[Rule, ...] = (schema.MODELS, schema.MIGRATIONS, life.DISABLED, life.REMOVED)
+
 
 def check(subject: Subject) -> list[Outcome]:
     """What comes out for each rule. The subject stays open."""

@@ -71,8 +71,9 @@ def _try(subject: Subject, target: Path) -> tuple[str, str]:
     distribution = offered[subject.name].dist
     names = [name for name in subject.plugins if name in offered and offered[name].dist == distribution]
     folder = subject.bench.place("tried")
-    ini = subject.bench.write_site(folder, "site", subject.plugins, folder / "data.sqlite")
-    subject.bench.migrated(subject.others, folder / "data.sqlite")
+    database = subject.bench.database(folder)
+    ini = subject.bench.write_site(folder, "site", subject.plugins, database)
+    subject.bench.migrated(subject.others, database)
     # The installed one first: whoever looks for the plug-in finds nothing of its source.
     path = os.pathsep.join([str(target), *filter(None, sys.path)])
     return run_trial(ini, names, {"PYTHONPATH": path, DATABASE_VARIABLE: ""}, folder)

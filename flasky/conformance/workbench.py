@@ -16,6 +16,7 @@ from alembic.config import Config
 
 import flasky
 from alembic import command
+from flasky.conformance.databases import databases_at
 from flasky.database import get_database
 from flasky.ini import CannotStart, read_ini
 from flasky.testing.ini import write_ini
@@ -54,9 +55,12 @@ _OFFLINE = ["--no-deps", "--no-build-isolation", "--no-index", "--no-compile", "
 class Workbench:
     """Makes sites in `folder`, and remembers what takes long to make."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None) -> None:
-        """`settings` are INI settings that a plug-in of the site cannot do without."""
+    def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None, server: str = "") -> None:
+        """`settings` are INI settings that a plug-in of the site cannot do without; `server` is the URL of a database
+        on a PostgreSQL server, beside which those of the sites are made: without one they are files of SQLite.
+        """
         self.folder = folder
+        self._databases = databases_at(server)
         self._settings = {**_SETTINGS, **(settings or {})}
         self._installed: dict[Path, Path] = {}
         self._made = 0
@@ -75,8 +79,16 @@ class Workbench:
         folder.mkdir(parents=True)
         return folder
 
-    def write_site(self, folder: Path, name: str, plugins: tuple[str, ...], database: Path) -> Path:
-        """Write the INI file of a site with these plug-ins and this database, and return it.
+    def database(self, folder: Path) -> str:
+        """The URL of an empty database for a site in `folder`. Raises CannotStart."""
+        return self._databases.new(folder)
+
+    def close(self) -> None:
+        """Take the databases away that are not in the folder."""
+        self._databases.close()
+
+    def write_site(self, folder: Path, name: str, plugins: tuple[str, ...], database: str) -> Path:
+        """Write the INI file of a site with these plug-ins and the database of this URL, and return it.
 
         Settings of a plug-in that is not enabled are left out.
         """
@@ -85,22 +97,23 @@ class Workbench:
             for key, value in self._settings.items()
             if key in _SETTINGS or key.partition(".")[0] in plugins or key.startswith("flasky.")
         }
-        given = {"flasky.plugins": " ".join(plugins), "sqlalchemy.url": f"sqlite:///{database}"}
+        given = {"flasky.plugins": " ".join(plugins), "sqlalchemy.url": database}
         return write_ini(folder / f"{name}.ini", {**settings, **given})
 
-    def migrated(self, plugins: tuple[str, ...], target: Path) -> None:
-        """Put the database of a new site with these plug-ins at `target`: migrated, and visited once."""
+    def migrated(self, plugins: tuple[str, ...], target: str) -> None:
+        """Put the database of a new site with these plug-ins at the URL `target`: migrated, and visited once."""
 
-        def make() -> Path:
+        def make() -> str:
             folder = self.place("pristine")
-            ini = self.write_site(folder, "site", plugins, folder / "data.sqlite")
+            database = self.database(folder)
+            ini = self.write_site(folder, "site", plugins, database)
             self.upgrade(ini)
             application = start(ini)
             status_of(application, "/")
             stop(application)
-            return folder / "data.sqlite"
+            return database
 
-        shutil.copyfile(self.once(("pristine", plugins), make), target)
+        self._databases.copy(self.once(("pristine", plugins), make), target)
 
     def alembic(self, ini: Path) -> Config:
         """Alembic's configuration of the site of `ini`; it remembers the site, which is read once."""

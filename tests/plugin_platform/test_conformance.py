@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import NullPool, create_engine
 
 from flasky import removal
 from flasky.cli import main
@@ -399,6 +401,60 @@ def test_the_command_lists_every_rule_and_ends_with_status_1(
     assert CliRunner().invoke(main, ["plugin", "check", "main"]).output.endswith("No rule is broken.\n")
     unknown = CliRunner().invoke(main, ["plugin", "check", "slovnly"])
     assert (unknown.exit_code, "No installed plug-in is called 'slovnly'" in unknown.output) == (1, True)
+
+
+@pytest.mark.databases("postgresql")
+def test_the_rules_about_tables_hold_on_postgresql_too(
+    database_server: Any, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the command, for a sample and what it needs of what ships; the server is left as it was."""
+    monkeypatch.setattr(suite, "RULES", RULES[:0])
+    server = database_server.url_of("postgres")
+    before = databases(server)
+    done = CliRunner().invoke(main, ["plugin", "check", "board", "--database", server, "--json"])
+    rows = json.loads(done.stdout)
+    assert [finding for row in rows for finding in row["findings"]] == []
+    assert [(row["rule"], row["status"], row["database"]) for row in rows] == [
+        (name, "passed", "postgresql") for name in ("models", "migrations", "disabled", "removed")
+    ]
+    assert databases(server) == before
+    for url, problem in (("sqlite:////tmp/x.sqlite", "name one on a PostgreSQL server"), ("x", "expected sqlite")):
+        refused = CliRunner().invoke(main, ["plugin", "check", "board", "--database", url])
+        assert (refused.exit_code, problem in refused.output) == (1, True)
+
+
+@pytest.mark.databases("postgresql")
+def test_what_ships_and_a_broken_promise_on_postgresql(database_server: Any, lonely: Path, tmp_path: Path) -> None:
+    """Flasky's own chain step by step with rows; and a type that a downgrade leaves behind, which SQLite knows not."""
+    upgrade = 'op.create_table("typed_one", sa.Column("id", sa.Integer(), primary_key=True), '
+    upgrade += "sa.Column('mood', sa.Enum('glad', 'sad', name='typed_mood')))"
+    declared = DECLARED.format(name="typed", more="migrations='ill_typed:migrations'", body="pass")
+    files = {"__init__.py": declared, "migrations/0001.py": revision("typed1", upgrade, 'op.drop_table("typed_one")')}
+    install(lonely, "typed", files)
+    bench = Workbench(tmp_path, server=database_server.url_of("postgres"))
+    try:
+        subjects = [Subject(name, bench) for name in ("blog", "typed")]
+        [blog, typed] = [
+            {rule.name: rule.check(subject) for rule in RULES if rule.name in asked}
+            for subject, asked in zip(subjects, ({"migrations"}, {"migrations", "disabled", "removed"}), strict=True)
+        ]
+        for subject in subjects:
+            subject.close()
+    finally:
+        bench.close()
+    assert blog["migrations"].status == PASSED, blog
+    assert "after downgrading to nothing the type typed_mood is still there" in said(typed["migrations"])
+    # Removing takes it along, whatever its own way back does.
+    assert (typed["disabled"].status, typed["removed"].status) == (PASSED, PASSED), typed
+
+
+def databases(server: str) -> list[str]:
+    """The names of the databases on a server."""
+    engine = create_engine(server, poolclass=NullPool)
+    with engine.connect() as connection:
+        names = connection.exec_driver_sql("SELECT datname FROM pg_database ORDER BY 1").scalars().all()
+    engine.dispose()
+    return list(names)
 
 
 def test_settings_without_a_default_are_given(
