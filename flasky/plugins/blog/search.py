@@ -7,7 +7,7 @@ each word is made of ASCII letters and digits.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import text_of
 from flasky.plugins.blog.models import Post, PostWords
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.words import is_whole, query_words, words_of
+from flasky.plugins.blog.words import folded, is_whole, pattern_of, query_words, words_of
 
 #: Characters of an excerpt, and how many of them stand before the first word that was found.
 _SHOWN = 240
@@ -29,7 +29,6 @@ _BEFORE = 60
 
 _BEGINNING = Bounds()
 _FTS5 = table("post_words_fts", column("rowid"))
-_TERMS = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -79,35 +78,34 @@ def find(connection: Connection, text: str, bounds: Bounds = _BEGINNING, limit: 
 
 
 def mark(text: str, asked: str) -> Markup:
-    """`text` as HTML, with what was asked for in <mark>."""
-    pattern = _pattern(asked)
-    if pattern is None:
-        return escape(text)
+    """`text` as HTML, with what was found for `asked` in <mark>: beginnings of words, also of those with accents."""
+    pattern = pattern_of(asked)
     parts, position = [], 0
-    for match in pattern.finditer(text):
-        parts += [escape(text[position : match.start()]), Markup("<mark>{}</mark>").format(match[0])]
-        position = match.end()
+    shown, places = folded(text)
+    for match in pattern.finditer(shown) if pattern else ():
+        # An accent that is a character of its own belongs to the one in front of it.
+        start, end = places[match.start()], places[match.end() - 1] + 1
+        while end < len(text) and unicodedata.combining(text[end]):
+            end += 1
+        # Of one character may have come two that are found.
+        if start >= position:
+            parts += [escape(text[position:start]), Markup("<mark>{}</mark>").format(text[start:end])]
+            position = end
     return Markup("").join([*parts, escape(text[position:])])
 
 
 def excerpt(html: str, asked: str) -> Markup:
     """A piece of the text of a post around the first word that was asked for, marked."""
     text = " ".join(text_of(html).split())
-    pattern = _pattern(asked)
-    match = pattern.search(text) if pattern else None
-    start = max(0, match.start() - _BEFORE) if match else 0
-    piece = text[start : start + _SHOWN]
-    shown = mark(piece, asked)
-    return Markup("{}{}{}").format("… " if start else "", shown, " …" if start + _SHOWN < len(text) else "")
-
-
-def _pattern(asked: str) -> re.Pattern[str] | None:
-    terms = sorted(_TERMS.findall(asked), key=len, reverse=True)
-    return re.compile("|".join(map(_as_found, terms)), re.IGNORECASE) if terms else None
-
-
-def _as_found(term: str) -> str:
-    return rf"(?<![^\W_]){term}(?![^\W_])" if term.isascii() and is_whole(term) else re.escape(term)
+    pattern = pattern_of(asked)
+    shown, places = folded(text)
+    match = pattern.search(shown) if pattern else None
+    start = max(0, places[match.start()] - _BEFORE) if match else 0
+    if start:
+        # Not within a word: its end would look like a word.
+        start = text.find(" ", start, start + _BEFORE // 2) + 1 or start
+    piece = mark(text[start : start + _SHOWN], asked)
+    return Markup("{}{}{}").format("… " if start else "", piece, " …" if start + _SHOWN < len(text) else "")
 
 
 def _posts() -> Select[*tuple[Any, ...]]:

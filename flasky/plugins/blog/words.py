@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 _RUNS = re.compile(r"[^\W_]+")
 #: Characters of scripts that are written without blanks.
-UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+UNSPACED = re.compile(f"[{_UNSPACED}]+")
+_PIECES = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+#: Where a word of letters begins and ends: at what is no letter or digit, and where the script changes.
+_BEGINS_A_WORD = rf"(?:(?<![^\W_])|(?<=[{_UNSPACED}]))"
+_ENDS_A_WORD = rf"(?=[\W_{_UNSPACED}]|\Z)"
 _LONGEST_WORD = 40
 _MOST_WORDS = 10
 
@@ -37,6 +43,36 @@ def is_whole(word: str) -> bool:
     whole index. (A single Chinese character is spelt in more than one digit.)
     """
     return len(word) == 1
+
+
+def pattern_of(text: str) -> re.Pattern[str] | None:
+    """What finds, in a text that is `folded`, the words of a query where `words_of` has them; None without words."""
+    terms = dict.fromkeys(term for run in _RUNS.findall(_folded(text)) for term in _terms(run))
+    # Of two that begin at the same place the longer one.
+    return re.compile("|".join(sorted(terms, key=len, reverse=True))) if terms else None
+
+
+def _terms(run: str) -> Iterator[str]:
+    """The pieces of a run of letters and digits, each as a pattern."""
+    for piece in _PIECES.findall(run):
+        if UNSPACED.match(piece):
+            yield piece
+            yield from (first + second for first, second in pairwise(piece))
+        else:
+            yield rf"{_BEGINS_A_WORD}{piece}{_ENDS_A_WORD if is_whole(piece) else ''}"
+
+
+def folded(text: str) -> tuple[str, Sequence[int]]:
+    """`text` as its words are compared, and for each of its characters the place in `text` that it comes from."""
+    if text.isascii():
+        return text.lower(), range(len(text))
+    pieces = list(map(_folded_character, text))
+    return "".join(pieces), [place for place, piece in enumerate(pieces) for _character in piece]
+
+
+@lru_cache(maxsize=8192)
+def _folded_character(character: str) -> str:
+    return _folded(character)
 
 
 def _words(text: str, *, indexed: bool) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -182,10 +184,32 @@ def test_highlights_are_escaped_around_and_within(member: Any, write: Any, clien
     assert "&<mark>amp" not in client().get("/search", {"q": "amp after"})
 
 
-def test_marks_stand_where_the_words_are() -> None:
-    assert search.mark("Apple & pineapple", "apple") == "<mark>Apple</mark> &amp; pine<mark>apple</mark>"
-    assert search.mark("ab abc", "ab abc") == "<mark>ab</mark> <mark>abc</mark>"
-    assert search.mark("<i>", "?") == "&lt;i&gt;"
+@pytest.mark.parametrize(
+    ("text", "asked", "marked"),
+    [
+        ("Apple & pineapple", "apple", ["Apple"]),
+        ("ab abc", "ab abc", ["ab", "abc"]),
+        ("Café, cafés", "cafe", ["Café", "café"]),
+        ("Cafe\u0301 cafe", "café", ["Cafe\u0301", "cafe"]),
+        ("a cat, concat, catapult", "cat", ["cat", "cat"]),
+        ("python 胡同 文化", "python胡同", ["python", "胡同"]),
+        ("学python的", "PYTHON", ["python"]),
+        ("老胡同文化 同文", "同文化", ["同文化", "同文"]),
+        ("Straße, STRASSE", "strasse", ["Straße", "STRASSE"]),
+        ("ﬁne Ｐython ｶﾀｶﾅ", "fine python カタカナ", ["ﬁne", "Ｐython", "ｶﾀｶﾅ"]),
+        ("a an x_a", "a", ["a", "a"]),
+        ("ß", "s", []),
+        ("<i>", "?", []),
+    ],
+)
+def test_marks_stand_where_the_words_are_found(text: str, asked: str, marked: list[str]) -> None:
+    html = search.mark(text, asked)
+    assert re.findall("<mark>(.*?)</mark>", html) == marked
+    assert unescape(html.replace("<mark>", "").replace("</mark>", "")) == text
+
+
+def test_marks_are_in_html() -> None:
+    assert search.mark("Apple & <i>", "apple") == "<mark>Apple</mark> &amp; &lt;i&gt;"
 
 
 def test_an_excerpt_is_around_the_first_word_that_was_found() -> None:
