@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from pyramid.config import Configurator
 
 
+def parse_mails(value: str) -> int:
+    """A number of mails in an hour, 1 to 1000."""
+    number = parse_count(value)
+    if not 1 <= number <= 1000:
+        raise ValueError("expected a number from 1 to 1000")
+    return number
+
+
 def parse_page_size(value: str) -> int:
     """A number of posts on a page, 1 to 100."""
     number = parse_count(value)
@@ -30,6 +38,13 @@ plugin = Plugin(
     settings=(
         Setting("blog.posts_per_page", parse_page_size, default="20", help="How many posts a list shows, 1 to 100."),
         Setting("blog.comments_per_page", parse_page_size, default="50", help="How many comments a page shows."),
+        Setting(
+            "blog.notice_mails_per_hour",
+            parse_mails,
+            default="20",
+            help="How many notices of an hour a member who wants them by mail at once gets so, 1 to 1000. What comes "
+            "beyond that is in the next daily digest.",
+        ),
         Setting(
             "blog.keep_lists",
             bool,

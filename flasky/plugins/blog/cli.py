@@ -44,11 +44,9 @@ def send_digest(context: Context) -> None:
     from flasky.plugins.accounts.services import open_work  # noqa: PLC0415 - commands are listed without SQLAlchemy
     from flasky.plugins.blog.notices import send_digests  # noqa: PLC0415 - commands are listed without SQLAlchemy
 
-    queued = 0
-    while True:
+    queued, more = 0, True
+    while more:
         with open_work(context.registry) as work:
-            sent = send_digests(work)
-        if not sent:
-            break
+            sent, more = send_digests(work)
         queued += sent
     click.echo(f"Queued {queued} mails.")

@@ -58,10 +58,12 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
     comment = find(work, comment.id, lock=True)
     if comment.version != version:
         raise Stale(comment)
-    comment.body, comment.html = body, render(work, body).html
+    before, rendered = comment.html, render(work, body)
+    comment.body, comment.html = body, rendered.html
     comment.pipeline, comment.edited_at = markdown.PIPELINE, work.now()
     work.db.flush()
     if comment.hidden_at is None and comment.post.listed_at is not None:
+        notices.tell_newly_mentioned(work, rendered.mentioned, before, comment.post, comment)
         work.registry.notify(CommentEdited(work, comment))
 
 

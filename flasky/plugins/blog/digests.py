@@ -10,5 +10,5 @@ from flasky.plugins.blog.notices import send_digests
 
 def mail_due(request: Request) -> None:
     """Mail those whose oldest notice has waited a day; one transaction takes so many, and the next job goes on."""
-    if send_digests(work_of(request)):
+    if send_digests(work_of(request)).more:
         request.enqueue("blog.digest")

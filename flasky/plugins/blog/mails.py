@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyramid.config import Configurator
@@ -13,12 +14,17 @@ from flasky.languages import _
 from flasky.mail.services import send_mail
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
+from flasky.plugins.blog.markdown import text_of
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Post
 from flasky.security.keys import Signer
 
 _SIGNER = "blog.unsubscribe"
 _TOKEN = re.compile(r"([0-9]{1,10})\.([0-9]{1,12})")
+
+#: Characters of a line in a mail, and the lines of a quotation.
+_LINE = 72
+_LINES = 4
 
 #: The kinds of notices that tell of a moderator's decision; who it was is not told.
 DECISIONS = ("hidden", "shown")
@@ -27,7 +33,15 @@ _WHOM = {"username": "Ann", "token": "sample"}
 MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
     "mail/blog_notice": (
         _("News from ${actor}"),
-        {**_WHOM, "kind": "comment", "actor": "Bob", "title": "A walk through the 胡同", "post_id": 1},
+        {
+            **_WHOM,
+            "kind": "comment",
+            "actor": "Bob",
+            "title": "A walk through the 胡同",
+            "post_id": 1,
+            "comment_id": 1,
+            "quote": ["Thank you! The photograph of the old gate made me want to go there.", "下次一起去吧。"],
+        },
     ),
     "mail/blog_decision": (
         _("The moderators decided about what you wrote"),
@@ -35,7 +49,16 @@ MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
     ),
     "mail/blog_digest": (
         _("What happened on the site"),
-        {**_WHOM, "comments": 2, "mentions": 1, "follows": 1, "decisions": 1},
+        {
+            **_WHOM,
+            "entries": [
+                {"kind": "comment", "actor": "Bob", "title": "A walk", "post_id": 1, "comment_id": 1},
+                {"kind": "mention", "actor": "小明", "title": "", "post_id": 2, "comment_id": None},
+                {"kind": "follow", "actor": "Carla", "title": None, "post_id": None, "comment_id": None},
+                {"kind": "hidden", "actor": "Mona", "title": "Off topic", "post_id": 3, "comment_id": None},
+            ],
+            "more": 3,
+        },
     ),
 }
 
@@ -47,10 +70,24 @@ def includeme(config: Configurator) -> None:
         config.add_mail(template, subject, sample=sample, unsubscribe="blog.unsubscribe")
 
 
-def send_notice(work: Work, user: User, kind: str, actor: str, post: Post | None) -> None:
-    """Mail one notice to a member."""
-    title, post_id = (post.title, post.id) if post else ("", 0)
-    _send(work, "mail/blog_notice", user, kind=kind, actor=actor, title=title, post_id=post_id)
+def send_notice(work: Work, user: User, kind: str, actor: str, post: Post | None, comment: Comment | None) -> None:
+    """Mail one notice to a member, with the first lines of what somebody wrote."""
+    written = comment or post
+    _send(
+        work, "mail/blog_notice", user,
+        kind=kind,
+        actor=actor,
+        title=post.title if post else "",
+        post_id=post.id if post else 0,
+        comment_id=comment.id if comment else 0,
+        quote=first_lines(written.html) if written else [],
+    )  # fmt: skip
+
+
+def first_lines(html: str) -> list[str]:
+    """The first lines of HTML that the blog made, as text, broken to the width of a mail."""
+    text = " ".join(text_of(html).split())
+    return textwrap.wrap(text, _LINE, max_lines=_LINES, placeholder=" …")
 
 
 def send_decision(work: Work, user: User, kind: str, post: Post, comment: Comment | None) -> None:
@@ -67,11 +104,12 @@ def send_decision(work: Work, user: User, kind: str, post: Post, comment: Commen
     )  # fmt: skip
 
 
-def send_digest_to(work: Work, user: User, counts: Mapping[str, int]) -> None:
-    """Mail a member how many notices wait for them; `counts` is by kind."""
-    numbers = {f"{kind}s": counts.get(kind, 0) for kind in ("comment", "mention", "follow")}
-    numbers["decisions"] = sum(counts.get(kind, 0) for kind in DECISIONS)
-    _send(work, "mail/blog_digest", user, **numbers)
+def send_digest_to(work: Work, user: User, entries: Sequence[Any], more: int) -> None:
+    """Mail a member who did what since the last mail: `entries` have kind, actor, post_id, comment_id and title.
+
+    `more` is the number of those that are only on the page.
+    """
+    _send(work, "mail/blog_digest", user, entries=[dict(entry._mapping) for entry in entries], more=more)  # noqa: SLF001 - a public name of SQLAlchemy's
 
 
 def _send(work: Work, template: str, user: User, **values: Any) -> None:

@@ -51,6 +51,7 @@ _TAG = re.compile(r"<[^>]*>")
 #: How the link of a mention begins in stored HTML; `placed` puts in where the members' pages are.
 _PEOPLE = "/member/"
 _MENTIONED = f'<a class="mention" href="{_PEOPLE}'
+_CALLED = re.compile(re.escape(_MENTIONED) + "([0-9]+)")
 
 
 class Called(NamedTuple):
@@ -110,6 +111,11 @@ def placed(html: str, people: str) -> str:
     Where the blog is depends on the settings and on the server in front; what is stored must not.
     """
     return html if people == _PEOPLE else html.replace(_MENTIONED, f'<a class="mention" href="{escape(people)}')
+
+
+def called_in(html: str) -> set[int]:
+    """The ids of the members whom HTML that `render` made calls."""
+    return {int(number) for number in _CALLED.findall(html)}
 
 
 def text_of(html: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy import case, func, select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
+from flasky.plugins.blog import markdown
 from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, send_notice
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
@@ -18,6 +20,8 @@ from flasky.plugins.blog.unread import is_shown
 
 DIGEST_AFTER = timedelta(days=1)
 _LISTED = 100
+#: How many notices a digest tells of one by one.
+_IN_DIGEST = 20
 _BEGINNING = Bounds()
 
 
@@ -32,6 +36,23 @@ def tell_mentioned(work: Work, mentioned: Iterable[int], post: Post, comment: Co
     found = set(mentioned)
     if comment is not None:
         found.discard(post.author_id or 0)
+    _tell(work, sorted(found), "mention", post, comment)
+
+
+def tell_newly_mentioned(
+    work: Work, mentioned: Iterable[int], before: str, post: Post, comment: Comment | None = None
+) -> None:
+    """Tell the members whom an edited text calls and did not call before; `before` is its HTML from then.
+
+    Who was told of this post or comment once is not told again, however often their name comes and goes.
+    """
+    found = set(mentioned) - markdown.called_in(before)
+    if comment is not None:
+        found.discard(post.author_id or 0)
+    if found:
+        here = Notice.comment_id == comment.id if comment is not None else Notice.comment_id.is_(None)
+        told = select(Notice.user_id).where(Notice.post_id == post.id, here, Notice.user_id.in_(found))
+        found -= set(work.db.scalars(told.where(Notice.kind == "mention")))
     _tell(work, sorted(found), "mention", post, comment)
 
 
@@ -63,8 +84,10 @@ def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, com
         select(User, BlogMember.mail)
         .outerjoin(BlogMember, BlogMember.user_id == User.id)
         .where(User.id.in_(wanted), User.disabled_at.is_(None), User.deletion_due_at.is_(None))
-    )
-    for user, mail in people.all():
+    ).all()
+    later = _told_often(work, [user.id for user, mail in people if mail == "at_once"])
+    for user, mail in people:
+        at_once = mail == "at_once" and user.id not in later
         notice = Notice(
             user_id=user.id,
             kind=kind,
@@ -72,14 +95,35 @@ def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, com
             post_id=post.id if post else None,
             comment_id=comment.id if comment else None,
             created_at=work.now(),
-            mail_due=work.now() + DIGEST_AFTER if mail == "daily" else None,
+            mail_due=work.now() + DIGEST_AFTER if mail == "daily" or user.id in later else None,
         )
         work.db.add(notice)
-        if mail == "at_once" and kind in DECISIONS and post is not None:
+        if at_once and kind in DECISIONS and post is not None:
             send_decision(work, user, kind, post, comment)
-        elif mail == "at_once":
-            send_notice(work, user, kind, actor.username, post)
+        elif at_once:
+            send_notice(work, user, kind, actor.username, post, comment)
     work.db.flush()
+
+
+def _told_often(work: Work, user_ids: list[int]) -> set[int]:
+    """Those who were told so much in the last hour that what comes now waits for a digest (RTE-02).
+
+    Their notices count and no mails: so it holds for all processes together, and costs one look at an index.
+    """
+    if not user_ids:
+        return set()
+    most = work.settings["blog.notice_mails_per_hour"]
+    last_of_them = (
+        select(Notice.created_at)
+        .where(Notice.user_id == User.id)
+        .correlate(User)
+        .order_by(Notice.id.desc())
+        .offset(most - 1)
+        .limit(1)
+        .scalar_subquery()
+    )
+    often = select(User.id).where(User.id.in_(user_ids), last_of_them > work.now() - timedelta(hours=1))
+    return set(work.db.scalars(often))
 
 
 def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
@@ -104,19 +148,19 @@ def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
         return part(connection, statement, Notice.id, bounds, limit)
 
 
-def mark_read(work: Work) -> None:
-    """Mark every notice of whoever asks as read."""
+def mark_read(work: Work, up_to: int) -> None:
+    """Mark the notices of whoever asks as read, up to the id that they saw; they are in no digest any more."""
     identity = work.identity
     if identity is not None:
-        mine = (Notice.user_id == identity.user_id) & Notice.read_at.is_(None)
-        changed(work.db, update(Notice).where(mine).values(read_at=work.now()))
+        mine = (Notice.user_id == identity.user_id) & Notice.read_at.is_(None) & (Notice.id <= up_to)
+        changed(work.db, update(Notice).where(mine).values(read_at=work.now(), mail_due=None))
 
 
 def choose_mail(work: Work, user_id: int, choice: str) -> None:
     """Set how a member gets notices by mail: never, at_once, daily."""
     add_unless_there(work.db, BlogMember, user_id=user_id)
     changed(work.db, update(BlogMember).where(BlogMember.user_id == user_id).values(mail=choice))
-    if choice != "daily":
+    if choice == "never":
         waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
         changed(work.db, update(Notice).where(waiting).values(mail_due=None))
 
@@ -128,11 +172,18 @@ def mail_choice(work: Work, user_id: int) -> str:
     return found or "never"
 
 
-def send_digests(work: Work) -> int:
-    """Mail members whose oldest notice has waited a day what waits for them; returns how many mails.
+class Digests(NamedTuple):
+    """What one transaction did: how many mails it queued, and whether there may be more members who are due."""
 
-    One transaction takes so many members and no more: go on until it is 0. For who is shut out or about to leave,
-    it waits.
+    mails: int
+    more: bool
+
+
+def send_digests(work: Work) -> Digests:
+    """Mail members whose oldest notice has waited a day what waits for them.
+
+    One transaction takes so many members and no more: go on while there are more. For who is shut out or about to
+    leave, it waits.
     """
     due = list(
         work.db.scalars(
@@ -145,19 +196,27 @@ def send_digests(work: Work) -> int:
             .limit(_LISTED)
         )
     )
-    return sum(_send_digest(work, user_id) for user_id in due)
+    return Digests(sum(_send_digest(work, user_id) for user_id in due), len(due) == _LISTED)
 
 
 def _send_digest(work: Work, user_id: int) -> bool:
     # Whoever locks the member sends; another process that sends digests too finds nothing left.
     user = work.db.scalars(select(User).where(User.id == user_id).with_for_update(of=User)).one_or_none()
     waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
-    kinds = work.db.execute(select(Notice.kind, func.count().label("number")).where(waiting).group_by(Notice.kind))
-    numbers = {row.kind: row.number for row in kinds}
+    # What they have read meanwhile, and what is hidden now, is no news.
+    news = (
+        select(Notice.kind, User.username.label("actor"), Notice.post_id, Notice.comment_id, Post.title)
+        .join(User, User.id == Notice.actor_id)
+        .outerjoin(Post, Post.id == Notice.post_id)
+        .outerjoin(Comment, Comment.id == Notice.comment_id)
+        .where(waiting, Notice.read_at.is_(None), is_shown(Notice, user_id))
+    )
+    number = work.db.scalar(select(func.count()).select_from(news.subquery())) or 0
+    entries = work.db.execute(news.order_by(Notice.id).limit(_IN_DIGEST)).all() if number else []
     changed(work.db, update(Notice).where(waiting).values(mail_due=None))
-    if user is None or not numbers:
+    if user is None or not entries:
         return False
-    send_digest_to(work, user, numbers)
+    send_digest_to(work, user, entries, number - len(entries))
     return True
 
 

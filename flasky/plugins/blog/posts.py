@@ -76,7 +76,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
     post = find(work, post.id, lock=True)
     if post.version != version:
         raise Stale(post)
-    was_draft = post.is_draft
+    was_draft, before = post.is_draft, post.html
     mentioned = _fill(work, post, writing, names)
     if was_draft and not writing.draft:
         post.published_at = work.now()
@@ -90,6 +90,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
         tags.relist(work, post)
         _published(work, post, mentioned)
     elif post.listed_at is not None:
+        notices.tell_newly_mentioned(work, mentioned, before, post)
         work.registry.notify(PostEdited(work, post))
         lists_changed(work.db)
 

@@ -15,8 +15,9 @@ from flasky.mail.message import ONE_CLICK
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, following, mails, moderation, notices
+from flasky.plugins.blog import comments, following, mails, moderation, notices, posts
 from flasky.plugins.blog.models import BlogMember, Notice
+from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds
 from flasky.security.keys import Signer
 from flasky.testing.mailbox import Mailbox, html_of, text_of
@@ -171,9 +172,15 @@ def test_mails_at_once_say_who_and_where_in_the_members_language(
     anna, bob = member("anna"), member("bob")
     choose(anna, "at_once")
     post = write(anna, "x", title="<b>Title</b>")
-    comment(bob, post, "hello")
+    made = comment(bob, post, "hello **there**, <b>you</b>\n\n" + "and so on " * 50)
     mail = mailbox.last
-    assert f"http://localhost/post/{post}" in text_of(mail)
+    assert f"http://localhost/comment/{made}\r\n" in text_of(mail)
+    assert f"http://localhost/comment/{made}" in html_of(mail)
+    lines = [line for line in text_of(mail).splitlines() if line.startswith("> ")]
+    assert lines[0].startswith("> hello there , <b>you</b> and so on")
+    assert len(lines) == 4
+    assert lines[-1].endswith(" …")
+    assert "&lt;b&gt;you" in html_of(mail)
     assert "bob" in text_of(mail)
     assert "&lt;b&gt;Title" in html_of(mail)
     assert "<b>Title" not in html_of(mail)
@@ -195,15 +202,137 @@ def test_a_digest_comes_once_after_a_day(
     comment(bob, post, "two")
     write(bob, "@anna")
     with open_work(registry) as work:
-        assert notices.send_digests(work) == 0
+        assert notices.send_digests(work).mails == 0
     tomorrow = utc_now() + timedelta(days=1, minutes=1)
     for expected in (1, 0):
         with open_work(registry, clock=lambda: tomorrow) as work:
-            assert notices.send_digests(work) == expected
+            assert notices.send_digests(work).mails == expected
     (mail,) = mailbox.to("anna@example.com")
-    assert "2 comments on your posts" in text_of(mail)
-    assert "1 mention of you" in text_of(mail)
-    assert "follower" not in text_of(mail)
+    assert text_of(mail).count("bob commented on your post") == 2
+    assert "bob mentioned you" in text_of(mail)
+    assert "follows" not in text_of(mail)
+
+
+def test_a_digest_says_who_did_what_and_leaves_out_what_was_read_or_is_hidden(
+    member: Any, write: Any, comment: Any, choose: Any, registry: Any, work_as: Any, mailbox: Mailbox, monkeypatch: Any
+) -> None:
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    choose(anna, "daily")
+    post = write(anna, "x", title="<b>Title</b>")
+    comment(bob, post, "read")
+    with work_as(anna) as work:
+        notices.mark_read(work, notices.listed(work).rows[0].id)
+    rude = comment(bob, post, "rude")
+    kept = [comment(bob, post, f"kept {number}") for number in range(3)]
+    with work_as(bob) as work:
+        following.follow(work, work.db.get(User, anna))
+    with work_as(mona) as work:
+        moderation.hide(work, comments.find(work, rude), "no")
+    monkeypatch.setattr(notices, "_IN_DIGEST", 2)
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    with open_work(registry, clock=lambda: tomorrow) as work:
+        assert notices.send_digests(work) == (1, False)
+    (mail,) = mailbox.to("anna@example.com")
+    text = text_of(mail)
+    assert [f"/comment/{made}\r\n" in text for made in (rude, *kept)] == [False, True, True, False]
+    assert "bob commented on your post: <b>Title</b>" in text
+    assert "and 2 more" in text
+    assert f"/comment/{kept[0]}" in html_of(mail)
+    assert "&lt;b&gt;Title" in html_of(mail)
+
+
+def test_who_has_read_all_of_it_gets_no_digest_and_others_after_them_do(
+    member: Any, write: Any, choose: Any, registry: Any, work_as: Any, mailbox: Mailbox, monkeypatch: Any
+) -> None:
+    """A transaction that had no mail to send is not the end: more members may be due."""
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    for user_id in (anna, bob):
+        choose(user_id, "daily")
+    write(carl, "@anna @bob")
+    with work_as(anna) as work:
+        notices.mark_read(work, notices.listed(work).rows[0].id)
+        work.db.execute(update(Notice).where(Notice.user_id == anna).values(mail_due=utc_now()))
+    monkeypatch.setattr(notices, "_LISTED", 1)
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    for expected in ((0, True), (1, True), (0, False)):
+        with open_work(registry, clock=lambda: tomorrow) as work:
+            assert notices.send_digests(work) == expected
+    assert [mail["To"] for mail in mailbox.messages] == ["bob@example.com"]
+
+
+def test_rte_02_beyond_so_many_an_hour_notices_wait_for_the_digest(
+    member: Any, write: Any, comment: Any, choose: Any, registry: Any, db: Session, mailbox: Mailbox, monkeypatch: Any
+) -> None:
+    """RTE-02: nothing is lost; after a quiet hour mails come at once again."""
+    anna, bob = member("anna"), member("bob")
+    monkeypatch.setitem(registry.settings, "blog.notice_mails_per_hour", 2)
+    choose(anna, "at_once")
+    post = write(anna)
+    made = [comment(bob, post, f"{number}") for number in range(4)]
+    assert len(mailbox.to("anna@example.com")) == 2
+    choose(anna, "at_once")  # said again, it takes nothing away that waits
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    with open_work(registry, clock=lambda: tomorrow) as work:
+        assert notices.send_digests(work).mails == 1
+    text = text_of(mailbox.last)
+    assert [f"/comment/{number}\r\n" in text for number in made] == [False, False, True, True]
+    db.execute(update(Notice).values(created_at=utc_now() - timedelta(minutes=61)))
+    db.commit()
+    comment(bob, post, "later")
+    assert len(mailbox.to("anna@example.com")) == 4
+
+
+def test_an_edit_tells_only_those_whom_it_calls_newly(
+    member: Any, write: Any, comment: Any, told: Any, work_as: Any
+) -> None:
+    anna, bob, carl, dora = member("anna"), member("bob"), member("carl"), member("dora")
+    post = write(anna, "hello @bob")
+    said = comment(dora, post, "and @carl")
+
+    def edit(text: str) -> None:
+        with work_as(anna) as work:
+            stored = posts.find(work, post)
+            posts.edit(work, stored, Writing(text), version=stored.version)
+
+    def edit_comment(text: str) -> None:
+        with work_as(dora) as work:
+            stored = comments.find(work, said)
+            comments.edit(work, stored, text, version=stored.version)
+
+    for text in ("hello @bob and @carl", "hello", "hello @bob @carl @anna", "@bob @carl"):
+        edit(text)
+    assert told(bob) == ["mention"]
+    assert told(carl) == ["mention", "mention"]
+    for text in ("and @carl and @bob @anna", "none", "@bob @carl @dora"):
+        edit_comment(text)
+    assert told(bob) == ["mention", "mention"]
+    assert told(carl) == ["mention", "mention"]
+    assert told(anna) == ["comment"]
+    assert told(dora) == []
+
+
+def test_an_edit_of_what_is_hidden_or_a_draft_tells_nobody(member: Any, write: Any, told: Any, work_as: Any) -> None:
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    draft, hidden = write(anna, "x", draft=True), write(anna, "y")
+    with work_as(mona) as work:
+        moderation.hide(work, posts.find(work, hidden), "no")
+    for post, is_draft in ((draft, True), (hidden, False)):
+        with work_as(anna) as work:
+            stored = posts.find(work, post)
+            posts.edit(work, stored, Writing("@bob", draft=is_draft), version=stored.version)
+    assert told(bob) == []
+
+
+def test_what_comes_while_the_page_is_read_stays_new(member: Any, write: Any, client: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    write(bob, "@anna one")
+    browser = client(anna)
+    page = browser.get("/notices")
+    write(bob, "@anna two")
+    form = next(form for form in page.forms.values() if "do" in form.fields)
+    assert form.submit("do", value="read").follow().text.count("notice-new") == 1
+    form["up_to"] = "x"
+    form.submit("do", value="read", status=404)
 
 
 def test_who_chooses_no_mails_gets_no_digest_of_what_waited(
@@ -214,7 +343,7 @@ def test_who_chooses_no_mails_gets_no_digest_of_what_waited(
     write(bob, "@anna")
     choose(anna, "never")
     with open_work(registry, clock=lambda: utc_now() + timedelta(days=2)) as work:
-        assert notices.send_digests(work) == 0
+        assert notices.send_digests(work).mails == 0
     assert mailbox.messages == []
 
 
@@ -321,4 +450,4 @@ def test_the_link_of_who_left_stops_nobody_who_gets_their_number(
 def test_nobody_in_particular_has_no_notices(registry: Any) -> None:
     with open_work(registry) as work:
         assert notices.listed(work).rows == []
-        notices.mark_read(work)
+        notices.mark_read(work, 1)

@@ -122,9 +122,9 @@ def show_notices(request: Request) -> Mapping[str, Any] | Response:
 
 @view_config(route_name="blog.notices", request_method="POST", permission="accounts.take_part")
 def save_notices(request: Request) -> Response:
-    """Mark all as read, or choose how they come by mail."""
+    """Mark all that were on the page as read, and those that are older, or choose how they come by mail."""
     if request.POST.get("do") == "read":
-        notices.mark_read(request.accounts)
+        notices.mark_read(request.accounts, parse_id(request.POST.get("up_to", "")))
     else:
         form = MailForm(request)
         if form.validate():
