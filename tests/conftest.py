@@ -1,4 +1,4 @@
-"""What holds for the whole suite: which tests coverage watches."""
+"""What holds for the whole suite: which tests coverage watches, and a process that commands are forked from."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from coverage import Coverage
+from warm import WarmConsole
 
 HERE = Path(__file__).parent
 
@@ -47,10 +48,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if measurement is None or _is_watched(item):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
-        if _drives_programs(item):
-            # With this in their environment (coverage's patch "subprocess"), new processes are watched. Not taken
-            # from other tests: the processes that are kept warm for the whole run are started by any of them.
-            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        # With this in their environment (coverage's patch "subprocess"), new processes are watched.
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         measurement.stop()
         try:
             return (yield)
@@ -58,14 +57,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
             measurement.start()
 
 
-def _drives_programs(item: pytest.Item) -> bool:
-    place = item.path.relative_to(HERE)
-    return place.parts[0] in UNWATCHED or place.as_posix() in UNWATCHED
+@pytest.fixture(scope="session")
+def warm_console() -> Iterator[WarmConsole]:
+    """Runs console scripts as forks of a process that has imported Flasky's kernel."""
+    console = WarmConsole()
+    yield console
+    console.stop()
 
 
 def _is_watched(item: pytest.Item) -> bool:
     """Whether a test can show code that no other shows: what runs on both databases is watched on SQLite."""
-    if _drives_programs(item) or item.path.relative_to(HERE).as_posix() in REPEATING:
+    place = item.path.relative_to(HERE)
+    if place.parts[0] in UNWATCHED or place.as_posix() in UNWATCHED | REPEATING:
         return False
     marker = item.get_closest_marker("databases")
     has_twin = marker is None or "sqlite" in marker.args

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,30 +11,31 @@ import pytest
 from pyramid.registry import Registry
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
+from warm import WarmConsole
 
 from flasky.database import get_database
 from flasky.plugins.accounts.models import Role
 from flasky.shell import ShellSession, ShellTransaction, banner, names
 
-PSHELL = Path(sys.executable).parent / "pshell"
+Typed = Callable[..., tuple[str, list[str]]]
 
 
-def typed(ini: Path, *lines: str) -> tuple[str, list[str]]:
-    """Type `lines` into `pshell`; returns what went to standard error (banner, tracebacks) and each line's answer."""
-    done = subprocess.run(
-        [PSHELL, str(ini)],
-        input="".join(f"{line}\n" for line in lines),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr, [answer.strip() for answer in re.split(r">>> ", done.stdout)[1:]]
+@pytest.fixture
+def typed(warm_console: WarmConsole, tmp_path: Path) -> Typed:
+    """A function that types lines into `pshell`; returns what went to standard error (banner, tracebacks) and each
+    line's answer."""
+
+    def run(ini: Path, *lines: str) -> tuple[str, list[str]]:
+        environ = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+        text = "".join(f"{line}\n" for line in lines)
+        done = warm_console.run("pshell", str(ini), folder=tmp_path, environ=environ, typed=text)
+        assert done.returncode == 0, done.stderr
+        return done.stderr, [answer.strip() for answer in re.split(r">>> ", done.stdout)[1:]]
+
+    return run
 
 
-def test_parity_17_and_19_the_walk(ini_file: Callable[..., Path], database_url: str, db: Session) -> None:
+def test_parity_17_and_19_the_walk(typed: Typed, ini_file: Callable[..., Path], database_url: str, db: Session) -> None:
     """`db` shows the engine; add a Role, commit, query it; a failed flush tells what to do, and the session goes on."""
     ini = ini_file(sqlalchemy__url=database_url, flasky__environment="development")
     said, answers = typed(
@@ -69,13 +68,13 @@ def test_parity_17_and_19_the_walk(ini_file: Callable[..., Path], database_url: 
     assert "forgotten" not in stored
 
 
-def test_parity_20a_a_missing_schema_says_which_command_makes_it(ini_file: Callable[..., Path]) -> None:
+def test_parity_20a_a_missing_schema_says_which_command_makes_it(typed: Typed, ini_file: Callable[..., Path]) -> None:
     said, _ = typed(ini_file(flasky__environment="development"), "db.scalars(select(Role)).all()")
     assert "There is no database" in said
     assert re.search(r"alembic -c \S+ upgrade head", said)
 
 
-def test_cfg_03_the_databases_password_is_not_shown(ini_file: Callable[..., Path]) -> None:
+def test_cfg_03_the_databases_password_is_not_shown(typed: Typed, ini_file: Callable[..., Path]) -> None:
     url = "postgresql://u:canary-5a5a@127.0.0.1:1/db"
     said, answers = typed(ini_file(sqlalchemy__url=url), "db", "print(db, engine)")
     assert "canary-5a5a" not in said + "".join(answers)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm import WarmConsole
 
 import flasky
 from flasky.database import get_database
@@ -21,7 +22,6 @@ _KEPT = frozenset({"PATH", "HOME", "LANG"})
 
 def run(*command: str, environ: dict[str, str] | None = None, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a command of the virtual environment with none of Flasky's variables but `environ`."""
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("COV")}
     program = str(Path(sys.executable).parent / command[0])
     return subprocess.run(
         [program, *command[1:]],
@@ -30,9 +30,13 @@ def run(*command: str, environ: dict[str, str] | None = None, folder: Path = ROO
         timeout=60,
         check=False,
         cwd=folder,
-        env={**kept, **(environ or {})},
+        env={**_kept(), **(environ or {})},
         stdin=subprocess.DEVNULL,
     )
+
+
+def _kept() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("COV")}
 
 
 @pytest.mark.parametrize(
@@ -46,9 +50,14 @@ def run(*command: str, environ: dict[str, str] | None = None, folder: Path = ROO
     ],
     ids=lambda command: command[0],
 )
-def test_parity_4_production_refuses_to_start_without_a_secret(command: tuple[str, ...]) -> None:
-    """CFG-01: whichever command it is, exit status 1 and one clear line per fault, no traceback."""
-    done = run(*command)
+def test_parity_4_production_refuses_to_start_without_a_secret(
+    command: tuple[str, ...], warm_console: WarmConsole
+) -> None:
+    """CFG-01: whichever command it is, exit status 1 and one clear line per fault, no traceback.
+
+    What the next test sees of a server that is started cold holds for the others too.
+    """
+    done = warm_console.run(*command, folder=ROOT, environ=_kept())
     output = done.stdout + done.stderr
     # 255 is how Alembic ends for whatever is wrong.
     assert done.returncode == (255 if command[0] == "alembic" else 1)

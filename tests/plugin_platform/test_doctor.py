@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from warm import WarmConsole
 
 from flasky.cli import main
 
@@ -48,7 +50,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 
 def test_ten_faults_are_ten_entries_of_one_run(
-    install: Callable[..., Path], ini_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    install: Callable[..., Path], ini_file: Callable[..., Path], warm_console: WarmConsole
 ) -> None:
     """Each has its plug-in, its place and its remedy; the exit status is 1, and `pserve` says the same."""
     view = "config.add_view(dict, route_name='main.index', request_method='PUT', renderer='untold/no.jinja2')"
@@ -66,10 +68,10 @@ def test_ten_faults_are_ten_entries_of_one_run(
     install("alone", more="requires=('nobody_listed',)")
     enabled = "main accounts acounts newer hen egg breaks sized first second table_a table_b untold fails alone"
     ini = ini_file(flasky__plugins=enabled, sized__size="big")
-    monkeypatch.setenv("PYTHONPATH", str(packages))
     # In processes of their own: SQLAlchemy cannot forget a model that was half made.
-    doctor = [sys.executable, "-m", "flasky", "--ini", str(ini), "plugin", "doctor"]
-    done = subprocess.run([*doctor, "--json"], capture_output=True, text=True, timeout=60, check=False)
+    doctor = ["flasky", "--ini", str(ini), "plugin", "doctor"]
+    own = {"folder": packages, "environ": {**os.environ, "PYTHONPATH": str(packages)}}
+    done = warm_console.run(*doctor, "--json", **own)
     assert done.returncode == 1, done.stderr
     rows = json.loads(done.stdout)
     expected = [
@@ -90,7 +92,7 @@ def test_ten_faults_are_ten_entries_of_one_run(
         assert (row["plugin"], remedy in row["remedy"]) == (plugin, True), row
         assert "site.ini" in row["where"] or f"ill_{plugin}" in row["where"], row
     assert len(rows) == len(expected)
-    said = subprocess.run(doctor, capture_output=True, text=True, timeout=60, check=False).stdout
+    said = warm_console.run(*doctor, **own).stdout
     assert "11 faults." in said
     assert "remedy: Did you mean 'accounts'?" in said
 

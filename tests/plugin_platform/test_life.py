@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from alembic.config import Config
 from click.testing import CliRunner, Result
 from sqlalchemy import URL, Connection, NullPool, create_engine, inspect, make_url, text
+from warm import WarmConsole
 from webtest import TestApp
 
 import flasky
@@ -78,37 +78,14 @@ class Life:
             get_database(app.registry).dispose()
 
 
-@pytest.fixture(scope="module")
-def warm_python(sample_packages: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has imported Flasky's kernel and forks for each command (tests/samples/warm_console.py)."""
-    program = Path(__file__).resolve().parents[1] / "samples" / "warm_console.py"
-    process = subprocess.Popen(
-        [sys.executable, str(program)],
-        env={**os.environ, "PYTHONPATH": str(sample_packages)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.communicate()
-
-
 @pytest.fixture
 def warm_trials(
-    warm_python: subprocess.Popen[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warm_console: WarmConsole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Let a trial be such a fork; it is a process of its own all the same."""
+    """Let a trial be a fork of the warm process; it is a process of its own all the same."""
 
     def run(command: list[str], *, env: dict[str, str], **_options: Any) -> subprocess.CompletedProcess[str]:
-        output = tmp_path / "trial.output"
-        arguments = command[command.index("-m") :]
-        job = {"arguments": arguments, "folder": str(tmp_path), "environ": env, "input": os.devnull}
-        assert warm_python.stdin is not None
-        assert warm_python.stdout is not None
-        warm_python.stdin.write(json.dumps({**job, "output": str(output)}) + "\n")
-        warm_python.stdin.flush()
-        status = int(warm_python.stdout.readline())
-        return subprocess.CompletedProcess(command, status, output.read_text(encoding="utf-8"), "")
+        return warm_console.run(*command[command.index("-m") :], folder=tmp_path, environ=env)
 
     monkeypatch.setattr(trial.subprocess, "run", run)
     return run

@@ -1,11 +1,13 @@
 """The command `alembic` without the second that its imports take: a warm process that forks for each command.
 
-It reads a line of JSON for each command (arguments, folder, environment, path, output file) and answers with the
-exit status. Every command is a process of its own and ends like one.
+It reads a line of JSON for each command (arguments, folder, environment, path, output files) and answers with the exit
+status; where there are several output files, the command runs as many times at once, and the statuses have a space
+between. Every command is a process of its own and ends like one.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -13,13 +15,15 @@ import traceback
 
 import alembic.config
 
-import flasky.mail.models
 import flasky.migrations.environment
 import flasky.migrations.state  # noqa: F401 - warm
+from flasky.kernel import ROOMS
+
+_WARM = ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", *ROOMS)
 
 
-def _run(job: dict) -> None:
-    output = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _run(job: dict, file: str) -> None:
+    output = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.chdir(job["folder"])
@@ -43,12 +47,18 @@ def _run(job: dict) -> None:
 
 def main() -> None:
     """Serve until the input ends."""
+    for module in _WARM:
+        importlib.import_module(module)
     for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            _run(json.loads(line))
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        job = json.loads(line)
+        children = []
+        for file in job["outputs"]:
+            child = os.fork()
+            if child == 0:
+                _run(job, file)
+            children.append(child)
+        statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        sys.stdout.write(" ".join(map(str, statuses)) + "\n")
         sys.stdout.flush()
 
 

@@ -1,8 +1,9 @@
 """Console scripts without the second that their imports take: a warm process that forks for each command.
 
-It reads a line of JSON for each command (arguments, folder, environment, files for input and output) and answers with
-the exit status. Arguments that begin with `-m` run a module. What was imported before is the libraries and Flasky's
-kernel, never a plug-in: those are read anew by each command. Every command is a process of its own and ends like one.
+It reads a line of JSON for each command (arguments, folder, environment, files for input, output and errors) and
+answers with the exit status (tests/samples/warm.py asks it). Arguments that begin with `-m` run a module. What was
+imported before is the libraries and Flasky's kernel, never a plug-in: those are read anew by each command. Every
+command is a process of its own and ends like one.
 """
 
 from __future__ import annotations
@@ -53,14 +54,16 @@ _WARM = (
 def _run(job: dict) -> None:
     source = os.open(job["input"], os.O_RDONLY)
     output = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    errors = os.open(job["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if "errors" in job else output
     os.dup2(source, 0)
     os.dup2(output, 1)
-    os.dup2(output, 2)
+    os.dup2(errors, 2)
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["environ"])
-    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[:0] = [folder for folder in own if folder and folder not in sys.path]
+    # As a new interpreter would: what this process was itself started with stands behind.
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:0] = [path for path in given if path and path not in sys.path]
     # A package that was installed since the warm process began.
     importlib.invalidate_caches()
     name = job["arguments"][0]

@@ -12,6 +12,7 @@ from textwrap import dedent
 from typing import Any
 
 from sqlalchemy import NullPool, create_engine, make_url, text
+from warm import unwatched
 
 from flasky.testing.ini import REPOSITORY, write_ini
 
@@ -30,16 +31,24 @@ class WarmAlembic:
 
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).with_name("warm_alembic.py"))]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=unwatched(os.environ)
+        )
 
-    def run(self, arguments: list[str], folder: Path, environ: dict[str, str], path: list[str], output: Path) -> int:
-        """Run one command and return its exit status, negative for the signal that ended it."""
-        job = {"arguments": arguments, "folder": str(folder), "environ": environ, "path": path, "output": str(output)}
+    def run(
+        self, arguments: list[str], folder: Path, environ: dict[str, str], path: list[str], *outputs: Path
+    ) -> list[int]:
+        """Run a command once for each output file, at the same time, and return the exit statuses, negative for the
+        signal that ended one."""
+        # English, and argparse, which asks for a translation of each of its words, looks for no catalog on the disk.
+        variables = {**environ, "LANGUAGE": "C"}
+        files = [str(output) for output in outputs]
+        job = {"arguments": arguments, "folder": str(folder), "environ": variables, "path": path, "outputs": files}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return [int(status) for status in self._process.stdout.readline().split()]
 
     def stop(self) -> None:
         """End the warm process."""
@@ -135,11 +144,16 @@ class Workshop:
 
     def alembic(self, *arguments: str, status: int = 0, **environ: str) -> str:
         """Run `alembic -c site.ini …`, check its exit status, and return what it printed."""
-        output = self.folder / "output.txt"
-        ended = self._warm.run(["-c", str(self.ini), *arguments], self.folder, environ, [str(self.packages)], output)
-        said = output.read_text(encoding="utf-8")
+        [(ended, said)] = self.attempt(*arguments, **environ)
         assert ended == status, said
         return said
+
+    def attempt(self, *arguments: str, times: int = 1, **environ: str) -> list[tuple[int, str]]:
+        """Run `alembic -c site.ini …` so many times at once; the exit status of each and what it printed."""
+        outputs = [self.folder / f"output-{number}.txt" for number in range(times)]
+        command = ["-c", str(self.ini), *arguments]
+        statuses = self._warm.run(command, self.folder, environ, [str(self.packages)], *outputs)
+        return [(ended, output.read_text(encoding="utf-8")) for ended, output in zip(statuses, outputs, strict=True)]
 
     def generate(self, message: str, *before: str, status: int = 0) -> str:
         """Run `alembic … revision --autogenerate -m message`."""
@@ -166,7 +180,7 @@ class Workshop:
                 print(explain_missing_table(error, site))
             """)  # noqa: S608
         output = self.folder / "output.txt"
-        ended = self._warm.run(["--program", program], self.folder, {}, [str(self.packages)], output)
+        [ended] = self._warm.run(["--program", program], self.folder, {}, [str(self.packages)], output)
         said = output.read_text(encoding="utf-8").strip()
         assert ended == 0, said
         return said

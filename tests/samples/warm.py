@@ -1,0 +1,78 @@
+"""Commands without the second or two that their imports take: forks of a process that has imported Flasky's kernel.
+
+Each is a process of its own that ends like one (tests/samples/warm_console.py). For tests of what a command does; that
+it starts, as pip installed it, is shown by others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def unwatched(environ: Mapping[str, str]) -> dict[str, str]:
+    """These variables without those by which coverage begins in a new process.
+
+    What forks run is lost to it (they end without its knowing), and pip, mypy and the like run nothing of Flasky:
+    watching would double their time for nothing.
+    """
+    return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
+
+
+class WarmConsole:
+    """The warm process. It starts when the first command is run."""
+
+    def __init__(self, environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> None:
+        """`environ` and `folder` are what the process itself starts with: they say where Flasky is imported from."""
+        self._environ = unwatched(environ)
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(
+        self, *arguments: str, folder: Path, environ: Mapping[str, str], typed: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a console script, or `-m` and a module, in `folder` with these variables and no others.
+
+        `typed` is its input. Its output is the two streams apart.
+        """
+        with tempfile.TemporaryDirectory(prefix="flasky-warm-") as name:
+            files = {stream: Path(name) / stream for stream in ("input", "output", "errors")}
+            files["input"].write_text(typed, encoding="utf-8")
+            status = self.status(*arguments, folder=folder, environ=environ, files=files)
+            said = (files[stream].read_text(encoding="utf-8") for stream in ("output", "errors"))
+            return subprocess.CompletedProcess(arguments, status, *said)
+
+    def status(self, *arguments: str, folder: Path, environ: Mapping[str, str], files: Mapping[str, Path]) -> int:
+        """Run a command like `run` with files for `input`, `output` and `errors` (where left out, they go to the
+        output), and return its exit status, negative for the signal that ended it."""
+        streams = {stream: str(file) for stream, file in files.items()}
+        job = {"arguments": arguments, "folder": str(folder), "environ": dict(environ), **streams}
+        process = self._process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("warm_console.py"))],
+            cwd=self._folder,
+            env=self._environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def stop(self) -> None:
+        """End the warm process."""
+        if self._process is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            self._process.wait(10)
+            self._process = None
