@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from email.utils import parseaddr
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -17,11 +19,23 @@ from flasky.plugin import Plugin
 _SUFFIX = ".in"
 
 
-def make_plugin(name: str, parent: Path) -> Path:
+#: What fits into a line of the files below, where it stands between other words.
+_LONGEST_WORDS = 80
+_DEFAULT_LICENCE = "MIT"
+
+
+def make_plugin(
+    name: str, parent: Path, *, description: str = "", author: str = "", licence: str = _DEFAULT_LICENCE
+) -> Path:
     """Make the distribution of a plug-in called `name` in a new folder below `parent`, and return that folder.
 
-    Raises CannotStart for a name that no plug-in can have or that is taken, and when the folder is already there.
+    `description` is one line (the plug-in's name if nothing is said), `author` a name, with a mail address in angle
+    brackets or without, or nothing; `licence` an SPDX expression. Raises CannotStart for a name that no plug-in can
+    have or that is taken, when the folder is already there, and for words that are no short line.
     """
+    for words in (description, author, licence):
+        if len(words) > _LONGEST_WORDS or not words.isprintable():
+            raise CannotStart(f"Expected one line of at most {_LONGEST_WORDS} characters, not {words!r}.")
     if faults := Plugin(name=name).faults():
         raise CannotStart("; ".join(faults))
     if name in available():
@@ -30,7 +44,7 @@ def make_plugin(name: str, parent: Path) -> Path:
     if folder.exists():
         raise CannotStart(f"{folder} is there already. Choose another name, or another place with --path.")
     scaffold = Path(__file__).parent / "scaffold"
-    words = _words(name)
+    words = {**_words(name), **_about(name, description, author, licence)}
     for source in sorted(scaffold.rglob(f"*{_SUFFIX}")):
         target = folder / _filled(source.relative_to(scaffold).as_posix().removesuffix(_SUFFIX), words)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +66,25 @@ def _words(name: str) -> dict[str, str]:
         "@Class@": "".join(part.capitalize() for part in name.split("_")),
         "@flasky@": f">={major}.{minor},<{limit}",
     }
+
+
+def _about(name: str, description: str, author: str, licence: str) -> dict[str, str]:
+    """What stands in the files as a quoted text: JSON's is also Python's and TOML's."""
+    what = description or f"{name.replace('_', ' ').capitalize()}."
+    person, address = parseaddr(author)
+    who = {"name": person or author, "email": address if person else ""}
+    shown = ", ".join(f"{key} = {_quoted(value)}" for key, value in who.items() if value)
+    return {
+        "@description@": _quoted(what),
+        # As ruff writes it.
+        "@described@": repr(what) if '"' in what else _quoted(what),
+        "@licence@": _quoted(licence),
+        "@authors@": f"authors = [{{ {shown} }}]\n" if author else "",
+    }
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _filled(text: str, words: dict[str, str]) -> str:

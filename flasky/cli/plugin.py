@@ -221,14 +221,17 @@ def _owned(fault: Fault) -> Fault:
 @click.option(
     "--path", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where; here if not said."
 )
-def new(name: str, path: Path) -> None:
+@click.option("--description", default="", help="What it is, in a line; its name if not said.")
+@click.option("--author", default="", help="As in 'Ann <ann@example.com>'; nobody if not said.")
+@click.option("--licence", default="MIT", help="An SPDX expression; MIT if not said.")
+def new(name: str, path: Path, description: str, author: str, licence: str) -> None:
     """Make a distribution with a plug-in called NAME: a page, a table, a mail, a setting, a permission, tests.
 
     Its own `pytest`, `ruff check`, `ruff format --check` and `mypy` pass at once.
     """
     from flasky.scaffolding import make_plugin
 
-    folder = make_plugin(name, path)
+    folder = make_plugin(name, path, description=description, author=author, licence=licence)
     click.echo(f"Made {folder}. What comes next:")
     click.echo(f"  pip install -e {folder}\n  flasky plugin enable {name}")
 

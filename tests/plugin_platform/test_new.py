@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -17,15 +19,18 @@ from flasky.conformance.workbench import Workbench
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def new(name: str, folder: Path) -> Result:
+ABOUT = ("--description", 'Clubs for "readers"', "--author", "Ann Ö <ann@example.com>", "--licence", "BSD-3-Clause")
+
+
+def new(name: str, folder: Path, *options: str) -> Result:
     """Run `flasky plugin new`."""
-    return CliRunner().invoke(main, ["plugin", "new", name, "--path", str(folder)])
+    return CliRunner().invoke(main, ["plugin", "new", name, "--path", str(folder), *options])
 
 
 @pytest.fixture
 def installed(workbench: Workbench, tmp_path: Path) -> list[Path]:
     """Two folders: Flasky from its wheel, and a new plug-in from its own."""
-    assert new("book_club", tmp_path).exit_code == 0
+    assert new("book_club", tmp_path, *ABOUT).exit_code == 0
     return [workbench.installed(source) for source in (ROOT, tmp_path / "flasky-book-club")]
 
 
@@ -56,7 +61,10 @@ def test_what_it_makes_passes_its_own_checks_at_once(installed: list[Path], tmp_
     }
     said = {name: (process.communicate(timeout=120)[0], process.returncode) for name, process in running.items()}
     assert {name: status for name, (_, status) in said.items()} == dict.fromkeys(checks, 0), said
-    assert f"{5 + len(RULES)} passed, 1 deselected" in said["pytest"][0]
+    assert f"{6 + len(RULES)} passed, 1 deselected" in said["pytest"][0]
+    [made] = distributions(path=[str(installed[1])])
+    about = [made.metadata[name] for name in ("Summary", "Author-email", "License-Expression")]
+    assert about == ['Clubs for "readers"', "Ann Ö <ann@example.com>", "BSD-3-Clause"]
     package = folder / "flasky_book_club"
     made = {file.relative_to(folder) for file in package.rglob("*") if file.is_file() and file.suffix != ".pyc"}
     assert [str(file) for file in made if not (installed[1] / file).is_file()] == []
@@ -71,6 +79,10 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_made(tmp_path: Path) ->
     assert "belongs to Flasky itself" in new("mail", tmp_path).output
     assert "is installed already" in new("accounts", tmp_path).output
     assert list(tmp_path.iterdir()) == []
+    assert "Expected one line" in new("polls", tmp_path, "--author", "Ann\nBob").output
+    assert list(tmp_path.iterdir()) == []
     assert new("polls", tmp_path).exit_code == 0
+    declared = tomllib.loads((tmp_path / "flasky-polls" / "pyproject.toml").read_text())["project"]
+    assert (declared["description"], declared["license"], "authors" in declared) == ("Polls.", "MIT", False)
     second = new("polls", tmp_path)
     assert (second.exit_code, "is there already" in second.output) == (1, True)

@@ -9,7 +9,8 @@ The pages say what is run by how they are written, and a reader needs to know no
 - Every other block is only shown. So are `make`, `git clone` and whatever else needs a network.
 - A command that serves (`SERVING`) runs until the page ends, or, where a line `^C` is shown, until everything that
   was started before it has said what it is shown to say. It is ended with Ctrl-C.
-- `pip install -e FOLDER` is done without pip: the package is described and put on the path.
+- `pip install -e FOLDER` is done without pip: the package is described and put on the path; `pip uninstall -y NAME`
+  takes the folder of that name from the path. (pip itself is in tests/plugin_platform/test_pip.py.)
 
 What the commands print must be what the page shows, down to the last line, except that
 
@@ -199,6 +200,8 @@ class Walk:
                 self.environ[name] = value
         elif step.line.startswith("pip install -e "):
             self._install(step.line.split()[-1])
+        elif step.line.startswith("pip uninstall -y "):
+            self._uninstall(step.line.split()[-1])
         elif step.is_serving:
             self._serve(step)
         else:
@@ -285,6 +288,12 @@ class Walk:
             [sys.executable, *setup, "-q", "egg_info"], cwd=folder, env=self.environ, check=True, timeout=_SECONDS
         )
         self.environ["PYTHONPATH"] += f"{os.pathsep}{folder}"
+        self._stop_warm()
+
+    def _uninstall(self, package: str) -> None:
+        folder = f"{os.pathsep}{self.folder / package}"
+        assert folder in self.environ["PYTHONPATH"], f"{package} was not installed"
+        self.environ["PYTHONPATH"] = self.environ["PYTHONPATH"].replace(folder, "")
         self._stop_warm()
 
     def _compare(self, step: Typed, said: str) -> None:
