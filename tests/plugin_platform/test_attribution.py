@@ -18,6 +18,8 @@ from webtest import TestApp
 from flasky import health
 from flasky.database import get_database
 from flasky.errors.counts import error_counts
+from flasky.jobs.services import enqueue
+from flasky.jobs.worker import JobWorker
 from flasky.logs import JSONFormatter
 from flasky.mail import send_mail
 from flasky.mail.deliverer import Deliverer
@@ -312,3 +314,16 @@ def test_a_mail_that_is_given_up_belongs_to_the_plugin_that_declared_it(
     whose, fields = errors()
     assert whose == "mail of faulty 2.1"
     assert "(mail/faulty) of plugin=faulty 2.1 is " in fields["message"]
+
+
+@only_sqlite
+def test_a_job_that_fails_belongs_to_its_plugin(registry: Registry, errors: Any, db: Any, mailbox: Mailbox) -> None:
+    """Logged with name and version, counted, tried again later; what it had stored is gone."""
+    enqueue(registry, db, "faulty.work")
+    db.commit()
+    assert JobWorker(registry).run_once().postponed == 1
+    whose, fields = errors()
+    assert whose == "job of faulty 2.1"
+    assert "faulty.work" in fields["message"]
+    assert "Bug: in the job" in fields["traceback"]
+    assert mailbox.messages == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,6 +39,7 @@ OTHERS = [
 #: Sections whose examples are run where the rest of what they say is tested.
 ELSEWHERE = ("Another way to sign in", "Something about whoever is signed in", "Let members stop it")
 TOGETHER = [*(page for page in DIRECTIVES if page.stem not in ALONE), *OTHERS]
+IMPORTED = re.compile(r"^from (flasky(?:\.\w+)+) import (.+)$", re.MULTILINE)
 SECTIONS = ["Arguments", "What is refused", "Two of the same", "Example"]
 
 #: What each directive leaves in `flasky plugin show`.
@@ -284,7 +286,7 @@ def test_the_types_of_settings_are_all_on_the_page() -> None:
     own = {"parse_database_url", "parse_environment"}  # of the kernel's settings alone
     types = {name for name in vars(settings) if name.startswith("parse_")} - own
     assert [name for name in types if f"`{name}`" not in page] == []
-    fields = set(settings.Setting.__dataclass_fields__)
+    fields = set(inspect.signature(settings.Setting).parameters)
     assert [name for name in fields if f"| `{name}` |" not in page] == []
 
 
@@ -324,3 +326,23 @@ def test_what_the_page_about_accounts_says_is_done(
     assert members.export(work, user) == {"votes": ["tea"]}
     members.erase(work, user)
     assert members.export(work, user) == {"votes": []}
+
+
+def test_every_name_of_the_contract_is_there_and_every_name_that_examples_import_is_of_the_contract() -> None:
+    contract = (DOCS / "contract.md").read_text(encoding="utf-8")
+    promised = set(re.findall(r"`(flasky(?:\.\w+)+)`", contract)) - {"flasky.plugins"}
+    assert len(promised) > 20
+    for name in promised:
+        assert pkgutil.resolve_name(name), name
+    used = set()
+    for page in [*DIRECTIVES, *OTHERS, DOCS / "jobs.md"]:
+        for place, names in IMPORTED.findall("\n".join(blocks(page).values())):
+            used |= {(place, name.strip()) for name in names.split(",")}
+    open_modules = {name for name in promised if inspect.ismodule(pkgutil.resolve_name(name))}
+    private = {
+        f"{place}.{name}"
+        for place, name in used
+        if place not in open_modules and f"{place}.{name}" not in promised and f"`{name}`" not in contract
+    }
+    # A member's row is read, and its columns are those of `accounts`.
+    assert private - {"flasky.plugins.accounts.models.User"} == set()

@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +24,9 @@ from flasky.cli.context import Context
 from flasky.cli.slots import slot_rows
 from flasky.cli.templates import layers
 from flasky.directives import navigation
+from flasky.jobs.contracts import jobs
 from flasky.loader import declarations
+from flasky.ownership import contributions
 from flasky.site import get_site
 from flasky.wsgi import Application
 
@@ -115,19 +118,27 @@ def test_what_is_required_comes_first_in_either_order(make_app: MakeApp) -> None
 
 
 def test_two_applications_in_one_process_do_not_meet(make_app: MakeApp) -> None:
-    """Isolation: both are served at once, and each has only what its own plug-ins bring."""
+    """Isolation: both are served at once, from two threads, and each has only what its own plug-ins bring."""
+    names = "main accounts", "main accounts board poster echo"
+    alone = [contributions(make_app(flasky__plugins=name).registry) for name in names]
+    plain, full = (make_app(flasky__plugins=name) for name in names)
 
-    def client(app: Application) -> TestApp:
-        return TestApp(app, extra_environ={"HTTP_HOST": "localhost"})
+    def visit(app: Application) -> set[tuple[str, int, bool]]:
+        client = TestApp(app, extra_environ={"HTTP_HOST": "localhost"})
+        pages = [client.get(path, status="*") for path in ("/", "/echo", "/static/board/board.css") * 5]
+        return {(page.request.path, page.status_int, "s footer&gt;" in page.text) for page in pages}
 
-    plain, full = make_app(flasky__plugins="main accounts"), make_app(flasky__plugins="main accounts board poster echo")
-    for _ in range(2):
-        assert client(full).get("/echo").text == "echo"
-        assert client(full).get("/board", status="*").status_int != 404
-        assert client(plain).get("/board", status=404).status_int == 404
-        assert "s footer&gt;" in client(full).get("/").text
-        assert "s footer&gt;" not in client(plain).get("/").text
-    for inspected in (navigation, static_files, slot_rows, layers):
+    with ThreadPoolExecutor(2) as threads:
+        of_plain, of_full = threads.map(visit, (plain, full))
+    assert of_plain == {("/", 200, False), ("/echo", 404, False), ("/static/board/board.css", 404, False)}
+    assert of_full == {("/", 200, True), ("/echo", 200, False), ("/static/board/board.css", 200, False)}
+
+    # Everything that each of them has, before the other was made and after both were asked.
+    assert [contributions(app.registry) for app in (plain, full)] == alone
+    assert {one.plugin for one in alone[0]} == {"flasky", "main", "accounts"}
+    others = {one for one in alone[1] if one.plugin in {"board", "poster", "echo"}}
+    assert {one for one in alone[1] if one not in alone[0]} == others
+    for inspected in (navigation, static_files, slot_rows, layers, jobs):
         assert "board" not in str(inspected(plain.registry))
     assert "board.shown" not in plain.registry.settings
     assert full.registry.settings["board.shown"] == 3

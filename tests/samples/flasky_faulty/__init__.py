@@ -19,6 +19,7 @@ def includeme(config: Any) -> None:
     config.add_subscriber("flasky_faulty.hooks.on_chosen", "flasky.languages.LanguageChosen")
     config.add_slot("footer", "flasky_faulty.hooks.fill")
     config.add_health_check("faulty", "flasky_faulty.hooks.check", vital=False)
+    config.add_job("faulty.work", "flasky_faulty.hooks.work")
     config.add_mail("mail/faulty", "A mail", sample={"number": 1})
     for name in ("view", "template", "deep", "mail", "fine", "write", "form"):
         config.add_route(f"faulty.{name}", f"/faulty/{name}")

@@ -104,3 +104,9 @@ def check(registry: Any) -> None:
     """A health check."""
     if registry.get("test.sick"):
         raise Bug("in the check")
+
+
+def work(request: Request) -> None:
+    """A job with a bug: what it stored before is taken back."""
+    request.send_mail("job@example.com", "Of the job", "mail/faulty", number=1)
+    raise Bug("in the job")
