@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "flasky"
 PLUGINS = PACKAGE / "plugins"
@@ -74,6 +76,32 @@ def test_the_kernel_names_no_plugin() -> None:
     templates = [file for file in sorted((PACKAGE / "templates").rglob("*")) if file.is_file()]
     assert templates
     assert [file.name for file in templates if named.search(file.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_plugin_uses_only_what_another_publishes(name: str) -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{line}: {module}"
+        for file in sorted((PLUGINS / name).rglob("*.py"))
+        for line, module in imports(file)
+        if module.startswith("flasky.plugins.") and (parts := module.split("."))[2] != name
+        if (parts[3] if len(parts) > 3 else "") not in PUBLISHED and (PLUGINS / parts[2] / f"{parts[3]}.py").exists()
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_models_know_neither_services_nor_views_and_services_no_views(name: str) -> None:
+    """Views → services → models, never the other way."""
+    forbidden = {"models": ("services", "views", "forms"), "services": ("views", "forms")}
+    found = [
+        f"{file.relative_to(ROOT)}:{line}: {module}"
+        for room, others in forbidden.items()
+        for file in sorted((PLUGINS / name).glob(f"{room}.py")) + sorted((PLUGINS / name / room).rglob("*.py"))
+        for line, module in imports(file)
+        if module.startswith(tuple(f"flasky.plugins.{name}.{other}" for other in others))
+    ]
+    assert found == []
 
 
 def test_alembics_folder_is_no_package() -> None:
