@@ -73,9 +73,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "behind": [
             ("behind.page", "/front/page", ""),
             ("behind.deep", "/front/{year:[0-9]{4}}/*rest", ""),
+            ("behind.put", "/posted", ", request_method='PUT'"),
             ("behind.posted", "/posted", ""),
             ("behind.post", "/posted", ", request_method='POST'"),
-            ("behind.put", "/posted", ", request_method='PUT'"),
             ("behind.any", "/numbers/{slug}", ""),
             ("behind.number", "/numbers/{id:[0-9]{2}}", ""),
             ("behind.headed", "/headed", ""),
