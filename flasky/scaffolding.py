@@ -33,9 +33,9 @@ def make_plugin(
     brackets or without, or nothing; `licence` an SPDX expression. Raises CannotStart for a name that no plug-in can
     have or that is taken, when the folder is already there, and for words that are no short line.
     """
-    for words in (description, author, licence):
-        if len(words) > _LONGEST_WORDS or not words.isprintable():
-            raise CannotStart(f"Expected one line of at most {_LONGEST_WORDS} characters, not {words!r}.")
+    for said in (description, author, licence):
+        if len(said) > _LONGEST_WORDS or not said.isprintable():
+            raise CannotStart(f"Expected one line of at most {_LONGEST_WORDS} characters, not {said!r}.")
     if faults := Plugin(name=name).faults():
         raise CannotStart("; ".join(faults))
     if name in available():
