@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
@@ -27,62 +29,204 @@ from flasky.plugins.blog.storage import add_unless_there, lists_changed
 from flasky.plugins.blog.words import words_of
 
 _AT_ONCE = 5000
+#: Texts that are rendered, of both languages together.
 _TEXTS = 400
 _FOLLOWED_BY_EACH = 10
-#: Seconds between two posts.
-_PAUSE = 97
+#: Comments on a post, and how many posts of a hundred have so many: one for two posts, most of them on few.
+_COMMENTS = {0: 76, 1: 12, 2: 6, 3: 3, 5: 2, 8: 1}
+#: The share of comments in the language of the post.
+_SAME_LANGUAGE = 0.9
+#: How much is written in each hour of a day (UTC): least before dawn, most in the evening.
+_HOURS = (3, 1, 1, 0.5, 0.5, 1, 3, 6, 9, 9, 8, 8, 9, 8, 7, 7, 8, 9, 11, 13, 14, 12, 8, 5)
+#: Days that the posts are spread over: at least and at most, and posts of a day in between.
+_LEAST_DAYS, _MOST_DAYS, _POSTS_OF_A_DAY = 120, 1095, 50
+#: Seconds from a post to a comment on it: at least, and the factor that the slowest takes.
+_QUICKEST, _SLOWEST = 120, 3600
 
-_OPENINGS = (
-    "This morning I took the long way round",
-    "Yesterday we finally finished it",
-    "A small note before I forget",
-    "Somebody asked me last week how this works",
-    "After three attempts it came out right",
-    "清晨的胡同还很安静",
-    "昨天我们去了老城的书店",
-    "最近在学做面条",
-    "有人问我为什么喜欢走路",
-    "这个周末终于把花园整理好了",
+
+class _Topic(NamedTuple):
+    """What posts of one language and tag are put together from."""
+
+    tag: str
+    titles: Sequence[str]
+    openings: Sequence[str]
+    middles: Sequence[str]
+
+
+class _Language(NamedTuple):
+    """What is written in a language, by whom, and how it is put together."""
+
+    topics: Sequence[_Topic]
+    endings: Sequence[str]
+    comments: Sequence[str]
+    body: str
+    between: str
+    #: A tag beside that of the topic.
+    other: str
+
+
+_ENGLISH = _Language(
+    topics=(
+        _Topic(
+            "walks",
+            ("A walk before breakfast", "Along the canal", "The long way round", ""),
+            (
+                "This morning I took the long way round",
+                "On Sunday we walked to the old market",
+                "It rained, and I went out",
+            ),
+            (
+                "the *old* market was still asleep, and the first tram had **not** come yet",
+                "nobody had told us that the bridge was closed, so we learned something",
+                "a heron stood in the shallow water and did not mind us",
+                "there is a bench behind the church that no map knows",
+            ),
+        ),
+        _Topic(
+            "kitchen",
+            ("Notes from the kitchen", "Bread, at last", "Soup for a cold day", ""),
+            (
+                "After three attempts it came out right",
+                "Somebody asked me last week how I make it",
+                "I have baked again",
+            ),
+            (
+                "the dough needs [a little patience](https://example.com/patience) and a warm kitchen",
+                "half of the salt is enough, whatever the book says",
+                "I wrote down `flour: 500 g, water: 350 g` and nothing else",
+                "the crust sang when it came out of the oven",
+            ),
+        ),
+        _Topic(
+            "books",
+            ("What I am reading", "A book that I had forgotten", "From the library", ""),
+            (
+                "Yesterday I finished a book that I had begun twice",
+                "The library sold old books",
+                "I read it in one night",
+            ),
+            (
+                "the first fifty pages are *slow*, and then one cannot stop",
+                "somebody had written a date and a name on the last page",
+                "the translator deserves **half** of the praise",
+                "it is about a lighthouse, and about waiting",
+            ),
+        ),
+        _Topic(
+            "garden",
+            ("The garden in spring", "Tomatoes", "What the snails left", ""),
+            ("This weekend we finally put the garden in order", "A small note before I forget", "The beans are up"),
+            (
+                "my neighbour lent me her ladder and her opinion",
+                "we carried the tomatoes inside before the rain",
+                "the snails left us **two** of twelve lettuces",
+                "what looked dead in March is as tall as I am now",
+            ),
+        ),
+    ),
+    endings=(
+        "Next time I will bring a camera.",
+        "If you know a better way, tell me.\n\n- patience\n- time\n- a good friend",
+        "That is all for today.",
+        "> Slow is smooth, and smooth is fast.\n\nSo they say.",
+    ),
+    comments=(
+        "I like this.",
+        "Thank you for writing it down!",
+        "How long did it take?",
+        "I tried the same last year, with less luck.",
+        "Is there a picture of it?",
+        "This made my morning.",
+        "I know the place. It was *never* that quiet when I was there.",
+    ),
+    body="{opening}: {middles}.\n\n{ending}",
+    between="; ",
+    other="life",
 )
-_MIDDLES = (
-    "the *old* market was still asleep, and the first tram had **not** come yet",
-    "it needs [a little patience](https://example.com/patience) and a warm kitchen",
-    "I wrote down `what --helped` and what did not",
-    "nobody had told us that the bridge was closed, so we learned something",
-    "my neighbour lent me her ladder and her opinion",
-    "阳光照在**灰色**的砖墙上，几位老人在下棋",
-    "老板泡了一壶茶，讲起 *三十年前* 的事",
-    "水和面粉的比例要[慢慢试](https://example.com/noodles)",
-    "走得慢，才看得见墙角的猫",
-    "下雨以前把番茄都搬进了屋里",
+_CHINESE = _Language(
+    topics=(
+        _Topic(
+            "胡同",
+            ("胡同散步", "清晨", "绕远路回家", ""),
+            ("清晨的胡同还很安静", "昨天我们去了老城", "有人问我为什么喜欢走路"),
+            (
+                "阳光照在**灰色**的砖墙上，几位老人在下棋",
+                "走得慢，才看得见墙角的猫",
+                "卖豆浆的大爷说，这条街*三十年*没有变过",
+                "桥封了，只好从河边绕过去",
+            ),
+        ),
+        _Topic(
+            "做饭",
+            ("厨房笔记", "第一次做面条", "冬天的汤", ""),
+            ("最近在学做面条", "试了三次，终于成功了", "上周有人问我这道菜怎么做"),
+            (
+                "水和面粉的比例要[慢慢试](https://example.com/noodles)",
+                "盐放一半就够了，别信菜谱",
+                "我只记下了 `面粉 500 克，水 350 克`",
+                "出锅的时候，整个楼道都是香味",
+            ),
+        ),
+        _Topic(
+            "读书",
+            ("最近在读的书", "旧书店", "一夜读完", ""),
+            ("昨天我们去了老城的书店", "这本书我读了两次才读完", "图书馆在卖旧书"),
+            (
+                "老板泡了一壶茶，讲起*三十年前*的事",
+                "前五十页很慢，后面就停不下来了",
+                "最后一页上有人写了日期和名字",
+                "译者有**一半**的功劳",
+            ),
+        ),
+        _Topic(
+            "花园",
+            ("阳台上的花园", "番茄", "周末", ""),
+            ("这个周末终于把花园整理好了", "豆子发芽了", "趁还没忘，记一笔"),
+            (
+                "下雨以前把番茄都搬进了屋里",
+                "邻居借给我梯子，还有她的意见",
+                "十二棵生菜，蜗牛只给我们留了**两棵**",
+                "三月里看着像枯了，现在长得比我还高",
+            ),
+        ),
+    ),
+    endings=(
+        "下次一定带上相机。",
+        "大家有什么建议吗？\n\n1. 慢一点\n2. 再慢一点",
+        "今天就写到这里。",
+        "> 不怕慢，只怕站。\n\n老话说得对。",
+    ),
+    comments=(
+        "写得真好！",
+        "我也想去看看。",
+        "谢谢分享！",
+        "花了多长时间？",
+        "有照片吗？",
+        "去年我也试过，没有你做得好。",
+        "这个地方我知道，以前*可没有*这么安静。",
+    ),
+    body="{opening}：{middles}。\n\n{ending}",
+    between="；",
+    other="生活",
 )
-_ENDINGS = (
-    "Next time I will bring a camera.",
-    "If you know a better way, tell me.\n\n- patience\n- flour\n- time",
-    "That is all for today.",
-    "> Slow is smooth, and smooth is fast.\n\nSo they say.",
-    "下次一定带上相机。",
-    "大家有什么建议吗？\n\n1. 慢一点\n2. 再慢一点",
-    "今天就写到这里。",
-)
-_TITLES = ("A walk", "Notes from the kitchen", "What I learned", "Sunday", "", "", "胡同散步", "厨房笔记", "周末", "")
-_TAGS = ("walks", "kitchen", "books", "garden", "胡同", "生活", "读书", "做饭")
-_COMMENTS = ("I like this.", "Thank you for writing it down!", "How long did it take?", "写得真好！", "我也想去看看。")
+_LANGUAGES = (_ENGLISH, _CHINESE)
+_TAGS = tuple(name for language in _LANGUAGES for name in (*(topic.tag for topic in language.topics), language.other))
+#: First names in turn, each with the place of its language: whoever has it writes in that.
 _FIRST = (
-    "anna",
-    "bo",
-    "carla",
-    "dmitri",
-    "emil",
-    "fatima",
-    "gus",
-    "hana",
-    "ida",
-    "jun",
-    "小明",
-    "小红",
-    "阿梅",
-    "老王",
+    ("anna", 0),
+    ("小明", 1),
+    ("bo", 0),
+    ("carla", 0),
+    ("阿梅", 1),
+    ("dmitri", 0),
+    ("emil", 0),
+    ("小红", 1),
+    ("fatima", 0),
+    ("gus", 0),
+    ("老王", 1),
+    ("hana", 0),
+    ("ida", 0),
+    ("jun", 0),
 )
 
 
@@ -97,7 +241,10 @@ class _Text(NamedTuple):
 
 
 def fill(registry: Registry, *, users: int, posts: int) -> dict[str, int]:
-    """Add members and posts, a comment for every second post, and ten follows for each member; returns the numbers.
+    """Add members and posts, one comment for two posts or so, and ten follows for each member; returns the numbers.
+
+    A text, its tags and most of its comments are of one language, its author's. The posts are spread over months and
+    over the hours at which people write; the last was written a moment ago, and no comment is from later.
 
     Each portion is a transaction of its own: a million posts are more than one can hold.
     """
@@ -120,37 +267,95 @@ def examples(request: Request) -> str | None:
 
 def _fill(opened: Callable[[], AbstractContextManager[Session]], users: int, posts: int) -> dict[str, int]:
     chance = random.Random(users * 31 + posts)  # noqa: S311 - made-up content, the same every time
-    texts = [_text(chance) for _ in range(min(_TEXTS, max(posts, 1)))]
     with opened() as db:
         people = _people(db, users)
     with opened() as db:
         tags = _tags(db)
+    life = _Life.of(chance, people, tags, posts)
     comments = 0
-    begin = utc_now() - timedelta(seconds=_PAUSE * posts)
     for first in range(0, posts, _AT_ONCE):
         with opened() as db:
-            some = range(first, min(first + _AT_ONCE, posts))
-            comments += _posts(db, chance, texts, tags, people, begin, some)
+            comments += _posts(db, chance, life, range(first, min(first + _AT_ONCE, posts)))
     with opened() as db:
         follows = _follows(db, chance, people)
         lists_changed(db)
     return {"members": len(people), "posts": posts, "comments": comments, "follows": follows}
 
 
-def _text(chance: random.Random) -> _Text:
-    middles = chance.sample(_MIDDLES, chance.choice((1, 2, 3)))
-    body = f"{chance.choice(_OPENINGS)}: {'; '.join(middles)}.\n\n{chance.choice(_ENDINGS)}"
-    title, tags = chance.choice(_TITLES), tuple(sorted(chance.sample(range(len(_TAGS)), chance.choice((0, 1, 2)))))
+class _Calendar:
+    """When posts are written: one after the other, by day and less by night, the last just now."""
+
+    def __init__(self, posts: int, now: datetime) -> None:
+        """`posts` is how many there are to be."""
+        self.now = now
+        self._posts = posts
+        self._until = tuple(accumulate(_HOURS, initial=0.0))
+        days = max(_LEAST_DAYS, min(_MOST_DAYS, posts // _POSTS_OF_A_DAY))
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        self._begin = midnight - timedelta(days=days)
+        self._length = days + self._share(now - midnight)
+
+    def _share(self, time_of_day: timedelta) -> float:
+        hour, part = divmod(time_of_day / timedelta(hours=1), 1)
+        return (self._until[int(hour)] + part * _HOURS[int(hour)]) / self._until[-1]
+
+    def moment(self, number: int, chance: random.Random) -> datetime:
+        """When the post of this number, from 0, is written."""
+        day, share = divmod((number + chance.random()) / self._posts * self._length, 1)
+        written = share * self._until[-1]
+        hour = min(bisect_right(self._until, written), len(_HOURS)) - 1
+        return self._begin + timedelta(days=day, hours=hour + (written - self._until[hour]) / _HOURS[hour])
+
+    def later(self, moment: datetime, chance: random.Random) -> datetime:
+        """When somebody answers what was written at `moment`: most within hours, nobody later than now."""
+        wait = timedelta(seconds=_QUICKEST * _SLOWEST ** chance.random())
+        left = self.now - moment
+        return moment + (wait if wait < left else left * chance.random())
+
+
+class _Life(NamedTuple):
+    """What posts are made of: members and texts by language, all members with the place of theirs, and tags by id."""
+
+    people: Sequence[Sequence[int]]
+    authors: Sequence[tuple[int, int]]
+    texts: Sequence[Sequence[_Text]]
+    comments: Sequence[Sequence[tuple[str, str]]]
+    tags: Sequence[int]
+    numbers: Sequence[int]
+    calendar: _Calendar
+
+    @classmethod
+    def of(cls, chance: random.Random, people: Sequence[int], tags: Sequence[int], posts: int) -> _Life:
+        """The life of so many posts by these members."""
+        authors = [(user_id, _FIRST[place % len(_FIRST)][1]) for place, user_id in enumerate(people)]
+        spoken = [[user_id for user_id, speaks in authors if speaks == place] for place in range(len(_LANGUAGES))]
+        each = max(1, min(_TEXTS, posts) // len(_LANGUAGES))
+        texts = [[_text(chance, language) for _ in range(each)] for language in _LANGUAGES]
+        said = [[(body, markdown.render(body, above=2).html) for body in language.comments] for language in _LANGUAGES]
+        numbers = [number for number, weight in _COMMENTS.items() for _ in range(weight)]
+        # Where nobody speaks a language everybody does.
+        by_language = [some or people for some in spoken]
+        return cls(by_language, authors, texts, said, tags, numbers, _Calendar(posts, utc_now()))
+
+
+def _text(chance: random.Random, language: _Language) -> _Text:
+    topic = chance.choice(language.topics)
+    body = language.body.format(
+        opening=chance.choice(topic.openings),
+        middles=language.between.join(chance.sample(topic.middles, chance.choice((1, 2, 3, 4)))),
+        ending=chance.choice(language.endings),
+    )
+    names = chance.choice(((), (topic.tag,), (topic.tag,), (topic.tag, language.other)))
+    title, tags = chance.choice(topic.titles), tuple(sorted(_TAGS.index(name) for name in names))
     rendered = markdown.render(body)
-    names = " ".join(_TAGS[tag] for tag in tags)
-    return _Text(body, title, tags, rendered, words_of(f"{title} {markdown.text_of(rendered.html)} {names}"))
+    return _Text(body, title, tags, rendered, words_of(f"{title} {markdown.text_of(rendered.html)} {' '.join(names)}"))
 
 
 def _people(db: Session, number: int) -> list[int]:
     role = db.scalars(select(Role.id).where(Role.name == "User")).one()
     first = (db.scalar(select(func.max(User.id))) or 0) + 1
     now = utc_now()
-    names = [f"{_FIRST[index % len(_FIRST)]}-{first + index}" for index in range(number)]
+    names = [f"{_FIRST[index % len(_FIRST)][0]}-{first + index}" for index in range(number)]
     for some in _portions(names):
         # The model knows how a name's keys are made.
         rows = [
@@ -175,21 +380,15 @@ def _tags(db: Session) -> list[int]:
     return [found[name] for name in _TAGS]
 
 
-def _posts(
-    db: Session,
-    chance: random.Random,
-    texts: Sequence[_Text],
-    tags: Sequence[int],
-    people: Sequence[int],
-    begin: datetime,
-    numbers: range,
-) -> int:
-    rows, chosen = [], []
+def _posts(db: Session, chance: random.Random, life: _Life, numbers: range) -> int:
+    rows, chosen, languages = [], [], []
     for number in numbers:
-        text = chance.choice(texts)
-        moment = begin + timedelta(seconds=_PAUSE * number, microseconds=chance.randrange(1_000_000))
+        author, language = chance.choice(life.authors)
+        text = chance.choice(life.texts[language])
+        moment = life.calendar.moment(number, chance)
         chosen.append(text)
-        rows.append(_row(text, chance.choice(people), moment, comments=number % 2))
+        languages.append(language)
+        rows.append(_row(text, author, moment, comments=chance.choice(life.numbers)))
     ids = _reserve_ids(db, len(rows))
     for post_id, row in zip(ids, rows, strict=True):
         row["id"] = post_id
@@ -201,12 +400,12 @@ def _posts(
     ]
     _insert(db, PostWords, words)
     listed = [
-        {"post_id": post_id, "tag_id": tags[tag], "listed_at": row["listed_at"]}
+        {"post_id": post_id, "tag_id": life.tags[tag], "listed_at": row["listed_at"]}
         for post_id, text, row in zip(ids, chosen, rows, strict=True)
         for tag in text.tags
     ]
     _insert(db, PostTag, listed)
-    return _comment_on(db, chance, people, ids[1 - numbers.start % 2 :: 2], rows[1 - numbers.start % 2 :: 2])
+    return _comment_on(db, chance, life, zip(ids, rows, languages, strict=True))
 
 
 def _insert(db: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
@@ -250,23 +449,28 @@ def _row(text: _Text, author: int, moment: datetime, *, comments: int) -> dict[s
 
 
 def _comment_on(
-    db: Session, chance: random.Random, people: Sequence[int], ids: Sequence[int], rows: Sequence[dict[str, Any]]
+    db: Session, chance: random.Random, life: _Life, posts: Iterable[tuple[int, dict[str, Any], int]]
 ) -> int:
-    html = {body: markdown.render(body, above=2).html for body in _COMMENTS}
     comments = []
-    for post_id, row in zip(ids, rows, strict=True):
-        body = chance.choice(_COMMENTS)
-        comments.append(
-            {
-                "post_id": post_id,
-                "author_id": chance.choice(people),
-                "body": body,
-                "html": html[body],
-                "pipeline": markdown.PIPELINE,
-                "created_at": row["created_at"] + timedelta(minutes=5),
-                "version": 1,
-            }
-        )
+    for post_id, row, language in posts:
+        number = row["comment_count"]
+        if not number:
+            continue
+        written = row["created_at"]
+        for moment in sorted(life.calendar.later(written, chance) for _ in range(number)):
+            spoken = language if chance.random() < _SAME_LANGUAGE else 1 - language
+            body, html = chance.choice(life.comments[spoken])
+            comments.append(
+                {
+                    "post_id": post_id,
+                    "author_id": chance.choice(life.people[spoken]),
+                    "body": body,
+                    "html": html,
+                    "pipeline": markdown.PIPELINE,
+                    "created_at": moment,
+                    "version": 1,
+                }
+            )
     _insert(db, Comment, comments)
     return len(comments)
 
@@ -276,7 +480,7 @@ def _follows(db: Session, chance: random.Random, people: Sequence[int]) -> int:
     pairs: list[dict[str, Any]] = []
     followers: dict[int, int] = {}
     for follower in people:
-        others = [other for other in chance.sample(people, each + 1) if other != follower][:each]
+        others = _followed_by(chance, people, follower, each)
         pairs.extend({"follower_id": follower, "followed_id": other, "created_at": utc_now()} for other in others)
         for other in others:
             followers[other] = followers.get(other, 0) + 1
@@ -286,6 +490,18 @@ def _follows(db: Session, chance: random.Random, people: Sequence[int]) -> int:
     for some in _portions(members):
         _insert(db, BlogMember, some)
     return len(pairs)
+
+
+def _followed_by(chance: random.Random, people: Sequence[int], follower: int, number: int) -> Sequence[int]:
+    """So many others, the first members much more often than the last: few have many followers, and most have some."""
+    if len(people) <= _FOLLOWED_BY_EACH * 2:
+        return [other for other in chance.sample(people, number + 1) if other != follower][:number]
+    chosen: dict[int, None] = {}
+    while len(chosen) < number:
+        other = people[int(len(people) * chance.random() ** 2)]
+        if other != follower:
+            chosen[other] = None
+    return list(chosen)
 
 
 def _portions(rows: Sequence[Any]) -> Iterator[Any]:
