@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 #: tests too.
 UNWATCHED = frozenset(
     {"browser", "docs", "faults", "tools", "test_make.py"}
-    | {"plugin_platform/test_docs.py", "plugins/blog/test_markdown_cost.py"}
+    | {"plugin_platform/test_docs.py", "plugin_platform/test_pip.py", "plugins/blog/test_markdown_cost.py"}
 )
 
 #: Tests in process of what others run too, but for a few branches: those that ask every page the same question.
