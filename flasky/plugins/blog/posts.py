@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
@@ -163,10 +163,8 @@ def claim_key(work: Work, key: str) -> int | None:
 def note_made(work: Work, key: str, made_id: int) -> None:
     """Remember what was made with a key that was taken."""
     if key:
-        taken = work.db.get(Submission, (who(work).user_id, key))
-        if taken is not None:
-            taken.made_id = made_id
-            work.db.flush()
+        mine = (Submission.user_id == who(work).user_id) & (Submission.key == key)
+        changed(work.db, update(Submission).where(mine).values(made_id=made_id))
 
 
 def check_text(field: str, text: str, most: int) -> None:
