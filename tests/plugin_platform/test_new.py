@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from warm import unwatched
 
 from flasky.cli import main
 from flasky.conformance.suite import RULES
@@ -42,7 +43,7 @@ def test_what_it_makes_passes_its_own_checks_at_once(installed: list[Path], tmp_
     assert not (migrations / "__init__.py").exists()
     path = os.pathsep.join(map(str, installed))
     folder = tmp_path / "flasky-book-club"
-    environ = {**os.environ, "PYTHONPATH": path, "MYPYPATH": path, "PYTEST_ADDOPTS": ""}
+    environ = {**unwatched(os.environ), "PYTHONPATH": path, "MYPYPATH": path, "PYTEST_ADDOPTS": ""}
     for name in ("FLASKY_INI", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
         environ.pop(name, None)
     python = [sys.executable, "-m"]
