@@ -91,6 +91,7 @@ def make(folder: Path) -> Any:
             ("register", "/register"),
             ("blog.post", "/post/{id}"),
             ("accounts.profile", "/user/{username}"),
+            ("blog.person", "/member/{id}"),
             ("blog.tag", "/tag/{name}"),
             ("blog.feed", "/feed"),
             ("language", "/language"),
