@@ -27,6 +27,7 @@ SYNTAX = "syntax"
 
 _ROUTE_METHODS = frozenset({"route_url", "route_path"})
 _TEMPLATE_FUNCTIONS = frozenset({"render", "render_to_response"})
+_ADDING = "add_route"
 _ASSET_FUNCTIONS = frozenset({"asset_url", "asset_integrity"})
 _TEMPLATE_SUFFIX = ".jinja2"
 
@@ -52,8 +53,11 @@ def in_python(file: Path) -> Iterator[Reference]:
 
 def routes_added_in(file: Path) -> Iterator[str]:
     """The names of the routes that a Python file adds, also those that this site's settings leave out."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_route" and node.args:
+    source = file.read_text(encoding="utf-8")
+    if _ADDING not in source:
+        return  # Nearly all files, and parsing one takes long.
+    for node in ast.walk(ast.parse(source, str(file))):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == _ADDING and node.args:
             yield _text(node.args[0])
 
 
