@@ -45,8 +45,7 @@ def home(request: Request) -> Mapping[str, Any] | Response:
             listing = reading.everyone(request.read, way, cursor, limit)
         return _page(request, way, listing) or {
             "posts": _rendered(request, listing) if listing.rows or cursor or not followed else _nobody_yet(request),
-            "followed": followed,
-            "may_follow": may_follow,
+            "followed": followed if may_follow else None,
             "may_write": may(request, "blog.write"),
         }
     if way is Way.FIRST and request.registry.settings["blog.keep_lists"]:
@@ -155,7 +154,9 @@ def _page(request: Request, way: Way, listing: Listing) -> Response | None:
 
 
 def _rendered(request: Request, listing: Listing) -> Markup:
-    template = get_environment(request.registry).get_template("blog/posts.jinja2")
+    # Beyond the end: a template of its own, as each name in that of the list is looked for at each visit.
+    name = "blog/posts.jinja2" if listing.rows or "older" not in request.GET else "blog/end_of_list.jinja2"
+    template = get_environment(request.registry).get_template(name)
     rows = Look(request).rows(listing)
     rendered = template.render(
         request=request, rows=rows, newer=listing.newer, older=listing.older, path_of_list=request.path
