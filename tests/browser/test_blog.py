@@ -101,6 +101,14 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     anna.wait_for_url("**/post/*")
     post = anna.url
     look(anna, f"{screen}-post")
+    anna.goto(f"{post}/edit")
+    look(anna, f"{screen}-edit")
+    anna.goto(f"{site.url}/tag/walks")
+    look(anna, f"{screen}-tag")
+    anna.goto(f"{site.url}/notices")
+    anna.locator("[name=mail][value=at_once]").check()
+    anna.locator(".notices-mail button").click()
+    anna.locator(".alert").wait_for()
 
     bob.goto(f"{site.url}/")
     look(bob, f"{screen}-home")
@@ -119,6 +127,11 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     bob.wait_for_load_state()
     assert bob.locator(".posts h2").inner_text() == "胡同散步"
 
+    anna.goto(f"{site.url}/user/anna")
+    look(anna, f"{screen}-profile")
+    anna.goto(f"{site.url}/people/1/followers")
+    look(anna, f"{screen}-followers")
+
     bob.goto(f"{site.url}/search?q=胡同")
     assert bob.locator("mark").first.inner_text() == "胡同"
     look(bob, f"{screen}-search")
@@ -126,6 +139,8 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     anna.goto(f"{site.url}/notices")
     assert anna.locator(".notices li").count() == 2
     look(anna, f"{screen}-notices")
+
+    read_and_stop_mails(anna, site, screen)
 
     bob.goto(f"{post}/report")
     bob.locator("[name=reason]").fill("看一下")
@@ -152,6 +167,22 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     anna.locator(".posts h2 a").click()
     anna.wait_for_url(post)
     assert "不合适" in anna.locator(".alert-warning").inner_text()
+
+
+def read_and_stop_mails(page: Any, site: LiveSite, screen: str) -> None:
+    """The mails about a comment and a follower, in the development viewer, and the way to have no more of them."""
+    page.goto(f"{site.url}/_mail")
+    assert page.locator("main tbody tr").count() == 2
+    page.locator("main tbody a").last.click()
+    page.wait_for_load_state()
+    assert "写得真好" in page.locator("main").inner_text()
+    text = page.locator("main pre").first.inner_text()
+    page.goto(next(word for word in text.split() if "/notices/stop/" in word))
+    look(page, f"{screen}-stop")
+    page.locator("main form button").click()
+    page.locator("[role=status]").wait_for()
+    page.goto(f"{site.url}/notices")
+    assert page.locator("[name=mail][value=never]").is_checked()
 
 
 def add_vectors(site: LiveSite) -> int:
