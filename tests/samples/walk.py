@@ -22,7 +22,6 @@ What the commands print must be what the page shows, down to the last line, exce
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -35,6 +34,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
+
+from warm import WarmConsole
 
 from flasky.testing.live import free_port
 
@@ -157,7 +158,7 @@ class Walk:
         }
         self._serving: list[tuple[Typed, subprocess.Popen[bytes], Path]] = []
         self._outputs = 0
-        self._warm: subprocess.Popen[str] | None = None
+        self._warm = WarmConsole(self.environ, self.folder)
 
     def _copy(self) -> None:
         listed = subprocess.run(
@@ -174,16 +175,6 @@ class Walk:
                 shutil.copy2(source, target)
         for ini in self.folder.glob("*.ini"):
             ini.write_text(ini.read_text(encoding="utf-8").replace("6543", str(self.port)), encoding="utf-8")
-
-    def _start_warm(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("warm_console.py"))],
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
 
     def take(self, step: Step) -> None:
         """Do one step, and fail with both texts when one sees something else than the page shows."""
@@ -213,19 +204,8 @@ class Walk:
         line = self._here(step.line)
         environ, arguments = _split(line)
         if arguments[0] in _SCRIPTS and not re.search(r"[|<>;&*$]", line):
-            job = {
-                "arguments": arguments,
-                "folder": str(self.folder),
-                "environ": {**self.environ, **environ},
-                "input": str(source),
-                "output": str(output),
-            }
-            self._warm = self._warm or self._start_warm()
-            assert self._warm.stdin is not None
-            assert self._warm.stdout is not None
-            self._warm.stdin.write(json.dumps(job) + "\n")
-            self._warm.stdin.flush()
-            self._warm.stdout.readline()
+            files = {"input": source, "output": output}
+            self._warm.status(*arguments, folder=self.folder, environ={**self.environ, **environ}, files=files)
         else:
             with source.open("rb") as stdin, output.open("wb") as stdout:
                 subprocess.run(
@@ -288,13 +268,11 @@ class Walk:
             [sys.executable, *setup, "-q", "egg_info"], cwd=folder, env=self.environ, check=True, timeout=_SECONDS
         )
         self.environ["PYTHONPATH"] += f"{os.pathsep}{folder}"
-        self._stop_warm()
 
     def _uninstall(self, package: str) -> None:
         folder = f"{os.pathsep}{self.folder / package}"
         assert folder in self.environ["PYTHONPATH"], f"{package} was not installed"
         self.environ["PYTHONPATH"] = self.environ["PYTHONPATH"].replace(folder, "")
-        self._stop_warm()
 
     def _compare(self, step: Typed, said: str) -> None:
         if not self._is_alike(step, said):
@@ -317,19 +295,12 @@ class Walk:
         self._outputs += 1
         return self.folder.parent / f"{name}-{self._outputs}.txt"
 
-    def _stop_warm(self) -> None:
-        if self._warm is not None:
-            assert self._warm.stdin is not None
-            self._warm.stdin.close()
-            self._warm.wait(10)
-            self._warm = None
-
     def stop(self) -> None:
         """End every process that the walk started."""
         for _, process, _ in self._serving:
             process.kill()
             process.wait(10)
-        self._stop_warm()
+        self._warm.stop()
 
 
 def _split(line: str) -> tuple[dict[str, str], list[str]]:
