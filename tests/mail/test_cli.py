@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ def test_a_test_mail_in_chinese(flasky_mail: Command, mailbox) -> None:
 def test_a_site_that_does_not_deliver_says_who_has_to(app: Application, flasky_mail: Command, monkeypatch) -> None:
     value = get_site(app.registry).settings.values_by_name["flasky.mail_deliver"]
     monkeypatch.setitem(
-        get_site(app.registry).settings.values_by_name, "flasky.mail_deliver", replace(value, value=False)
+        get_site(app.registry).settings.values_by_name, "flasky.mail_deliver", value._replace(value=False)
     )
     assert "flasky.mail_deliver is false: `flasky mail deliver` hands it" in flasky_mail("test", "a@example.com").output
 

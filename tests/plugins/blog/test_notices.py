@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
@@ -283,7 +283,7 @@ def test_rte_02_beyond_so_many_an_hour_notices_wait_for_the_digest(
 
 
 def test_an_edit_tells_only_those_whom_it_calls_newly(
-    member: Any, write: Any, comment: Any, told: Any, work_as: Any
+    member: Any, write: Any, comment: Any, told: Any, work_as: Any, db: Session
 ) -> None:
     anna, bob, carl, dora = member("anna"), member("bob"), member("carl"), member("dora")
     post = write(anna, "hello @bob")
@@ -309,6 +309,12 @@ def test_an_edit_tells_only_those_whom_it_calls_newly(
     assert told(carl) == ["mention", "mention"]
     assert told(anna) == ["comment"]
     assert told(dora) == []
+    # A text from before there were notices calls nobody newly either.
+    db.execute(delete(Notice))
+    db.commit()
+    edit("@bob @carl, corrected")
+    edit_comment("@bob @carl @dora, corrected")
+    assert told(bob) == told(carl) == []
 
 
 def test_an_edit_of_what_is_hidden_or_a_draft_tells_nobody(member: Any, write: Any, told: Any, work_as: Any) -> None:
