@@ -138,6 +138,7 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
 
     anna.goto(f"{site.url}/notices")
     assert anna.locator(".notices li").count() == 2
+    assert anna.locator(".notices li").first.inner_text().startswith("bob ")
     look(anna, f"{screen}-notices")
 
     read_and_stop_mails(anna, site, screen)
