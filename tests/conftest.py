@@ -27,6 +27,7 @@ REPEATING = frozenset(
         "functional/test_errors.py",
         "migrations/test_plugins.py",
         "migrations/test_renames.py",
+        "plugin_platform/test_shipped.py",
         "plugins/accounts/test_authentication.py",
         "plugins/accounts/test_limits_redis.py",
         "plugins/accounts/test_tokens.py",
