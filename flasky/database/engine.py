@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -47,6 +48,10 @@ _MIGRATION_PRAGMAS = (
 _FILE = "flasky.file"
 #: Where the pool's record of a connection says that it has the turn to write.
 _TURN = "flasky.turn"
+#: Where it says that the connection has less patience than others, having waited for its turn.
+_WAITED = "flasky.waited"
+#: Milliseconds of waiting that are too few to count.
+_UNNOTICED_MS = 10
 
 
 def make_engine(url: str | URL, **options: Any) -> Engine:
@@ -174,18 +179,26 @@ def _take_turns(engine: Engine) -> None:
         record = connection.connection.record_info
         if record is None or _TURN in record:
             return
+        begun = time.monotonic()
         record[_TURN] = turns.take(BUSY_TIMEOUT_MS / 1000)
-        if not record[_TURN]:
-            # It has waited as long as SQLite lets it: what there is to say is SQLite's to say, and at once.
-            connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        waited = int((time.monotonic() - begun) * 1000)
+        if waited > _UNNOTICED_MS:
+            # Other processes may have the lock: what is left of the patience is for them. Who had to wait for all of
+            # it asks SQLite once and at once, as what there is to say is SQLite's to say.
+            record[_WAITED] = True
+            _set_patience(connection.connection.dbapi_connection, max(0, BUSY_TIMEOUT_MS - waited))
 
     @event.listens_for(engine, "checkin")
     def give(connection: sqlite3.Connection | None, record: Any) -> None:
-        had_turn = record.record_info.pop(_TURN, None)
-        if had_turn:
+        if record.record_info.pop(_WAITED, False) and connection is not None:
+            _set_patience(connection, BUSY_TIMEOUT_MS)
+        if record.record_info.pop(_TURN, False):
             turns.give()
-        elif had_turn is False and connection is not None:
-            connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+
+
+def _set_patience(connection: Any, milliseconds: int) -> None:
+    # Not through SQLAlchemy: it is no statement of the request.
+    connection.execute(f"PRAGMA busy_timeout={milliseconds}")
 
 
 def _prepare_sqlite(engine: Engine, pragmas: tuple[str, ...], begin: str = "") -> None:

@@ -8,25 +8,27 @@ file still meet in SQLite's own way.
 from __future__ import annotations
 
 from collections import deque
-from threading import Lock
+from threading import Lock, RLock
 
 
 class Turns:
     """A lock that is given in the order in which it was asked for (`threading.Lock` promises none)."""
 
     def __init__(self) -> None:
-        self._mutex = Lock()
+        # Python may collect garbage anywhere within, and find a forgotten connection in it, whose turn is given back
+        # there and then: a plain lock would wait for itself. (SQLAlchemy's own queue has one of these for that reason.)
+        self._mutex = RLock()
         self._taken = False
         self._waiting: deque[Lock] = deque()
 
     def take(self, seconds: float) -> bool:
         """Wait for the turn, at most so long; False when it did not come."""
+        mine = Lock()
+        mine.acquire()
         with self._mutex:
             if not self._taken:
                 self._taken = True
                 return True
-            mine = Lock()
-            mine.acquire()
             self._waiting.append(mine)
         if mine.acquire(timeout=seconds):
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sqlite3
 import subprocess
@@ -28,6 +29,7 @@ from flasky.database.engine import (
     sqlite_file,
 )
 from flasky.database.session import Database
+from flasky.database.turns import Turns
 from flasky.startup import CannotStart
 
 
@@ -181,6 +183,44 @@ def test_f21_who_waits_too_long_for_others_of_the_process_hears_it_from_sqlite(
     one.close()
     two.close()
     assert patience == {5000, 100}, "the one that gave up got the limit of now, the other kept that of its beginning"
+
+
+def test_f21_who_waited_for_others_of_the_process_has_so_much_less_patience_for_other_processes(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flasky.database.engine.BUSY_TIMEOUT_MS", 1000)
+    engine = make_engine(url)
+    waiting = threading.Event()
+    found: list[int] = []
+
+    def write() -> None:
+        waiting.set()
+        with contextlib.suppress(OperationalError), engine.begin() as connection:
+            found.append(connection.connection.dbapi_connection.execute("PRAGMA busy_timeout").fetchone()[0])
+
+    second = threading.Thread(target=write)
+    with engine.begin():
+        second.start()
+        waiting.wait()
+        time.sleep(0.5)
+    second.join()
+    assert 0 < found[0] < 1000
+
+
+def test_a_turn_can_be_given_back_wherever_python_collects_garbage() -> None:
+    """A forgotten connection's turn is given back by the collector, in a thread that may be asking for one itself."""
+    turns = Turns()
+    assert turns.take(1)
+
+    def collect_in_the_middle() -> None:
+        with turns._mutex:
+            turns.give()
+
+    collecting = threading.Thread(target=collect_in_the_middle, daemon=True)
+    collecting.start()
+    collecting.join(10)
+    assert not collecting.is_alive(), "it waits for itself"
+    assert turns.take(0)
 
 
 def test_f21_the_turn_of_a_connection_that_is_given_up_goes_on(url: str) -> None:
