@@ -376,6 +376,14 @@ def test_what_is_hidden_is_read_from_its_index(way: Way, db: Session) -> None:
 
 
 @pytest.mark.databases("sqlite")
+def test_older_reports_of_the_same_are_found_by_index(db: Session) -> None:
+    """Not among all open reports, once for each of them."""
+    plan = str(db.execute(text(f"EXPLAIN QUERY PLAN {moderated._reported()}")).all())
+    assert "INDEX ix_reports_post_id (post_id=?" in plan, plan
+    assert "INDEX ix_reports_comment_id (comment_id=?" in plan, plan
+
+
+@pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("query", ["show=all", "show=posts&older=x", "after=x", "show=comments&newer=1"])
 def test_inj_01_a_list_that_no_link_names_is_refused(query: str, people: Any, client: Any) -> None:
     client(people["mona"]).get(f"/moderate?{query}", status=400)
