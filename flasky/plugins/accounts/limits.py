@@ -13,6 +13,7 @@ import ipaddress
 import logging
 import math
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from limits import RateLimitItemPerSecond
@@ -123,15 +124,27 @@ def count(work: Work, *counted: tuple[Limit, str]) -> None:
 
 
 def spend(work: Work, *counted: tuple[Limit, str], user_id: int | None = None) -> None:
-    """Count a use for each key. Raises TooManyTries, and records it, when one of the limits is reached."""
-    _refuse(work, [(limit, get_limiter(work.registry).hit(limit, key)) for limit, key in counted], user_id)
+    """Count a use for each key; when a limit is reached, none is counted. Raises TooManyTries then, and records it."""
+    _refuse(work, _use(work, counted), user_id)
 
 
 def pace(work: Work, *counted: tuple[Limit, str]) -> None:
-    """Count a use for each key. Raises TooManyTries without a record: for what anybody may do often, and only reads."""
-    seconds = max(get_limiter(work.registry).hit(limit, key) for limit, key in counted)
+    """As `spend`, but without a record: for what anybody may do often, and only reads."""
+    seconds = max(seconds for _limit, seconds in _use(work, counted))
     if seconds:
         raise TooManyTries(seconds)
+
+
+def _use(work: Work, counted: Sequence[tuple[Limit, str]]) -> list[tuple[Limit, int]]:
+    """Count a use for each key if all limits have room; returns the seconds to wait for each."""
+    limiter = get_limiter(work.registry)
+    # Looked at first: who tries on while the limit of an hour holds would use up that of a day without getting
+    # anything. Two tries at the same moment may both find room for one; `hit` refuses the second, which at worst has
+    # counted for another limit then.
+    waits = [(limit, limiter.wait(limit, key)) for limit, key in counted]
+    if any(seconds for _limit, seconds in waits):
+        return waits
+    return [(limit, limiter.hit(limit, key)) for limit, key in counted]
 
 
 def _refuse(work: Work, waits: list[tuple[Limit, int]], user_id: int | None) -> None:

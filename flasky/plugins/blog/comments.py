@@ -53,11 +53,11 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
     if comment.author_id != who(work).user_id:
         raise NotAllowed
     check_text("body", body, limits.LONGEST_COMMENT)
-    pace.of_member(work, pace.EDITS)
     # Whoever saves at the same time waits here, and sees then what was stored.
     comment = find(work, comment.id, lock=True)
     if comment.version != version:
         raise Stale(comment)
+    pace.of_member(work, pace.EDITS)
     before, rendered = comment.html, render(work, body)
     comment.body, comment.html = body, rendered.html
     comment.pipeline, comment.edited_at = markdown.PIPELINE, work.now()

@@ -71,11 +71,11 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
         raise NotAllowed
     _check(writing)
     names = tags.parse_tags(writing.tags)
-    pace.of_member(work, pace.EDITS)
     # Whoever saves at the same time waits here, and sees then what was stored.
     post = find(work, post.id, lock=True)
     if post.version != version:
         raise Stale(post)
+    pace.of_member(work, pace.EDITS)
     was_draft, before = post.is_draft, post.html
     mentioned = _fill(work, post, writing, names)
     if was_draft and not writing.draft:

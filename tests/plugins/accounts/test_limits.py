@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from flasky.plugins.accounts.limits import Limit, Limiter, get_limiter, peer_key
+from flasky.plugins.accounts.errors import TooManyTries
+from flasky.plugins.accounts.limits import Limit, Limiter, get_limiter, pace, peer_key, spend
 from flasky.plugins.accounts.work import Client, Work
 
 TWO = Limit("test", 2, 60)
@@ -41,6 +42,24 @@ def test_counts_belong_to_their_key_and_limit() -> None:
     assert limiter.wait(Limit("other", 2, 60), "anna") == 0
     limiter.clear()
     assert limiter.wait(TWO, "anna") == 0
+
+
+@pytest.mark.parametrize("use", [spend, pace])
+def test_rte_01_a_refused_try_uses_up_no_other_limit(bare_app: Any, use: Callable[..., None]) -> None:
+    """RTE-01: whoever tries on while the short limit holds is not shut out by the long one afterwards."""
+    short, long = Limit("short", 2, 60), Limit("long", 4, 3600)
+    limiter, work = get_limiter(bare_app.registry), Work(bare_app.registry, None)
+    for _try in range(2):
+        use(work, (short, "anna"), (long, "anna"))
+    for _try in range(5):
+        with pytest.raises(TooManyTries) as caught:
+            use(work, (short, "anna"), (long, "anna"))
+        assert caught.value.retry_after_seconds <= 60
+    assert limiter.wait(long, "anna") == 0
+    for _try in range(2):
+        use(work, (long, "anna"), (Limit("other", 9, 60), "anna"))
+    with pytest.raises(TooManyTries):
+        use(work, (long, "anna"), (Limit("other", 9, 60), "anna"))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from flasky.plugins.accounts.models import SecurityEvent, User
 from flasky.plugins.accounts.services import Limit, TooManyTries
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, moderation, pace, posts
+from flasky.plugins.blog.errors import Stale
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.posts import Writing
 
@@ -104,6 +105,26 @@ def test_rte_02_a_form_that_is_sent_twice_counts_once(member: Any, work_as: Any)
         with work_as(anna) as work:
             made.add(posts.create(work, Writing("x"), key=key).id)
     assert len(made) == 2
+
+
+def test_rte_02_an_edit_that_is_not_stored_is_not_counted(
+    member: Any, work_as: Any, write: Any, comment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RTE-02, CON-02: what began from an older version (409) has to be sent again."""
+    monkeypatch.setattr(pace, "EDITS", (Limit("blog.stale", 2, 3600),))
+    anna = member("anna")
+    post = write(anna)
+    said = comment(anna, post)
+    for _again in range(2):
+        with work_as(anna) as work, pytest.raises(Stale):
+            posts.edit(work, posts.find(work, post), Writing("y"), version=99)
+        with work_as(anna) as work, pytest.raises(Stale):
+            comments.edit(work, comments.find(work, said), "y", version=99)
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, post), Writing("y"), version=1)
+        comments.edit(work, comments.find(work, said), "y", version=1)
+    with work_as(anna) as work, pytest.raises(TooManyTries):
+        comments.edit(work, comments.find(work, said), "z", version=2)
 
 
 def test_rte_02_searches_are_counted_by_address_for_visitors_and_by_member(
