@@ -52,6 +52,13 @@ def read_ini(path: str | Path) -> IniFile:
     return IniFile(file, dict(settings), dict(settings.global_conf))
 
 
+def set_up_logging(path: str | Path) -> None:
+    """Set up Python's logging as the INI file at `path`, which could be read, says."""
+    from plaster_pastedeploy import Loader  # noqa: PLC0415 - see read_ini, also for why not pyramid.paster
+
+    Loader(parse_uri(str(path))).setup_logging({})
+
+
 def line_numbers(path: str | Path, section: str = APP_SECTION) -> dict[str, int]:
     """The line on which each key of `section` stands; empty when the file cannot be read."""
     try:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flasky.ini import CannotStart, IniFile, read_ini
+from flasky.ini import CannotStart, IniFile, read_ini, set_up_logging
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
@@ -63,11 +63,9 @@ class Context:
     @cached_property
     def application(self) -> Application:
         """The WSGI application, started, with the logging of the INI file. Raises CannotStart."""
-        from pyramid.paster import setup_logging
-
         import flasky
 
-        setup_logging(str(self.ini.path))
+        set_up_logging(self.ini.path)
         return flasky.main(self.ini.global_config, **self.ini.settings)
 
     @property
