@@ -135,6 +135,11 @@ def pace(work: Work, *counted: tuple[Limit, str]) -> None:
         raise TooManyTries(seconds)
 
 
+def allows(work: Work, limit: Limit, key: str) -> bool:
+    """Count a use for the key; when the limit is reached, it is not counted, and the answer is False."""
+    return get_limiter(work.registry).hit(limit, key) == 0
+
+
 def _use(work: Work, counted: Sequence[tuple[Limit, str]]) -> list[tuple[Limit, int]]:
     """Count a use for each key if all limits have room; returns the seconds to wait for each."""
     limiter = get_limiter(work.registry)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused, TooManyTries
 from flasky.plugins.accounts.identity import Identity
-from flasky.plugins.accounts.limits import Limit, pace, peer_key, spend
+from flasky.plugins.accounts.limits import Limit, allows, pace, peer_key, spend
 from flasky.plugins.accounts.people import find, find_profile
 from flasky.plugins.accounts.roles import permissions_of
 from flasky.plugins.accounts.security_log import Event, record
@@ -27,6 +27,7 @@ __all__ = [
     "Refused",
     "TooManyTries",
     "Work",
+    "allows",
     "canonical",
     "find",
     "find_profile",

@@ -10,7 +10,7 @@ from sqlalchemy import case, func, select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog import markdown
+from flasky.plugins.blog import markdown, pace
 from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, send_notice
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
@@ -85,9 +85,8 @@ def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, com
         .outerjoin(BlogMember, BlogMember.user_id == User.id)
         .where(User.id.in_(wanted), User.disabled_at.is_(None), User.deletion_due_at.is_(None))
     ).all()
-    later = _told_often(work, [user.id for user, mail in people if mail == "at_once"])
     for user, mail in people:
-        at_once = mail == "at_once" and user.id not in later
+        at_once = mail == "at_once" and pace.allows_notice_mail(work, user.id)
         notice = Notice(
             user_id=user.id,
             kind=kind,
@@ -95,7 +94,7 @@ def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, com
             post_id=post.id if post else None,
             comment_id=comment.id if comment else None,
             created_at=work.now(),
-            mail_due=work.now() + DIGEST_AFTER if mail == "daily" or user.id in later else None,
+            mail_due=work.now() + DIGEST_AFTER if mail in {"daily", "at_once"} and not at_once else None,
         )
         work.db.add(notice)
         if at_once and kind in DECISIONS and post is not None:
@@ -103,27 +102,6 @@ def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, com
         elif at_once:
             send_notice(work, user, kind, actor.username, post, comment)
     work.db.flush()
-
-
-def _told_often(work: Work, user_ids: list[int]) -> set[int]:
-    """Those who were told so much in the last hour that what comes now waits for a digest (RTE-02).
-
-    Their notices count and no mails: so it holds for all processes together, and costs one look at an index.
-    """
-    if not user_ids:
-        return set()
-    most = work.settings["blog.notice_mails_per_hour"]
-    last_of_them = (
-        select(Notice.created_at)
-        .where(Notice.user_id == User.id)
-        .correlate(User)
-        .order_by(Notice.id.desc())
-        .offset(most - 1)
-        .limit(1)
-        .scalar_subquery()
-    )
-    often = select(User.id).where(User.id.in_(user_ids), last_of_them > work.now() - timedelta(hours=1))
-    return set(work.db.scalars(often))
 
 
 def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:

@@ -7,7 +7,7 @@ for nobody is not counted.
 
 from __future__ import annotations
 
-from flasky.plugins.accounts.services import Limit, Work, pace, peer_key, spend
+from flasky.plugins.accounts.services import Limit, Work, allows, pace, peer_key, spend
 
 _HOUR, _DAY = 3600, 86400
 
@@ -33,3 +33,13 @@ def of_reader(work: Work, limits: tuple[Limit, ...]) -> None:
     key = f"user {work.identity.user_id}" if work.identity is not None else peer_key(work)
     if key:
         pace(work, *((limit, key) for limit in limits))
+
+
+def allows_notice_mail(work: Work, user_id: int) -> bool:
+    """Count a mail at once to a member about a notice; False when they had so many in the last hour: it can wait.
+
+    Mails are counted and no notices: these go with a comment or post, and whoever writes and deletes by turns would
+    fill a mailbox. A mail whose transaction failed counts as well: at worst one more notice waits for the digest.
+    """
+    limit = Limit("blog.notice_mails", work.settings["blog.notice_mails_per_hour"], _HOUR)
+    return allows(work, limit, str(user_id))

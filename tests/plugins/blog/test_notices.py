@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -276,10 +277,33 @@ def test_rte_02_beyond_so_many_an_hour_notices_wait_for_the_digest(
         assert notices.send_digests(work).mails == 1
     text = text_of(mailbox.last)
     assert [f"/comment/{number}\r\n" in text for number in made] == [False, False, True, True]
-    db.execute(update(Notice).values(created_at=utc_now() - timedelta(minutes=61)))
-    db.commit()
+    an_hour_later = time.time() + 3660
+    monkeypatch.setattr(time, "time", lambda: an_hour_later)
     comment(bob, post, "later")
     assert len(mailbox.to("anna@example.com")) == 4
+
+
+@pytest.mark.databases("sqlite")
+def test_rte_02_what_is_deleted_after_it_was_mailed_still_counts(
+    member: Any, write: Any, comment: Any, choose: Any, registry: Any, work_as: Any, mailbox: Mailbox, monkeypatch: Any
+) -> None:
+    """RTE-02: a notice goes with its comment or post, its mail does not come back."""
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    monkeypatch.setitem(registry.settings, "blog.notice_mails_per_hour", 2)
+    for user_id in (anna, carl):
+        choose(user_id, "at_once")
+    post = write(anna)
+    for _again in range(3):
+        said = comment(bob, post)
+        with work_as(bob) as work:
+            comments.remove(work, comments.find(work, said))
+        called = write(bob, "@anna")
+        with work_as(bob) as work:
+            posts.remove(work, posts.find(work, called))
+    assert len(mailbox.to("anna@example.com")) == 2
+    write(bob, "@anna @carl")
+    assert len(mailbox.to("anna@example.com")) == 2
+    assert len(mailbox.to("carl@example.com")) == 1
 
 
 def test_an_edit_tells_only_those_whom_it_calls_newly(
