@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -22,15 +23,28 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    JSON,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
+    Date,
+    DateTime,
+    Dialect,
+    Integer,
+    LargeBinary,
     MetaData,
+    Numeric,
     String,
     Table,
+    Text,
+    Time,
+    Uuid,
     and_,
+    cast,
     column,
     delete,
+    event,
     func,
     insert,
     inspect,
@@ -38,7 +52,8 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.types import UserDefinedType
 
 from flasky.database.engine import make_migration_engine
 from flasky.database.ownership import import_models, naming_columns
@@ -48,14 +63,18 @@ from flasky.migrations.locations import SHIPPED
 from flasky.migrations.records import OWNERS_TABLE, VERSION_TABLE, owners_of_revisions, owners_of_tables
 from flasky.site import Site
 
-_FORMAT = 1
+#: Since 2, what is not of one of `_PLAIN` is written as the database's own text.
+_FORMAT = 2
+#: How long the removal waits for those who use the tables: whoever comes meanwhile waits behind it.
+LOCK_WAIT_SECONDS = 10
+#: Columns whose values both databases give, and take, as the same values of Python.
+_PLAIN = (Boolean, Date, DateTime, Integer, LargeBinary, Numeric, String, Time, Uuid)
 _WRITERS: dict[type, tuple[str, Any]] = {
     bytes: ("bytes", lambda value: base64.b64encode(value).decode()),
     memoryview: ("bytes", lambda value: base64.b64encode(bytes(value)).decode()),
     datetime: ("datetime", datetime.isoformat),
     date: ("date", date.isoformat),
     time: ("time", time.isoformat),
-    timedelta: ("seconds", timedelta.total_seconds),
     Decimal: ("decimal", str),
     UUID: ("uuid", str),
 }
@@ -64,13 +83,13 @@ _READERS: dict[str, Any] = {
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
     "time": time.fromisoformat,
-    "seconds": lambda value: timedelta(seconds=value),
     "decimal": Decimal,
     "uuid": UUID,
-    "json": lambda value: value,
 }
 
 
+#: PostgreSQL's codes for a lock that was waited for too long, and for two who wait for each other.
+_NO_LOCK = {"55P03", "40P01"}
 _REFERS_TO_NOTHING = "A row of the dump refers to one that is not there any more, so nothing was put back"
 _TYPES_OF_TABLES = """
     WITH used AS (
@@ -193,6 +212,16 @@ def _types(connection: Connection, tables: list[str]) -> tuple[str, ...]:
 
 def _names(connection: Connection, plugin: str, site: Site, own: set[str]) -> Iterator[PlannedName]:
     """Where rows of others name something of the plug-in's."""
+    for one in _naming(connection, plugin, site, own):
+        count = connection.execute(
+            select(func.count()).select_from(table(one.table.name)).where(_is_of(plugin, one.name))
+        ).scalar_one()
+        if count:
+            yield PlannedName(one.table.name, one.name, count)
+
+
+def _naming(connection: Connection, plugin: str, site: Site, own: set[str]) -> list[Column[Any]]:
+    """The columns of others that can name something of the plug-in's."""
     import_models(site)
     # A plug-in that is switched off may hold such rows, too; one that is broken has to be mended to look after them.
     holders = {owner for owner in owners_of_tables(connection).values() if owner not in {"", SHIPPED, plugin}}
@@ -201,23 +230,55 @@ def _names(connection: Connection, plugin: str, site: Site, own: set[str]) -> It
             with suppress(Exception):
                 import_module(item.plugin.models)
     present = set(inspect(connection).get_table_names()) - own
-    for one in naming_columns():
-        if one.table.name in present:
-            count = connection.execute(
-                select(func.count()).select_from(table(one.table.name)).where(_is_of(plugin, one.name))
-            ).scalar_one()
-            if count:
-                yield PlannedName(one.table.name, one.name, count)
+    return [one for one in naming_columns() if one.table.name in present]
 
 
 def _is_of(plugin: str, name: str) -> ColumnElement[bool]:
     return column(name, String).startswith(f"{plugin}.", autoescape=True)
 
 
-def dump(connection: Connection, planned: Plan, file: Path) -> None:
-    """Write every row of the tables into a new file; it is whole when this returns, and gone when this raises.
+def lock(connection: Connection, planned: Plan, site: Site) -> None:
+    """Keep everybody else away until the end of the transaction: from the tables, and from writing names of others.
 
-    Raises CannotStart when the file is there already. What the database computes is left out.
+    Raises CannotStart when somebody uses them for longer than `LOCK_WAIT_SECONDS`. Plan anew afterwards: a site that
+    still runs may have written meanwhile. On SQLite the transaction alone does it (BEGIN IMMEDIATE).
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    own = [item.name for item in planned.tables]
+    others = sorted({one.table.name for one in _naming(connection, planned.plugin, site, set(own))})
+    # For the DROP, too, which needs the tables that these refer to.
+    connection.execute(text(f"SET LOCAL lock_timeout = '{int(LOCK_WAIT_SECONDS * 1000)}ms'"))
+    for names, mode in ((own, "ACCESS EXCLUSIVE"), (others, "SHARE ROW EXCLUSIVE")):
+        if names:
+            with _waiting(planned):
+                connection.execute(text(f"LOCK TABLE {_quoted(connection, names)} IN {mode} MODE"))
+
+
+@contextmanager
+def _waiting(planned: Plan) -> Iterator[None]:
+    """Say what to do when a lock cannot be had."""
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", "") not in _NO_LOCK:
+            raise
+        raise CannotStart(
+            f"Somebody uses the tables of {planned.plugin!r}, or some that they refer to: {str(error.orig).strip()}. "
+            "Nothing was removed. Restart the site without the plug-in, or stop it, and try again."
+        ) from error
+
+
+def _quoted(connection: Connection, names: list[str]) -> str:
+    return ", ".join(map(connection.dialect.identifier_preparer.quote_identifier, names))
+
+
+def dump(connection: Connection, planned: Plan, file: Path) -> None:
+    """Write every row of the tables into a new file; it is whole and on the disk when this returns, and gone when this
+    raises.
+
+    Raises CannotStart when the file is there already, and for what cannot be written. What the database computes is
+    left out.
     """
     tables = _reflected(connection, [item.name for item in planned.tables])
     content = {
@@ -225,23 +286,14 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
         "plugin": planned.plugin,
         "revisions": planned.revisions,
         "made_at": datetime.now(UTC).isoformat(),
-        "tables": [
-            {
-                "name": one.name,
-                "rows": [
-                    {key: _written(value) for key, value in row._mapping.items()}  # noqa: SLF001 - its public name
-                    for row in connection.execute(select(*_stored(one)))
-                ],
-            }
-            for one in tables
-        ],
+        "tables": [{"name": one.name, "rows": _rows(connection, one)} for one in tables],
         "names": [
             {
                 "name": item.table,
                 "rows": [
-                    {key: _written(value) for key, value in row._mapping.items()}  # noqa: SLF001 - its public name
+                    row
                     for one in _reflected(connection, [item.table])
-                    for row in connection.execute(select(*_stored(one)).where(_is_of(planned.plugin, item.column)))
+                    for row in _rows(connection, one, _is_of(planned.plugin, item.column))
                 ],
             }
             for item in planned.names
@@ -256,13 +308,39 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
             # It holds what the tables held: as private as they were.
             file.chmod(0o600)
             json.dump(content, target, ensure_ascii=False, indent=1)
+            # The rows go as soon as the database has written that they do; by then they must be here.
+            target.flush()
+            os.fsync(target.fileno())
+        _sync_folder(file.parent)
     except BaseException:
         file.unlink()
         raise
 
 
-def remove(connection: Connection, planned: Plan) -> None:
-    """Drop the tables, and forget the plug-in in the tables of the migrations. Raises CannotStart for foreign keys."""
+def _sync_folder(folder: Path) -> None:
+    """See to it that the name of a new file is on the disk as well."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _rows(connection: Connection, one: Table, *which: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """The rows as they are written. Raises CannotStart for what cannot be read or written."""
+    try:
+        return [
+            {key: _written(f"{one.name}.{key}", value) for key, value in row._mapping.items()}  # noqa: SLF001 - its public name
+            for row in connection.execute(select(*_stored(one)).where(*which))
+        ]
+    except DBAPIError as error:
+        raise CannotStart(
+            f"The rows of {one.name} cannot be read: {str(error.orig).strip()}. Nothing was removed."
+        ) from error
+
+
+def check(planned: Plan) -> None:
+    """Raises CannotStart for what is not taken away: tables of Flasky's own migrations, and what others refer to."""
     if planned.tables and not planned.revisions:
         raise CannotStart(
             f"The tables of {planned.plugin!r} are made by the migrations of Flasky itself, and stay: without them "
@@ -273,9 +351,15 @@ def remove(connection: Connection, planned: Plan) -> None:
             f"Other tables refer to those of {planned.plugin!r}: {'; '.join(planned.foreign)}. "
             "Remove the plug-in they belong to first. Nothing was removed."
         )
+
+
+def remove(connection: Connection, planned: Plan) -> None:
+    """Drop the tables, and forget the plug-in in the tables of the migrations. Raises CannotStart as `check` does."""
+    check(planned)
     for item in planned.names:
         connection.execute(delete(table(item.table)).where(_is_of(planned.plugin, item.column)))
-    _drop(connection, planned)
+    with _waiting(planned):
+        _drop(connection, planned)
     version = table(VERSION_TABLE, column("version_num"))
     connection.execute(delete(version).where(version.c.version_num.in_(planned.revisions)))
     owners = table(OWNERS_TABLE, column("owner"))
@@ -283,8 +367,7 @@ def remove(connection: Connection, planned: Plan) -> None:
 
 
 def _drop(connection: Connection, planned: Plan) -> None:
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    names = [quote(item.name) for item in planned.tables]
+    names = [_quoted(connection, [item.name]) for item in planned.tables]
     # All at once where the database can: one that refers to another of them is then in nobody's way. SQLite asks for
     # no order, as the connection of a migration does not look after foreign keys.
     for some in [", ".join(names)] if connection.dialect.name == "postgresql" and names else names:
@@ -301,8 +384,14 @@ def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         plugin, revisions, dumped = content["plugin"], content["revisions"], content["tables"]
+        form = content["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotStart(f"{file} is not a dump of a plug-in: {type(error).__name__}: {error}") from error
+    if form != _FORMAT:
+        raise CannotStart(
+            f"{file} is a dump of format {form}, and this Flasky reads format {_FORMAT}: restore it with the Flasky "
+            "that wrote it. Nothing was put back."
+        )
     now = plan(connection, plugin, site)
     if list(now.revisions) != list(revisions):
         raise CannotStart(
@@ -319,7 +408,7 @@ def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
         with _references_last(connection, list(rows)):
             for one in _reflected(connection, list(rows)):
                 if rows[one.name]:
-                    connection.execute(insert(one), [_read_row(one, row) for row in rows[one.name]])
+                    connection.execute(insert(one), [_read_row(row) for row in rows[one.name]])
                     count_on(connection, one)
         names = {name: _put_back(connection, name, found) for name, found in others.items()}
     return {**{name: len(found) for name, found in rows.items()}, **names}
@@ -380,7 +469,7 @@ def _put_back(connection: Connection, name: str, rows: list[dict[str, Any]]) -> 
     count = 0
     for one in _reflected(connection, [name]) if inspect(connection).has_table(name) else ():
         for row in rows:
-            read = _read_row(one, row)
+            read = _read_row(row)
             if _fits(connection, one, read):
                 connection.execute(insert(one), read)
                 count += 1
@@ -416,9 +505,37 @@ def count_on(connection: Connection, one: Table) -> None:
             connection.execute(select(func.setval(found, highest)))
 
 
+class _Text(UserDefinedType[Any]):
+    """A column as the database's own text, which it takes back as it gave it: JSON, arrays, addresses, ranges, …
+
+    SQL's NULL and JSON's null are then two things. In SQLite it is text already, or a number that CAST would shorten.
+    """
+
+    cache_ok = True
+
+
+class _CastText(_Text):
+    """The same in PostgreSQL, whose driver would make other things of it."""
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """How it is read."""
+        return cast(column, Text)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        """What SQLite had as a number is text here."""
+        return lambda value: json.dumps(value) if isinstance(value, int | float) else value
+
+
 def _reflected(connection: Connection, names: list[str]) -> list[Table]:
-    """The tables as the database has them."""
+    """The tables as the database has them; what is not of one of `_PLAIN` as text."""
     metadata = MetaData()
+    on_server = connection.dialect.name == "postgresql"
+
+    @event.listens_for(metadata, "column_reflect")
+    def as_text(_inspector: Any, _table: Table, found: Any) -> None:
+        if isinstance(found["type"], JSON) or (on_server and not isinstance(found["type"], _PLAIN)):
+            found["type"] = _CastText() if on_server else _Text()
+
     metadata.reflect(connection, only=names, resolve_fks=True)
     return [metadata.tables[name] for name in names]
 
@@ -428,19 +545,17 @@ def _stored(one: Table) -> list[Column[Any]]:
     return [item for item in one.columns if item.computed is None]
 
 
-def _read_row(one: Table, row: dict[str, Any]) -> dict[str, Any]:
-    # A dump of an earlier version has what was computed, too.
-    stored = {item.name for item in _stored(one)}
-    return {key: _read(value) for key, value in row.items() if key in stored}
-
-
-def _written(value: Any) -> Any:
+def _written(where: str, value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     for kind, (name, write) in _WRITERS.items():
         if isinstance(value, kind):
             return {name: write(value)}
-    return {"json": value}
+    raise CannotStart(f"{where} holds a {type(value).__name__}, which a dump cannot hold. Nothing was removed.")
+
+
+def _read_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: _read(value) for key, value in row.items()}
 
 
 def _read(value: Any) -> Any:

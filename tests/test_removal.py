@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from flasky import removal
 from flasky.cli import main
@@ -181,10 +183,136 @@ def test_the_command_keeps_no_dump_of_what_could_not_be_removed(kin: Site, tmp_p
     """A view of somebody else's stands in the way; the types that go are in the plan."""
     with removal.connected(kin) as connection:
         run(connection, "CREATE VIEW seen AS SELECT name FROM kin_people")
-    settings = {**TEST_SETTINGS, "flasky.plugins": "", "sqlalchemy.url": kin.settings["sqlalchemy.url"]}
-    ini = write_ini(tmp_path / "site.ini", settings)
-    done = CliRunner().invoke(main, ["--ini", str(ini), "plugin", "remove", "kin", "--yes"])
+    done = CliRunner().invoke(main, ["--ini", str(ini_of(kin, tmp_path)), "plugin", "remove", "kin", "--yes"])
     assert done.exit_code == 1
     assert "Types: kin_mood, kin_tone\n" in done.output
     assert "view seen depends on table kin_people" in done.output
     assert not list(tmp_path.glob("*.dump.json"))
+
+
+#: JSON's null beside SQL's, and numbers that are no round ones.
+MANY = {
+    "sqlite": (
+        "CREATE TABLE kin_many (id INTEGER PRIMARY KEY, note JSON)",
+        (
+            "INSERT INTO kin_many VALUES (1, NULL), (2, 'null'), (3, '{\"a\": [1, null]}'), (4, '\"null\"'), "
+            "(5, '0.12345678901234566')"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE TABLE kin_many (id INTEGER PRIMARY KEY, note JSON, bin JSONB, u UUID[], t TIMESTAMPTZ[], "
+            "n NUMERIC[][], b BYTEA[], home INET, net CIDR, span INT4RANGE, took INTERVAL, words TEXT[])"
+        ),
+        "INSERT INTO kin_many (id, note, bin) VALUES (1, NULL, NULL), (2, 'null', 'null'), (4, '\"null\"', '[null]')",
+        (
+            "INSERT INTO kin_many VALUES (5, '0.123456789012345678901', '{\"a\": [1, null]}', "
+            "'{b5b3c2a4-0000-4000-8000-000000000001,NULL}', '{2026-01-02 03:04:05.678901+00}', '{{1.10,2},{3,NaN}}', "
+            "ARRAY['\\xdeadbeef'::bytea], '10.0.0.1/8', '10.0.0.0/8', '[1,)', '1 month 2 days', '{\"a,b\",NULL}')"
+        ),
+    ),
+}
+
+
+def test_columns_of_every_type_come_back_as_they_were(kin: Site, tmp_path: Path) -> None:
+    """SQL's NULL and JSON's null too, which Python has one word for."""
+    kept = tmp_path / "kin.json"
+    with removal.connected(kin) as connection:
+        make, fill = MANY[connection.dialect.name][0], MANY[connection.dialect.name][1:]
+        run(connection, make, *fill, "INSERT INTO alembic_owners VALUES ('table', 'kin_many', 'kin')")
+    shown = "SELECT CAST(kin_many AS TEXT) FROM kin_many" if len(fill) > 1 else "SELECT id, note FROM kin_many"
+    with removal.connected(kin) as connection:
+        before = run(connection, f"{shown} ORDER BY id")
+        removal.dump(connection, removal.plan(connection, "kin", kin), kept)
+        run(connection, "DELETE FROM kin_many", "DELETE FROM kin_people", "DELETE FROM kin_keys")
+        run(connection, "DELETE FROM kin_doors")
+    with removal.connected(kin) as connection:
+        assert removal.restore(connection, kept, kin)["kin_many"] == len(before)
+        assert run(connection, f"{shown} ORDER BY id") == before
+        assert run(connection, "SELECT id FROM kin_many WHERE note IS NULL") == [(1,)]
+
+
+@pytest.mark.databases("postgresql")
+def test_what_cannot_be_read_is_named_before_anything_is_changed(kin: Site, tmp_path: Path) -> None:
+    with removal.connected(kin) as connection:
+        run(connection, "ALTER TABLE kin_doors ADD COLUMN day DATE DEFAULT 'infinity'")
+    with (
+        pytest.raises(CannotStart, match=r"rows of kin_doors cannot be read.*Nothing was removed"),
+        removal.connected(kin) as connection,
+    ):
+        removal.dump(connection, removal.plan(connection, "kin", kin), tmp_path / "kin.json")
+    assert not (tmp_path / "kin.json").exists()
+
+
+def test_a_dump_of_another_format_is_refused(kin: Site, tmp_path: Path) -> None:
+    (tmp_path / "kin.json").write_text('{"format": 1, "plugin": "kin", "revisions": [], "tables": []}')
+    with removal.connected(kin) as connection, pytest.raises(CannotStart, match="a dump of format 1, and this Flasky"):
+        removal.restore(connection, tmp_path / "kin.json", kin)
+
+
+def ini_of(kin: Site, folder: Path) -> Path:
+    """An INI file for the site."""
+    settings = {**TEST_SETTINGS, "flasky.plugins": "", "sqlalchemy.url": kin.settings["sqlalchemy.url"]}
+    return write_ini(folder / "site.ini", settings)
+
+
+@pytest.mark.databases("postgresql")
+def test_what_a_running_site_writes_after_the_plan_is_in_the_dump(
+    kin: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = removal.lock
+
+    def late(*arguments: Any) -> None:
+        with removal.connected(kin) as another:
+            run(another, "INSERT INTO kin_people (parent, name) VALUES (1, 'carla')")
+        lock(*arguments)
+
+    monkeypatch.setattr(removal, "lock", late)
+    kept = tmp_path / "kin.json"
+    done = CliRunner().invoke(
+        main, ["--ini", str(ini_of(kin, tmp_path)), "plugin", "remove", "kin", "--yes", "--dump", str(kept)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "carla" in kept.read_text()
+
+
+@pytest.mark.databases("postgresql")
+def test_nobody_writes_between_the_lock_and_the_end(kin: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does the removal wait for ever for somebody who has written and not ended."""
+    write = "INSERT INTO kin_people (parent, name) VALUES (1, 'carla')"
+    monkeypatch.setattr(removal, "LOCK_WAIT_SECONDS", 0.02)
+    with removal.connected(kin) as connection:
+        planned = removal.plan(connection, "kin", kin)
+        removal.lock(connection, planned, kin)
+        with removal.connected(kin) as another:
+            run(another, "SET LOCAL lock_timeout = '20ms'")
+            with pytest.raises(OperationalError, match="lock timeout"), another.begin_nested():
+                run(another, write)
+    with removal.connected(kin) as another:
+        run(another, write)
+        done = CliRunner().invoke(main, ["--ini", str(ini_of(kin, tmp_path)), "plugin", "remove", "kin", "--yes"])
+    assert done.exit_code == 1
+    assert "Somebody uses the tables of 'kin'" in done.output
+    assert "Nothing was removed. Restart the site without the plug-in" in done.output
+
+
+def test_the_dump_stays_when_the_end_of_the_transaction_is_not_certain(
+    kin: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are gone then, or may be: the answer to the COMMIT was lost, or somebody pressed Ctrl-C behind it."""
+    connected = removal.connected
+
+    @contextmanager
+    def interrupted(site: Site) -> Iterator[Connection]:
+        with connected(site) as connection:
+            yield connection
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(removal, "connected", interrupted)
+    kept = tmp_path / "kin.json"
+    done = CliRunner().invoke(
+        main, ["--ini", str(ini_of(kin, tmp_path)), "plugin", "remove", "kin", "--yes", "--dump", str(kept)]
+    )
+    assert done.exit_code != 0
+    assert "anna" in kept.read_text()
+    assert f"The rows are in {kept} in any case" in done.output

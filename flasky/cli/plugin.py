@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -321,18 +321,36 @@ def _removed(context: Context, name: str, file: Path, *, do: bool, as_json: bool
     """Show the plan, and carry it out if that was said and there is something; the rows are in `file` then."""
     from flasky import removal
 
-    with ExitStack() as undo, removal.connected(context.site) as connection:
-        planned = removal.plan(connection, name, context.site)
-        _show_plan(context, planned, as_json)
-        if planned.is_empty:
-            return False
-        if not do:
-            click.echo("Nothing was changed. Add --yes to do it.", err=True)
-            return False
-        removal.dump(connection, planned, file)
-        # Rows that are still in the database need no file beside it.
-        undo.push(lambda kind, _error, _traceback: file.unlink() if kind else None)
-        removal.remove(connection, planned)
+    is_certain = True
+    try:
+        with removal.connected(context.site) as connection:
+            planned = removal.plan(connection, name, context.site)
+            _show_plan(context, planned, as_json)
+            if planned.is_empty:
+                return False
+            if not do:
+                click.echo("Nothing was changed. Add --yes to do it.", err=True)
+                return False
+            removal.check(planned)
+            removal.lock(connection, planned, context.site)
+            # Nobody writes from here on; whoever did since the plan was shown has their rows in the dump, too.
+            planned = removal.plan(connection, name, context.site)
+            removal.dump(connection, planned, file)
+            try:
+                removal.remove(connection, planned)
+            except BaseException:
+                # Rows that are still in the database need no file beside it.
+                file.unlink()
+                raise
+            is_certain = False
+    except BaseException:
+        if not is_certain:
+            # The answer to a COMMIT may be lost although it was done.
+            click.echo(
+                f"It may be removed or not: `flasky plugin remove {name}` says. The rows are in {file} in any case.",
+                err=True,
+            )
+        raise
     return True
 
 
