@@ -14,6 +14,7 @@ from sqlalchemy import select
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work, canonical
 from flasky.plugins.blog.markdown import Called
+from flasky.plugins.blog.models import Comment, Post
 
 
 def members_of(work: Work, written_at: datetime | None = None) -> Callable[[list[str]], Mapping[str, Called]]:
@@ -38,3 +39,9 @@ def members_of(work: Work, written_at: datetime | None = None) -> Callable[[list
 def since(created_at: datetime) -> int:
     """What a link says of when a member joined: two who had the same number one after the other differ in it."""
     return int(created_at.timestamp())
+
+
+def last_written(text: Post | Comment) -> datetime:
+    """When the author last stored the text that everybody sees: an edit and the end of a draft make links anew."""
+    published_at = text.published_at if isinstance(text, Post) else None
+    return text.edited_at or published_at or text.created_at

@@ -5,7 +5,10 @@ What is hidden stays: its author sees it with the reason, moderators see it, nob
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
 from flasky.plugins.accounts.services import Refused, Work
@@ -51,12 +54,14 @@ def hide(work: Work, thing: Post | Comment, reason: str) -> None:
 
 
 def show(work: Work, thing: Post | Comment) -> None:
-    """Show what was hidden, and tell its author. Raises NotAllowed."""
+    """Show what was hidden; tell its author, and whom it calls since it was edited meanwhile. Raises NotAllowed."""
     moderator(work)
     if thing.hidden_at is not None:
+        hidden_at = thing.hidden_at
         thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = None, None, ""
         _relist(work, thing, 1)
         _tell(work, thing, "shown")
+        _tell_called(work, thing, hidden_at)
 
 
 def resolve(work: Work, thing: Post | Comment) -> None:
@@ -89,6 +94,22 @@ def _tell(work: Work, thing: Post | Comment, kind: str) -> None:
         notices.tell_decision(work, kind, thing.post, thing)
         work.registry.notify((CommentHidden if kind == "hidden" else CommentShown)(work, thing))
     lists_changed(work.db)
+
+
+def _tell_called(work: Work, thing: Post | Comment, hidden_at: datetime) -> None:
+    post = thing if isinstance(thing, Post) else thing.post
+    if post.listed_at is None:
+        # A comment below a hidden post: with the post, if it was edited since that was hidden.
+        return
+    if isinstance(thing, Comment):
+        notices.tell_called_meanwhile(work, hidden_at, post, thing)
+        return
+    notices.tell_called_meanwhile(work, hidden_at, post)
+    meanwhile = select(Comment).where(
+        Comment.post_id == post.id, Comment.hidden_at.is_(None), Comment.edited_at >= hidden_at
+    )
+    for comment in work.db.scalars(meanwhile.options(joinedload(Comment.author)).order_by(Comment.id)):
+        notices.tell_called_meanwhile(work, hidden_at, post, comment)
 
 
 def moderator(work: Work) -> int:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import case, func, select, update
 
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.services import Work
+from flasky.plugins.accounts.services import Identity, Work
 from flasky.plugins.blog import markdown, pace
 from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, send_notice
-from flasky.plugins.blog.mentions import since
+from flasky.plugins.blog.mentions import last_written, since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import add_unless_there, changed
@@ -23,6 +23,13 @@ _LISTED = 100
 #: How many notices a digest tells of one by one.
 _IN_DIGEST = 20
 _BEGINNING = Bounds()
+
+
+class _Actor(NamedTuple):
+    """Who did what somebody is told, where it is not whoever asks."""
+
+    user_id: int
+    username: str
 
 
 def tell_author(work: Work, post: Post, comment: Comment) -> None:
@@ -46,14 +53,32 @@ def tell_newly_mentioned(
 
     Who was told of this post or comment once is not told again, however often their name comes and goes.
     """
-    found = set(mentioned) - markdown.called_in(before)
+    _tell(work, _untold(work, set(mentioned) - markdown.called_in(before), post, comment), "mention", post, comment)
+
+
+def tell_called_meanwhile(work: Work, hidden_at: datetime, post: Post, comment: Comment | None = None) -> None:
+    """Tell the members whom a text calls that is shown again and was edited since `hidden_at`, unless they were told.
+
+    It is its author who calls them, not the moderator who decides.
+    """
+    text = comment or post
+    if text.author is None or last_written(text) < hidden_at:
+        return
+    # SQLite may have given the number of who left to somebody who came after the text.
+    called = select(User.id).where(User.id.in_(markdown.called_in(text.html)), User.created_at <= last_written(text))
+    found = _untold(work, set(work.db.scalars(called)), post, comment)
+    _tell(work, found, "mention", post, comment, _Actor(text.author.id, text.author.username))
+
+
+def _untold(work: Work, called: set[int], post: Post, comment: Comment | None) -> list[int]:
+    """Those of the members whom a text calls who were never told that it does, in the order of their ids."""
     if comment is not None:
-        found.discard(post.author_id or 0)
-    if found:
-        here = Notice.comment_id == comment.id if comment is not None else Notice.comment_id.is_(None)
-        told = select(Notice.user_id).where(Notice.post_id == post.id, here, Notice.user_id.in_(found))
-        found -= set(work.db.scalars(told.where(Notice.kind == "mention")))
-    _tell(work, sorted(found), "mention", post, comment)
+        called = called - {post.author_id}
+    if not called:
+        return []
+    here = Notice.comment_id == comment.id if comment is not None else Notice.comment_id.is_(None)
+    told = select(Notice.user_id).where(Notice.post_id == post.id, here, Notice.user_id.in_(called))
+    return sorted(called - set(work.db.scalars(told.where(Notice.kind == "mention"))))
 
 
 def tell_followed(work: Work, user: User) -> None:
@@ -73,8 +98,16 @@ def tell_decision(work: Work, kind: str, post: Post, comment: Comment | None = N
         _tell(work, [author], kind, post, comment)
 
 
-def _tell(work: Work, user_ids: Iterable[int], kind: str, post: Post | None, comment: Comment | None) -> None:
-    actor = work.identity
+def _tell(
+    work: Work,
+    user_ids: Iterable[int],
+    kind: str,
+    post: Post | None,
+    comment: Comment | None,
+    actor: _Actor | Identity | None = None,
+) -> None:
+    """Tell them what `actor` did: whoever asks, unless it is said."""
+    actor = actor or work.identity
     if actor is None:
         return
     wanted = [user_id for user_id in user_ids if user_id != actor.user_id]

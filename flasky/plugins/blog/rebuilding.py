@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from pyramid.registry import Registry
@@ -12,6 +11,7 @@ from sqlalchemy import select, update
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work, open_work
 from flasky.plugins.blog import comments, markdown, posts, search
+from flasky.plugins.blog.mentions import last_written
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.storage import changed, lists_changed
 
@@ -46,7 +46,7 @@ def _through(registry: Registry, model: Any) -> int:
 def _rebuild(work: Work, rows: Sequence[Any]) -> None:
     for item, username in rows:
         render = posts.render if isinstance(item, Post) else comments.render
-        rendered = render(work, item.body, _written_at(item))
+        rendered = render(work, item.body, last_written(item))
         values: dict[str, object] = {"html": rendered.html, "pipeline": markdown.PIPELINE}
         if isinstance(item, Post):
             values.update(summary=rendered.summary, is_long=rendered.is_long)
@@ -56,9 +56,3 @@ def _rebuild(work: Work, rows: Sequence[Any]) -> None:
             work.db.refresh(item)
             search.index(work.db, item, username or "")
     lists_changed(work.db)
-
-
-def _written_at(item: Post | Comment) -> datetime:
-    """When the author last stored the text that everybody sees: an edit and the end of a draft make links anew."""
-    published_at = item.published_at if isinstance(item, Post) else None
-    return item.edited_at or published_at or item.created_at

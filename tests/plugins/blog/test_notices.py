@@ -353,6 +353,69 @@ def test_an_edit_of_what_is_hidden_or_a_draft_tells_nobody(member: Any, write: A
     assert told(bob) == []
 
 
+@pytest.mark.databases("sqlite")
+def test_who_is_called_while_a_text_is_hidden_is_told_when_it_is_shown(
+    member: Any, write: Any, comment: Any, told: Any, choose: Any, work_as: Any, mailbox: Mailbox, db: Session
+) -> None:
+    """Once, by its author and not by the moderator; who was told before it was hidden is not told again."""
+    anna, bob, carl, mona = member("anna"), member("bob"), member("carl"), member("mona", role="Moderator")
+    choose(carl, "at_once")
+    post = write(anna, "@bob")
+    said = comment(anna, post, "@bob")
+
+    def decide(module: Any, number: int, reason: str = "") -> None:
+        with work_as(mona) as work:
+            thing = module.find(work, number, lock=True)
+            moderation.hide(work, thing, reason) if reason else moderation.show(work, thing)
+
+    decide(comments, said, "no")
+    decide(posts, post, "no")
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, post), Writing("@anna @bob @carl @mona"), version=2)
+        comments.edit(work, comments.find(work, said), "@anna @bob @carl", version=2)
+    assert told(carl) == []
+    decide(comments, said)
+    # The comment can be read by nobody yet.
+    assert told(carl) == []
+    for _again in range(2):
+        decide(posts, post)
+        decide(posts, post, "no")
+    decide(posts, post)
+    assert told(carl) == ["mention", "mention"]
+    assert told(mona) == ["mention"]
+    assert told(bob) == ["mention", "mention"]
+    assert "mention" not in told(anna)
+    assert set(db.scalars(select(Notice.actor_id).where(Notice.user_id == carl))) == {anna}
+    db.rollback()
+    assert len(mailbox.to("carl@example.com")) == 2
+    assert "anna mentioned you" in text_of(mailbox.to("carl@example.com")[0])
+
+
+@pytest.mark.databases("sqlite")
+def test_who_a_hidden_comment_calls_is_told_when_it_is_shown(
+    member: Any, write: Any, comment: Any, told: Any, work_as: Any, db: Session
+) -> None:
+    anna, bob, carl, mona = member("anna"), member("bob"), member("carl"), member("mona", role="Moderator")
+    said = comment(bob, write(anna))
+    with work_as(mona) as work:
+        moderation.hide(work, comments.find(work, said, lock=True), "no")
+    with work_as(bob) as work:
+        comments.edit(work, comments.find(work, said), "@anna @carl", version=2)
+    for _again in range(2):
+        with work_as(mona) as work:
+            moderation.show(work, comments.find(work, said, lock=True))
+    assert told(carl) == ["mention"]
+    assert told(anna) == ["comment"]
+    # A text from before there were notices, which nobody edited while it was hidden, calls nobody newly.
+    db.execute(delete(Notice))
+    db.commit()
+    with work_as(mona) as work:
+        moderation.hide(work, comments.find(work, said, lock=True), "no")
+    with work_as(mona) as work:
+        moderation.show(work, comments.find(work, said, lock=True))
+    assert told(carl) == []
+
+
 def test_what_comes_while_the_page_is_read_stays_new(member: Any, write: Any, client: Any) -> None:
     anna, bob = member("anna"), member("bob")
     write(bob, "@anna one")
