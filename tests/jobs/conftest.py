@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,7 +60,7 @@ def jobs_run(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Callable[[b
     values = get_site(registry).settings.values_by_name
 
     def give(value: bool) -> None:
-        monkeypatch.setitem(values, "flasky.jobs_run", replace(values["flasky.jobs_run"], value=value))
+        monkeypatch.setitem(values, "flasky.jobs_run", values["flasky.jobs_run"]._replace(value=value))
 
     return give
 
