@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, emphasis, link
 from markdown_it.token import Token
 
-from flasky.plugins.blog.words import UNSPACED
+from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS
 
 #: Raise it with every change that makes other HTML of the same source.
 PIPELINE = 4
@@ -97,12 +97,11 @@ def render(source: str, *, above: int = 1, members: Members | None = None) -> Re
     has_headings = _lower_headings(tokens, above)
     html = _html(tokens)
     beginning = list(_beginning(tokens))
-    # The same tokens: what had to be cut is made of new ones.
-    is_long = len(beginning) != len(tokens) or any(map(is_not, beginning, tokens))
-    if not is_long and not has_headings:
-        return Rendered(html, html, is_long=False, mentioned=mentioned)
-    _lower_headings(beginning, 1)
-    return Rendered(html, _html(beginning), is_long, mentioned)
+    summary = _html(beginning) if _differ(beginning, tokens) else html
+    is_long = summary != html
+    if has_headings and _lower_headings(beginning, 1):
+        summary = _html(beginning)
+    return Rendered(html, summary, is_long, mentioned)
 
 
 def placed(html: str, people: str) -> str:
@@ -218,13 +217,21 @@ def _beginning(tokens: list[Token]) -> Iterator[Token]:
                 return
 
 
+def _differ(beginning: list[Token], tokens: list[Token]) -> bool:
+    """Whether these are other tokens: what had to be cut is made of new ones."""
+    return len(beginning) != len(tokens) or any(map(is_not, beginning, tokens))
+
+
 def _weight(token: Token) -> int:
     """As how many characters a token counts: a list of a hundred short items is long, too."""
+    if token.children is not None:
+        return _LINE + sum(map(_weight, token.children))
     lines = token.content.count("\n") + (token.type in _BEGINS_A_LINE)
-    return len(token.content) + lines * _LINE
+    # Addresses are not seen, but a page of nothing but long ones would be long.
+    return len(token.content) + lines * _LINE + len(str(token.attrGet("href") or "")) // 4
 
 
-_BEGINS_A_LINE = {"inline", "list_item_open", "tr_open", "hr"}
+_BEGINS_A_LINE = {"list_item_open", "tr_open", "hr", "softbreak", "hardbreak"}
 
 
 def _cut(block: list[Token], room: int) -> list[Token]:
@@ -255,7 +262,8 @@ def _drop_part_of_row(kept: list[Token], opened: list[Token]) -> None:
 def _cut_token(token: Token, room: int) -> Token:
     """A token of text of which there is room for a part only; code is cut where a line ends."""
     if token.type == "inline":
-        return token.copy(children=_cut_children(token.children or [], room))
+        children = _cut_children(token.children or [], room)
+        return token if children is token.children else token.copy(children=children)
     if token.type not in {"fence", "code_block"}:
         return token
     lines = token.content.splitlines()
@@ -271,9 +279,7 @@ def _cut_children(children: list[Token], room: int) -> list[Token]:
     for child in children:
         if child.nesting < 0:
             opened.pop()
-        # Addresses are not seen, but a page of nothing but long ones would be long.
-        weight = len(child.content) + len(str(child.attrGet("href") or "")) // 4
-        weight += _LINE if child.type in {"softbreak", "hardbreak"} else 0
+        weight = _weight(child)
         if weight > room:
             if child.nesting == 0:
                 kept.append(child.copy(content=_first_words(child.content, room)))
@@ -344,19 +350,34 @@ def _address(state: StateInline, silent: bool) -> bool:
     """
     if state.linkLevel or not state.src.startswith("://", state.pos):
         return False
+    # First, as it looks at six characters: what comes is read only where it can be an address.
     scheme = _SCHEME.search(state.src, max(state.pos - 6, 0), state.pos)
-    match = _ADDRESS.match(state.src, state.pos, state.posMax)
-    if scheme is None or match is None or not (silent or state.pending.endswith(scheme[0])):
+    if scheme is None or not (silent or state.pending.endswith(scheme[0])):
+        return False
+    # So much, and the name of the site alone: of what is no link all is read again at the next scheme within it.
+    match = _ADDRESS.match(state.src, state.pos, min(state.posMax, state.pos + _LONGEST_ADDRESS + 1))
+    if match is None or len(match[0]) > _LONGEST_ADDRESS:
         return False
     address = scheme[0] + _without_end(match[0])
-    href = state.md.normalizeLink(address)
+    if not _leads(state.md.normalizeLink(_BEHIND_SITE.split(address, maxsplit=1)[0])):
+        return False
     if not silent:
         state.pending = state.pending[: -len(scheme[0])]
-        state.push("link_open", "a", 1).attrs = {"href": href}
+        state.push("link_open", "a", 1).attrs = {"href": state.md.normalizeLink(address)}
         state.push("text", "", 0).content = address
         state.push("link_close", "a", -1)
     state.pos += len(address) - len(scheme[0])
     return True
+
+
+def _leads(href: str) -> bool:
+    """Whether an address can be one at all: `http://a:99999/` would stay a link in the HTML, but one to nothing."""
+    return "href" in _cleaner().clean(f'<a href="{escape(href)}">')
+
+
+@cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(tags={"a"}, attributes={"a": {"href"}}, url_schemes=_SCHEMES, link_rel=None)
 
 
 def _without_end(address: str) -> str:
@@ -370,10 +391,18 @@ def _without_end(address: str) -> str:
 
 
 _SCHEME = re.compile(r"(?<![A-Za-z0-9])https?\Z", re.IGNORECASE)
-#: From the colon on: a letter or digit, and what comes up to a blank, a quotation mark, a bracket that no address has,
-#: or punctuation of scripts that are written without blanks.
+_BEHIND_SITE = re.compile(r"(?<![:/])[/?#]")
+#: Characters from the colon on.
+_LONGEST_ADDRESS = 2000
+#: What is in no address: a blank, a quotation mark, brackets that no address has, punctuation of scripts that are
+#: written without blanks.
+_NEVER = r"\s<>\"`\[\]{}|\\^\u2018-\u201f\u2026\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+#: From the colon on: a letter or digit, the rest of the site's name, and the path. Text in a script that is written
+#: without blanks goes on behind an address, and is part of a name only where a part of it begins so (例子.中国).
+#: In a path, which browsers copy percent-encoded, it never is.
 _ADDRESS = re.compile(
-    r"://[^\W_][^\s<>\"`\[\]{}|\\^\u2018-\u201f\u2026\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]*"
+    rf"://(?=[^\W_])(?:(?:(?<=//)|(?<=[^.]\.))[{UNSPACED_CHARACTERS}][\w-]*|[^/?#{_NEVER}{UNSPACED_CHARACTERS}])*"
+    rf"(?:[/?#][^{_NEVER}{UNSPACED_CHARACTERS}]*)?"
 )
 _ENDS = ".,;:!?'*_~("
 

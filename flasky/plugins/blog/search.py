@@ -26,6 +26,8 @@ from flasky.plugins.blog.words import folded, is_whole, pattern_of, query_words,
 #: Characters of an excerpt, and how many of them stand before the first word that was found.
 _SHOWN = 240
 _BEFORE = 60
+#: How far into a text the word is looked for: each character is folded, and a page shows twenty texts.
+_READ = 3000
 
 _BEGINNING = Bounds()
 _FTS5 = table("post_words_fts", column("rowid"))
@@ -95,10 +97,13 @@ def mark(text: str, asked: str) -> Markup:
 
 
 def excerpt(html: str, asked: str) -> Markup:
-    """A piece of the text of a post around the first word that was asked for, marked."""
+    """A piece of the text of a post around the first word that was asked for, marked.
+
+    Where that does not stand in the first 3,000 characters, it is the beginning.
+    """
     text = " ".join(text_of(html).split())
     pattern = pattern_of(asked)
-    shown, places = folded(text)
+    shown, places = folded(text[:_READ])
     match = pattern.search(shown) if pattern else None
     start = max(0, places[match.start()] - _BEFORE) if match else 0
     if start:

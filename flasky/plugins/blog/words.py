@@ -15,13 +15,13 @@ from functools import lru_cache
 from itertools import pairwise
 
 _RUNS = re.compile(r"[^\W_]+")
-#: Characters of scripts that are written without blanks.
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-UNSPACED = re.compile(f"[{_UNSPACED}]+")
-_PIECES = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+#: Characters of scripts that are written without blanks, to stand in a class of a pattern.
+UNSPACED_CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+UNSPACED = re.compile(f"[{UNSPACED_CHARACTERS}]+")
+_PIECES = re.compile(f"[{UNSPACED_CHARACTERS}]+|[^{UNSPACED_CHARACTERS}]+")
 #: Where a word of letters begins and ends: at what is no letter or digit, and where the script changes.
-_BEGINS_A_WORD = rf"(?:(?<![^\W_])|(?<=[{_UNSPACED}]))"
-_ENDS_A_WORD = rf"(?=[\W_{_UNSPACED}]|\Z)"
+_BEGINS_A_WORD = rf"(?:(?<![^\W_])|(?<=[{UNSPACED_CHARACTERS}]))"
+_ENDS_A_WORD = rf"(?=[\W_{UNSPACED_CHARACTERS}]|\Z)"
 _LONGEST_WORD = 40
 _MOST_WORDS = 10
 
@@ -47,19 +47,20 @@ def is_whole(word: str) -> bool:
 
 def pattern_of(text: str) -> re.Pattern[str] | None:
     """What finds, in a text that is `folded`, the words of a query where `words_of` has them; None without words."""
-    terms = dict.fromkeys(term for run in _RUNS.findall(_folded(text)) for term in _terms(run))
+    pieces = [piece for run in _RUNS.findall(_folded(text)) for piece in _PIECES.findall(run)]
+    pairs = [first + second for piece in pieces if UNSPACED.match(piece) for first, second in pairwise(piece)]
     # Of two that begin at the same place the longer one.
-    return re.compile("|".join(sorted(terms, key=len, reverse=True))) if terms else None
-
-
-def _terms(run: str) -> Iterator[str]:
-    """The pieces of a run of letters and digits, each as a pattern."""
-    for piece in _PIECES.findall(run):
-        if UNSPACED.match(piece):
-            yield piece
-            yield from (first + second for first, second in pairwise(piece))
-        else:
-            yield rf"{_BEGINS_A_WORD}{piece}{_ENDS_A_WORD if is_whole(piece) else ''}"
+    terms = sorted(dict.fromkeys(pieces + pairs), key=len, reverse=True)
+    unspaced = [term for term in terms if UNSPACED.match(term)]
+    letters = [term for term in terms if is_whole(term) and term not in unspaced]
+    begins = [term for term in terms if not is_whole(term) and term not in unspaced]
+    if not terms:
+        return None
+    # Most places are passed by at their first character; where a word begins and ends is asked once for all words.
+    first = "".join(dict.fromkeys(term[0] for term in terms))
+    words = [*begins, *([f"[{''.join(letters)}]{_ENDS_A_WORD}"] if letters else [])]
+    patterns = [*unspaced, *([f"{_BEGINS_A_WORD}(?:{'|'.join(words)})"] if words else [])]
+    return re.compile(f"(?=[{first}])(?:{'|'.join(patterns)})")
 
 
 def folded(text: str) -> tuple[str, Sequence[int]]:

@@ -82,6 +82,8 @@ def test_a_long_text_has_a_summary_that_is_whole_html() -> None:
     assert len(long.summary) < 1000
 
 
+#: One character longer than an address may be.
+LONG = "http://e.org/" + "x" * 1992
 LINK = '<a href="http://e.org" rel="nofollow ugc noopener">'
 
 
@@ -129,6 +131,16 @@ def test_what_is_short_stays_whole_and_a_table_keeps_whole_rows() -> None:
     assert markdown.render(f"[x](http://e.org/{'y' * 5000}) z").summary == "<p> …</p>\n"
 
 
+def test_nothing_says_that_there_is_more_where_there_is_not() -> None:
+    """Addresses count for less than words, as they are not seen; what was not cut is the whole."""
+    link = f"[text](https://e.org/{'a' * 900})"
+    for source in (link, f"# {link}", f"- {link}", f"> **{link}**"):
+        rendered = markdown.render(source)
+        assert not rendered.is_long, source
+        assert rendered.summary.replace("h3", "h2") == rendered.html
+    assert markdown.render(f"# {link}\n\n" + "word " * 300).is_long
+
+
 @pytest.mark.parametrize(
     ("source", "address", "rest"),
     [
@@ -143,6 +155,12 @@ def test_what_is_short_stays_whole_and_a_table_keeps_whole_rows() -> None:
         ('http://e.org/"onclick="x', "http://e.org/", '"onclick='),
         ("http://e.org/<script>", "http://e.org/", "&lt;script&gt;"),
         ("http://e.org/@anna", "http://e.org/@anna", ""),
+        ("请看http://e.org的文章", "http://e.org", "的文章"),
+        ("http://e.org...看", "http://e.org", "...看"),
+        ("http://e.org:8080端口", "http://e.org:8080", "端口"),
+        ("http://e.org/a的文章", "http://e.org/a", "的文章"),
+        ("http://e.org/的文章", "http://e.org/", "的文章"),
+        ("http://e.org/%E7%9A%84?q=1に", "http://e.org/%E7%9A%84?q=1", "に"),
     ],
 )
 def test_an_address_is_a_link_to_itself(source: str, address: str, rest: str) -> None:
@@ -152,6 +170,24 @@ def test_an_address_is_a_link_to_itself(source: str, address: str, rest: str) ->
     assert found[0][:2] == (address, address)
     assert found[0][2].startswith(rest)
     assert rendered.mentioned == ()
+
+
+def test_a_name_of_a_site_in_a_script_without_blanks_is_a_link_and_one_that_goes_over_into_it_ends_there() -> None:
+    for source, href, shown in (
+        ("http://例子.中国/a看", "http://xn--fsqu00a.xn--fiqs8s/a", "http://例子.中国/a"),
+        ("http://www.例子.com看", "http://www.xn--fsqu00a.com", "http://www.例子.com"),
+        ("http://é.org/é", "http://xn--9ca.org/%C3%A9", "http://é.org/é"),
+        ("http://пример.рф看", "http://xn--e1afmkfd.xn--p1ai", "http://пример.рф"),
+    ):
+        assert f'<a href="{href}" rel="nofollow ugc noopener">{shown}</a>' in markdown.render(source).html
+    # In angle brackets all of it belongs to the address.
+    assert 'href="http://e.org/%E7%9A%84"' in markdown.render("<http://e.org/的>").html
+
+
+def test_what_leads_nowhere_is_no_link() -> None:
+    for address in ("http://e.org:99999/x", "http://ａ.com/", "http://xn--/", "http://a\0b", "http://1.2.3.4.5/", LONG):
+        assert "<a" not in markdown.render(f"看{address} b").html, address
+    assert markdown.render(LONG[:-1]).html.count("<a ") == 1
 
 
 def test_what_is_no_address_or_in_a_link_or_code_is_no_link_of_its_own() -> None:

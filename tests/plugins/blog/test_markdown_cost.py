@@ -14,6 +14,8 @@ LIKE_OTHERS = {
     "brackets": "image brackets",
     "pictures in pictures": "image brackets",
     "addresses of nothing": "addresses",
+    "addresses within words": "addresses without a scheme",
+    "addresses in marks": "addresses in 中文",
     "empty links": "open links",
     "strong": "alternating",
     "marks beside 中文": "alternating",

@@ -223,6 +223,16 @@ def test_an_excerpt_is_around_the_first_word_that_was_found() -> None:
     assert search.excerpt(html, "*").startswith("x x")
 
 
+def test_a_word_is_looked_for_in_the_beginning_of_a_text_for_its_excerpt() -> None:
+    """A page shows twenty texts of up to 30,000 characters each: none is read to its end."""
+    for filler in ("é x ", "胡同 "):
+        late = f"<p>{filler * 2000} needle</p>"
+        assert search.excerpt(late, "needle").startswith(filler * 3)
+        assert "mark" not in search.excerpt(late, "needle")
+        near = f"<p>{filler * 700} needle</p>"
+        assert "<mark>needle</mark>" in search.excerpt(near, "needle")
+
+
 def test_words_are_the_same_for_the_index_and_for_who_asks() -> None:
     for text in ("胡同文化", "ABC胡同123", "Été", "a_b", "x" * 60, "胡", "İstanbul", "ß"):
         known = words.words_of(text).split()
