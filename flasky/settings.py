@@ -8,7 +8,9 @@ one go and reports every fault together: somebody who has to mend three lines is
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import getaddresses
 from importlib.util import find_spec
@@ -102,7 +104,10 @@ def parse_address(value: str) -> str:
 
 
 def parse_base_url(value: str) -> str:
-    """An absolute http(s) address without path, query or user; empty means none. No trailing slash."""
+    """An absolute http(s) address without path, query or user; empty means none. No trailing slash.
+
+    A host in other letters than those of ASCII becomes what browsers send for it (IDNA).
+    """
     text = value.strip().rstrip("/")
     if not text:
         return ""
@@ -111,7 +116,26 @@ def parse_base_url(value: str) -> str:
         raise ValueError("expected an address such as https://community.example.com")
     if parts.path or parts.query or parts.fragment or parts.username:
         raise ValueError("expected only scheme, host and port, as in https://community.example.com")
-    return text
+    host, colon, port = parts.netloc.partition(":")
+    return text if text.isascii() else f"{parts.scheme}://{_ascii_host(host)}{colon}{port}"
+
+
+def parse_hosts(value: str) -> tuple[str, ...]:
+    """Names of hosts, each as `parse_base_url` has its one; with a dot before it, all names below it."""
+    return tuple(f"{'.' * host.startswith('.')}{_ascii_host(host.removeprefix('.'))}" for host in parse_list(value))
+
+
+def _ascii_host(host: str) -> str:
+    """A host as browsers and mail servers write it: `münchen.example` is `xn--mnchen-3ya.example`."""
+    if host.isascii():
+        return host
+    written = unicodedata.normalize("NFC", host.lower())
+    with suppress(UnicodeError):
+        encoded = written.encode("idna")
+        # Python knows the rules of 2003, by which ß is ss: browsers go to another host.
+        if encoded.decode("idna") == written:
+            return encoded.decode("ascii")
+    raise ValueError(f"expected {host!r} in the ASCII letters that browsers send for it, as xn--mnchen-3ya.example")
 
 
 def parse_database_url(value: str) -> str:
@@ -350,9 +374,9 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "flasky.hosts",
-        list,
+        parse_hosts,
         env="FLASKY_HOSTS",
-        help="Host names that the site answers to besides the one of flasky.base_url; "
+        help="Host names, between spaces or commas, that the site answers to besides the one of flasky.base_url; "
         "`.example.com` stands for every name below example.com.",
     ),
     Setting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,3 +51,17 @@ def test_without_a_plug_in_it_is_the_place_that_calls_flasky() -> None:
     with pytest.warns(DeprecationWarning, match=r"test_deprecation\.py, line \d+: the site's own code uses") as caught:
         add_thing(None)
     assert caught[0].filename == __file__
+
+
+def test_the_plug_in_that_has_what_is_deprecated_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the accounts offer to other plug-ins may go as well."""
+    offered: dict[str, Any] = {"__name__": "flasky.plugins.accounts.offered", "warn_deprecated": warn_deprecated}
+    exec(  # noqa: S102 - stands for a module of the plug-in
+        "def old():\n    warn_deprecated('accounts.old', 'accounts.new', gone_in='0.3')\ndef older():\n    old()\n",
+        offered,
+    )
+    package = make_plugin(tmp_path, "relying", "config.older()")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.warns(DeprecationWarning, match=r"the plug-in 'relying' 1 uses accounts\.old") as caught:
+        importlib.import_module("flasky_relying").includeme(SimpleNamespace(older=offered["older"]))
+    assert caught[0].filename == str(package / "__init__.py")

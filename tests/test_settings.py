@@ -21,6 +21,7 @@ from flasky.settings import (
     parse_bool,
     parse_count,
     parse_database_url,
+    parse_hosts,
     parse_int,
     parse_list,
     parse_port,
@@ -126,7 +127,16 @@ def test_every_plain_number_is_read(number: int) -> None:
 @given(st.text())
 def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
     """Whatever stands in an INI file, a parser answers with a value or with a ValueError."""
-    for parse in (parse_bool, parse_int, parse_port, parse_count, parse_seconds, parse_address, parse_base_url):
+    for parse in (
+        parse_bool,
+        parse_int,
+        parse_port,
+        parse_count,
+        parse_seconds,
+        parse_address,
+        parse_base_url,
+        parse_hosts,
+    ):
         with contextlib.suppress(ValueError):
             parse(text)
 
@@ -165,6 +175,19 @@ def test_a_base_url_is_scheme_and_host(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|Invalid"):
         parse_base_url(text)
     assert parse_base_url("https://a.example:8443/") == "https://a.example:8443"
+
+
+def test_a_host_in_other_letters_is_what_browsers_and_mails_write_for_it() -> None:
+    """A mail with `List-Unsubscribe` could not be sent before, and no browser's Host was the site's."""
+    assert parse_base_url("https://MÜNCHEN.example:8443/") == "https://xn--mnchen-3ya.example:8443"
+    assert parse_hosts("www.münchen.example .例子.example a.example") == (
+        "www.xn--mnchen-3ya.example",
+        ".xn--fsqu00a.example",
+        "a.example",
+    )
+    for parse, text in ((parse_base_url, "https://straße.example"), (parse_hosts, f"{'ü' * 80}.example")):
+        with pytest.raises(ValueError, match=r"expected '.*' in the ASCII letters that browsers send for it"):
+            parse(text)
 
 
 @pytest.mark.parametrize(

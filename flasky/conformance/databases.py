@@ -66,7 +66,8 @@ class OnServer:
 
     def close(self) -> None:
         """Drop them, whoever is still connected."""
-        self._run(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in self._names))
+        if self._names:
+            self._run(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in self._names))
         self._names = []
 
     def _run(self, *statements: str) -> None:
@@ -77,9 +78,9 @@ class OnServer:
                     connection.execute(text(statement))
         except DBAPIError as error:
             said = " ".join(str(error.orig).split())
-            raise CannotStart(
-                f"No database could be made on the server for the check: {said}. Its role needs the right CREATEDB."
-            ) from error
+            # 42501, insufficient_privilege: only then is it a matter of rights.
+            remedy = " Its role needs the right CREATEDB." if getattr(error.orig, "sqlstate", "") == "42501" else ""
+            raise CannotStart(f"The server on which the check makes its databases said: {said}.{remedy}") from error
         finally:
             engine.dispose()
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, pass_cont
 from jinja2.ext import Extension
 from jinja2.runtime import Context
 from pyramid.config import Configurator
-from pyramid.interfaces import IRequestFactory
+from pyramid.interfaces import IRequestFactory, IRoutesMapper
 from pyramid.registry import Registry
 from pyramid.request import Request, apply_request_extensions
 from pyramid.threadlocal import RequestContext
@@ -77,15 +77,39 @@ def includeme(config: Configurator) -> None:
 
 
 def check_templates(registry: Registry) -> list[Fault]:
-    """Declared mails that lack a template or have one that does not compile: the site does not start with them."""
+    """Declared mails that could not be sent: the site does not start with them.
+
+    They lack a template, have one that does not compile, or are stopped by a route that there is not, or that takes
+    what the mail does not have.
+    """
     for environment in templates(registry).values():
         keep_compiled(environment)
     return [
         fault
         for mail in declared_mails(registry)
-        for part, environment in templates(registry).items()
-        if (fault := _fault_of(environment, mail, f"{mail.template}.{part}"))
+        for fault in (
+            *(
+                _fault_of(environment, mail, f"{mail.template}.{part}")
+                for part, environment in templates(registry).items()
+            ),
+            _fault_of_unsubscribe(registry, mail),
+        )
+        if fault
     ]
+
+
+def _fault_of_unsubscribe(registry: Registry, mail: DeclaredMail) -> Fault | None:
+    if mail.unsubscribe is None:
+        return None
+    where = f"the mail {mail.template!r} of {mail.package}, unsubscribe={mail.unsubscribe!r}"
+    if registry.getUtility(IRoutesMapper).get_route(mail.unsubscribe) is None:
+        return Fault(where, "no enabled plug-in has a route of this name", "Name one that there is: `flasky routes`")
+    sample = mail.sample_values()
+    try:
+        _mail_request(registry, "en").route_path(mail.unsubscribe, **sample)
+    except KeyError as error:
+        return Fault(where, f"the route needs {error}, which the sample does not have", "Put it into the sample")
+    return None
 
 
 def _fault_of(environment: Environment, mail: DeclaredMail, name: str) -> Fault | None:

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError
+from pyramid.interfaces import IRoutesMapper
+from pyramid.urldispatch import RoutesMapper
 
 from flasky.languages import _
-from flasky.mail.declarations import UndeclaredMail, add_mail, declared_mail, declared_mails
+from flasky.mail.declarations import DeclaredMail, UndeclaredMail, add_mail, declared_mail, declared_mails
+from flasky.mail.rendering import check_templates
 from flasky.settings import ConfigurationFaults
 from flasky.testing.mails import assert_every_mail_renders
 
@@ -82,6 +85,29 @@ def test_a_mail_without_one_of_its_templates_keeps_the_site_from_starting(site_w
 def test_a_mail_that_does_not_compile_keeps_the_site_from_starting(site_with) -> None:
     with pytest.raises(ConfigurationFaults, match=r"mail/own\.txt, line 2: the template does not compile"):
         site_with({}, txt="Hello\n{% if %}", html="x")
+
+
+@pytest.mark.parametrize(
+    ("route", "sample", "problem"),
+    [
+        ("blog.unsubscrib", {}, "no enabled plug-in has a route of this name"),
+        ("sample.stop", {"tokn": "x"}, "the route needs 'token', which the sample does not have"),
+    ],
+)
+def test_a_mail_that_cannot_be_stopped_as_it_says_is_a_fault(
+    bare_app, monkeypatch: pytest.MonkeyPatch, route: str, sample: dict[str, Any], problem: str
+) -> None:
+    """It was a KeyError when the first real mail was sent."""
+    registry = bare_app.registry
+    mapper = RoutesMapper()
+    mapper.connect("sample.stop", "/stop/{token}")
+    declared = {"mail/test": DeclaredMail("mail/test", "Hello", sample, "sample", route)}
+    monkeypatch.setitem(registry, "flasky.mails", declared)
+    monkeypatch.setattr(registry.getUtility(IRoutesMapper), "routes", mapper.routes)
+    [fault] = check_templates(registry)
+    assert (fault.where, fault.problem) == (f"the mail 'mail/test' of sample, unsubscribe={route!r}", problem)
+    declared["mail/test"] = DeclaredMail("mail/test", "Hello", {"token": "x"}, "sample", "sample.stop")
+    assert check_templates(registry) == []
 
 
 def test_a_sample_that_lacks_a_value_fails_the_check(site_with) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import NullPool, create_engine
 from flasky import removal
 from flasky.cli import main
 from flasky.conformance import suite
+from flasky.conformance.databases import OnServer
 from flasky.conformance.rule import FAILED, NOT_APPLICABLE, PASSED, Outcome
 from flasky.conformance.subject import Subject
 from flasky.conformance.suite import RULES, check
@@ -433,6 +434,15 @@ def test_what_ships_and_a_broken_promise_on_postgresql(database_server: Any, lon
     assert "after downgrading to nothing the type typed_mood is still there" in said(typed["migrations"])
     # Removing takes it along, whatever its own way back does.
     assert (typed["disabled"].status, typed["removed"].status) == (PASSED, PASSED), typed
+
+
+def test_a_server_that_is_not_there_is_no_matter_of_rights() -> None:
+    """The message says what the server, or its absence, said; with nothing made there is nothing to connect for."""
+    nowhere = OnServer("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(CannotStart, match=r"makes its databases said: connection failed") as caught:
+        nowhere.new(Path())
+    assert "CREATEDB" not in str(caught.value)
+    nowhere.close()
 
 
 def databases(server: str) -> list[str]:
