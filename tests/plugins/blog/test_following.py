@@ -123,6 +123,26 @@ def test_who_is_shut_out_is_in_no_list_and_cannot_be_followed(
         browser.post(path, {"csrf_token": token}, status=404)
 
 
+@pytest.mark.databases("sqlite")
+def test_who_is_shut_out_can_be_followed_no_longer(
+    member: Any, follow: Any, client: Any, registry: Any, work_as: Any
+) -> None:
+    """They have no page with a button: one comes back to those whom one follows."""
+    anna, bob = member("anna"), member("bob")
+    follow(anna, bob)
+    with open_work(registry) as work:
+        work.db.get(User, bob).disabled_at = utc_now()
+    browser = client(anna)
+    token = browser.get("/notices").forms[0]["csrf_token"].value
+    answer = browser.post(f"/unfollow/{bob}", {"csrf_token": token, "back": "profile"}, status=303)
+    assert "You no longer follow bob" in answer.follow(status=200)
+    with work_as(anna) as work:
+        assert following.standing(work, anna).following == 0
+    # Whom one does not follow is not named.
+    browser.post(f"/unfollow/{bob}", {"csrf_token": token}, status=404)
+    browser.post("/unfollow/999", {"csrf_token": token}, status=404)
+
+
 def test_the_page_says_why_one_cannot_follow_oneself(member: Any, client: Any) -> None:
     anna = member()
     browser = client(anna)

@@ -39,23 +39,34 @@ def follow(request: Request) -> Response:
 
 @view_config(route_name="blog.unfollow", request_method="POST", permission="blog.follow")
 def unfollow(request: Request) -> Response:
-    """Follow a member no longer."""
-    user = _member(request)
-    following.unfollow(request.accounts, user)
+    """Follow a member no longer, also one who has no profile any more: one's count holds them."""
+    user = _existing(request)
+    if not following.unfollow(request.accounts, user) and not user.has_profile:
+        # Whoever tries numbers learns no name that is shown nowhere.
+        raise NotThere
     request.flash(_("You no longer follow ${name}.", mapping={"name": user.username}), "success")
     return _back(request, user)
 
 
 def _back(request: Request, user: User) -> Response:
-    """To the page with the button: the member's profile, or their posts."""
+    """To the page with the button: the member's profile, or their posts; they may have neither any more."""
+    if not user.has_profile:
+        return see_other(request.route_path("blog.following", id=request.identity.user_id))
     if request.POST.get("back") == "profile":
         return see_other(request.route_path("accounts.profile", username=user.username))
     return see_other(request.route_path("blog.posts_of", id=user.id))
 
 
 def _member(request: Request) -> User:
+    user = _existing(request)
+    if not user.has_profile:
+        raise NotThere
+    return user
+
+
+def _existing(request: Request) -> User:
     user: User | None = request.db.get(User, parse_id(request.matchdict["id"]))
-    if user is None or not user.has_profile:
+    if user is None:
         raise NotThere
     return user
 
