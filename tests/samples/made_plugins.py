@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from pathlib import Path
 
@@ -10,9 +11,11 @@ def make_plugin(folder: Path, name: str, includeme: str, *, top: str = "", decla
     """Write the plug-in `name` as the package `flasky_<name>` below `folder`, which is on the path; returns its folder.
 
     `includeme` is the body of its includeme, `top` stands before it, `declaration` are further arguments of Plugin.
-    A name can be used once in a process: what was imported stays imported.
+    Another of that name, which an earlier test made, is forgotten.
     """
     package = folder / f"flasky_{name}"
+    for module in [name for name in sys.modules if name.partition(".")[0] == package.name]:
+        del sys.modules[module]
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(
         "from flasky.languages import _\nfrom flasky.plugin import Plugin\n"
