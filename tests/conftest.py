@@ -19,7 +19,7 @@ UNWATCHED = frozenset(
     | {"plugin_platform/test_docs.py", "plugin_platform/test_pip.py", "plugins/blog/test_markdown_cost.py"}
 )
 
-#: Tests in process of what others run too, but for a few branches: those that ask every page the same question.
+#: Tests, and whole files of them, in process of what others run too, but for a few branches: those that ask every page the same question.
 REPEATING = frozenset(
     {
         "database/test_engine.py",
@@ -27,6 +27,10 @@ REPEATING = frozenset(
         "functional/test_errors.py",
         "migrations/test_plugins.py",
         "migrations/test_renames.py",
+        # The rules that these run on sound plug-ins are each run on broken ones as well.
+        "plugin_platform/test_conformance.py::test_the_rules_about_tables_hold_on_postgresql_too",
+        "plugin_platform/test_conformance.py::test_the_samples_keep_every_promise",
+        "plugin_platform/test_conformance.py::test_what_ships_and_a_broken_promise_on_postgresql",
         "plugin_platform/test_shipped.py",
         "plugins/accounts/test_authentication.py",
         "plugins/accounts/test_limits_redis.py",
@@ -69,7 +73,8 @@ def warm_console() -> Iterator[WarmConsole]:
 def _is_watched(item: pytest.Item) -> bool:
     """Whether a test can show code that no other shows: what runs on both databases is watched on SQLite."""
     place = item.path.relative_to(HERE)
-    if place.parts[0] in UNWATCHED or place.as_posix() in UNWATCHED | REPEATING:
+    test = f"{place.as_posix()}::{getattr(item, 'originalname', '')}"
+    if place.parts[0] in UNWATCHED or {place.as_posix(), test} & (UNWATCHED | REPEATING):
         return False
     marker = item.get_closest_marker("databases")
     has_twin = marker is None or "sqlite" in marker.args
