@@ -19,7 +19,8 @@ UNWATCHED = frozenset(
     | {"plugin_platform/test_docs.py", "plugin_platform/test_pip.py", "plugins/blog/test_markdown_cost.py"}
 )
 
-#: Tests, and whole files of them, in process of what others run too, but for a few branches: those that ask every page the same question.
+#: Tests, and whole files of them, in process of what others run too, but for a few branches: those that ask every
+#: page the same question.
 REPEATING = frozenset(
     {
         "database/test_engine.py",
