@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 from pyramid.registry import Registry
+from pyramid.request import Request
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 from warm import WarmConsole
 
 from flasky.database import get_database
 from flasky.plugins.accounts.models import Role
-from flasky.shell import ShellSession, ShellTransaction, banner, names
+from flasky.shell import ShellSession, ShellTransaction, banner, names, setup
 
 Typed = Callable[..., tuple[str, list[str]]]
 
@@ -114,6 +115,23 @@ def test_p6_statements_that_the_unit_of_work_does_not_see_are_stored(shell: Shel
     shell.execute(text("UPDATE roles SET name = 'raw' WHERE name = 'core'"))
     shell.commit()
     assert db.scalars(select(Role.name).where(Role.name == "raw")).all() == ["raw"]
+
+
+@pytest.mark.databases("sqlite")
+def test_what_was_not_committed_is_told_at_the_end(
+    registry: Registry, dummy_request: Request, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It would stay with the engines, which other tests use as well.
+    monkeypatch.setattr("flasky.shell._explain_errors", lambda *_arguments: None)
+    for change in (None, Role(name="lost")):
+        env = {"registry": registry, "request": dummy_request}
+        opened = setup(env)
+        next(opened)
+        assert env["request"].db is env["db"]
+        if change is not None:
+            env["db"].add(change)
+        assert next(opened, "closed") == "closed"
+        assert ("What was not committed" in capsys.readouterr().err) is (change is not None)
 
 
 def test_tm_is_for_who_is_used_to_it(shell: ShellSession, db: Session) -> None:
