@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import joinedload
 
 from flasky.plugins.accounts.services import Work
@@ -14,6 +14,12 @@ from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdit
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.posts import check_text, claim_key, may_see, note_made, who
 from flasky.plugins.blog.storage import changed, lists_changed
+
+_COUNT = (
+    update(Post)
+    .where(Post.id == bindparam("post"))
+    .values(comment_count=Post.comment_count + bindparam("difference"))
+)
 
 
 def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
@@ -106,8 +112,7 @@ def render(work: Work, body: str, written_at: datetime | None = None) -> markdow
 
 def count(work: Work, post_id: int, difference: int) -> bool:
     """Change the number of comments that everybody sees; False when the post is gone."""
-    more = Post.comment_count + difference
-    return bool(changed(work.db, update(Post).where(Post.id == post_id).values(comment_count=more)))
+    return bool(changed(work.db, _COUNT, {"post": post_id, "difference": difference}))
 
 
 def _is_shown(work: Work, comment: Comment) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work
@@ -23,6 +23,12 @@ _LISTED = 100
 #: How many notices a digest tells of one by one.
 _IN_DIGEST = 20
 _BEGINNING = Bounds()
+#: Who of these is told, and how they like to be: nobody who is shut out or about to leave.
+_TOLD = (
+    select(User.id, BlogMember.mail)
+    .outerjoin(BlogMember, BlogMember.user_id == User.id)
+    .where(User.id.in_(bindparam("wanted", expanding=True)), User.disabled_at.is_(None), User.deletion_due_at.is_(None))
+)
 
 
 class _Actor(NamedTuple):
@@ -113,28 +119,23 @@ def _tell(
     wanted = [user_id for user_id in user_ids if user_id != actor.user_id]
     if not wanted:
         return
-    people = work.db.execute(
-        select(User, BlogMember.mail)
-        .outerjoin(BlogMember, BlogMember.user_id == User.id)
-        .where(User.id.in_(wanted), User.disabled_at.is_(None), User.deletion_due_at.is_(None))
-    ).all()
-    for user, mail in people:
-        at_once = mail == "at_once" and pace.allows_notice_mail(work, user.id)
-        notice = Notice(
-            user_id=user.id,
-            kind=kind,
-            actor_id=actor.user_id,
-            post_id=post.id if post else None,
-            comment_id=comment.id if comment else None,
-            created_at=work.now(),
-            mail_due=work.now() + DIGEST_AFTER if mail in {"daily", "at_once"} and not at_once else None,
-        )
-        work.db.add(notice)
-        if at_once and kind in DECISIONS and post is not None:
-            send_decision(work, user, kind, post, comment)
-        elif at_once:
-            send_notice(work, user, kind, actor.username, post, comment)
     work.db.flush()
+    connection = work.db.connection()
+    about = {"post_id": post.id if post else None, "comment_id": comment.id if comment else None}
+    told = {"kind": kind, "actor_id": actor.user_id, "created_at": work.now(), **about}
+    rows, at_once = [], []
+    for user_id, mail in connection.execute(_TOLD, {"wanted": wanted}).all():
+        now = mail == "at_once" and pace.allows_notice_mail(work, user_id)
+        later = work.now() + DIGEST_AFTER if mail in {"daily", "at_once"} and not now else None
+        rows.append({"user_id": user_id, "mail_due": later, **told})
+        at_once += [user_id] if now else []
+    if rows:
+        connection.execute(insert(Notice), rows)
+    for user in work.db.scalars(select(User).where(User.id.in_(at_once))) if at_once else ():
+        if kind in DECISIONS and post is not None:
+            send_decision(work, user, kind, post, comment)
+        else:
+            send_notice(work, user, kind, actor.username, post, comment)
 
 
 def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:

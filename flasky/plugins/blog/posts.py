@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import joinedload
 
+from flasky.database import UTCDateTime
 from flasky.languages import _
 from flasky.plugins.accounts.services import Fault, Identity, Work
 from flasky.plugins.blog import limits, markdown, mentions, notices, pace, search, tags
@@ -23,6 +24,14 @@ from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
 _KEYS_KEPT = timedelta(days=7)
 #: Drafts and hidden posts on a page.
 _PAGE = 20
+
+_POST = select(Post).where(Post.id == bindparam("id")).options(joinedload(Post.author))
+_OLD_KEYS = delete(Submission).where(
+    Submission.user_id == bindparam("user"), Submission.created_at < bindparam("before", type_=UTCDateTime)
+)
+_OF_KEY = (Submission.user_id == bindparam("user")) & (Submission.key == bindparam("form"))
+_MADE = select(Submission.made_id).where(_OF_KEY)
+_NOTE_MADE = update(Submission).where(_OF_KEY).values(made_id=bindparam("made"))
 
 
 @dataclass(frozen=True)
@@ -113,10 +122,10 @@ def find(work: Work, post_id: int, *, lock: bool = False) -> Post:
 
     `lock` keeps others from changing it until the transaction ends.
     """
-    statement = select(Post).where(Post.id == post_id).options(joinedload(Post.author))
+    statement = _POST
     if lock:
         statement = statement.with_for_update(of=Post).execution_options(populate_existing=True)
-    post = work.db.scalars(statement).one_or_none()
+    post = work.db.scalars(statement, {"id": post_id}).one_or_none()
     if post is None or not may_see(work.identity, post):
         raise NotThere
     return post
@@ -154,17 +163,15 @@ def claim_key(work: Work, key: str) -> int | None:
         return None
     user_id = who(work).user_id
     if add_unless_there(work.db, Submission, user_id=user_id, key=key, created_at=work.now()):
-        old = Submission.created_at < work.now() - _KEYS_KEPT
-        changed(work.db, delete(Submission).where(Submission.user_id == user_id, old))
+        changed(work.db, _OLD_KEYS, {"user": user_id, "before": work.now() - _KEYS_KEPT})
         return None
-    return work.db.scalar(select(Submission.made_id).where(Submission.user_id == user_id, Submission.key == key))
+    return work.db.scalar(_MADE, {"user": user_id, "form": key})
 
 
 def note_made(work: Work, key: str, made_id: int) -> None:
     """Remember what was made with a key that was taken."""
     if key:
-        mine = (Submission.user_id == who(work).user_id) & (Submission.key == key)
-        changed(work.db, update(Submission).where(mine).values(made_id=made_id))
+        changed(work.db, _NOTE_MADE, {"user": who(work).user_id, "form": key, "made": made_id})
 
 
 def check_text(field: str, text: str, most: int) -> None:

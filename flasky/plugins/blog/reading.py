@@ -457,18 +457,20 @@ def comments_of(connection: Connection, post_id: int, reader: Reader, bounds: Bo
     return part(connection, _COMMENTS, Comment.id, bounds, limit, ascending=True, values=values)
 
 
+_BEFORE = (
+    select(Comment.id)
+    .where(Comment.post_id == bindparam("post"), Comment.id < bindparam("comment"))
+    .order_by(Comment.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+
+
 def beginning_around(connection: Connection, post_id: int, comment_id: int, limit: int) -> int:
     """The id behind which a page of `limit` comments begins that has this one; 0 for the first page. One statement.
 
     What stands in front of the comment is counted no farther than a page.
     """
-    before = (
-        select(Comment.id)
-        .where(Comment.post_id == post_id, Comment.id < comment_id)
-        .order_by(Comment.id.desc())
-        .limit(limit)
-    )
-    ids = connection.scalars(before).all()
+    ids = connection.scalars(_BEFORE, {"post": post_id, "comment": comment_id, "most": limit}).all()
     # In the middle of the page: with what it answers to, and with what answers to it.
     return 0 if len(ids) < limit else ids[limit // 2]
 

@@ -1,15 +1,23 @@
-"""What several services do with tables: adding a row unless it is there, and counting up."""
+"""What several services do with tables: adding a row unless it is there, and counting up.
+
+Statements are sent on the session's connection: as ORM statements they cost twice the CPU time, which whoever reads at
+the same time waits for. Objects in the session are stored before and left as they are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import inspect, update
+from sqlalchemy import bindparam, inspect, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from flasky.database import Base
 from flasky.plugins.blog.models import BlogMember, ListVersion
+
+_LISTS_CHANGED = update(ListVersion).values(version=ListVersion.version + 1)
 
 
 def add_unless_there(db: Session, model: type[Base], **values: Any) -> bool:
@@ -17,16 +25,23 @@ def add_unless_there(db: Session, model: type[Base], **values: Any) -> bool:
 
     On PostgreSQL it waits for a transaction that is just inserting the same.
     """
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    key = inspect(model).primary_key
-    added = db.execute(insert(model).values(**values).on_conflict_do_nothing().returning(*key))
-    return added.first() is not None
+    db.flush()
+    connection = db.connection()
+    statement = _insert(connection.dialect.name, model, tuple(values))
+    return connection.execute(statement, values).first() is not None
 
 
-def changed(db: Session, statement: Any) -> int:
-    """Send an UPDATE or DELETE; returns how many rows it changed. Objects in the session are left as they are."""
-    result: Any = db.execute(statement, execution_options={"synchronize_session": False})
-    number: int = result.rowcount
+@lru_cache(maxsize=64)
+def _insert(dialect: str, model: type[Base], names: tuple[str, ...]) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    values = {name: bindparam(name) for name in names}
+    return insert(model).values(values).on_conflict_do_nothing().returning(*inspect(model).primary_key)
+
+
+def changed(db: Session, statement: Any, values: Mapping[str, Any] | None = None) -> int:
+    """Send an UPDATE or DELETE with `values` for its parameters; returns how many rows it changed."""
+    db.flush()
+    number: int = db.connection().execute(statement, values).rowcount
     return number
 
 
@@ -35,7 +50,7 @@ def lists_changed(db: Session) -> None:
 
     It is one row that every such transaction changes: they commit one after the other.
     """
-    changed(db, update(ListVersion).values(version=ListVersion.version + 1))
+    changed(db, _LISTS_CHANGED)
 
 
 def count(db: Session, user_id: int, *, followers: int = 0, following: int = 0) -> None:
