@@ -23,6 +23,7 @@ from flasky.prefixes import prefix_of
 from flasky.requests import use_one_class
 from flasky.settings import ConfigurationFaults, Fault, Setting, Settings, Value
 from flasky.site import Site, declared_settings, read_site
+from flasky.source_files import know_files
 from flasky.startup import show_plainly
 from flasky.statistics.start import StartTimes
 
@@ -57,8 +58,11 @@ class Assembly:
         # From here on, whatever refuses to start does so in words.
         show_plainly()
         self._times = StartTimes()
+        know_files(KERNEL)
         site, self.faults = read_site(global_config, ini, os.environ)
         self.site = _completed(site)
+        for item in self.site.plugins:
+            know_files(item.package)
         self.faults.extend(faults_of_models(self.site, self._times))
         self._roots = {f"{item.includeme}:includeme": item.name for item in self.site.plugins}
 

@@ -16,9 +16,7 @@ from flasky.plugins.blog.posts import check_text, claim_key, may_see, note_made,
 from flasky.plugins.blog.storage import changed, lists_changed
 
 _COUNT = (
-    update(Post)
-    .where(Post.id == bindparam("post"))
-    .values(comment_count=Post.comment_count + bindparam("difference"))
+    update(Post).where(Post.id == bindparam("post")).values(comment_count=Post.comment_count + bindparam("difference"))
 )
 
 

@@ -34,7 +34,7 @@ def add_unless_there(db: Session, model: type[Base], **values: Any) -> bool:
 @lru_cache(maxsize=64)
 def _insert(dialect: str, model: type[Base], names: tuple[str, ...]) -> Any:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    values = {name: bindparam(name) for name in names}
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
     return insert(model).values(values).on_conflict_do_nothing().returning(*inspect(model).primary_key)
 
 
