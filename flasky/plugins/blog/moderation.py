@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 from flasky.languages import _
 from flasky.plugins.accounts.services import Refused, Work
 from flasky.plugins.blog import comments, limits, notices, pace, tags
-from flasky.plugins.blog.errors import NotAllowed
+from flasky.plugins.blog.errors import NotAllowed, NotThere
 from flasky.plugins.blog.events import CommentHidden, CommentShown, PostHidden, PostShown
 from flasky.plugins.blog.models import Comment, Post, Report
 from flasky.plugins.blog.posts import check_text, who
@@ -21,11 +21,12 @@ from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
 
 
 def report(work: Work, thing: Post | Comment, reason: str) -> bool:
-    """Tell the moderators about a post or comment; False when one has told them already. Raises Fault, Refused.
+    """Tell the moderators about a post or comment; False when one has told them already.
 
-    One's report that they have answered is opened again, with the new reason: something may have changed since.
+    Raises Fault, Refused, and NotThere for a draft. One's report that they have answered is opened again, with the new reason: something may have changed since.
     """
     me = who(work).user_id
+    check_published(thing)
     if thing.author_id == me:
         raise Refused(_("This is your own: edit or delete it."))
     check_text("reason", reason, limits.LONGEST_REASON)
@@ -43,8 +44,12 @@ def report(work: Work, thing: Post | Comment, reason: str) -> bool:
 
 
 def hide(work: Work, thing: Post | Comment, reason: str) -> None:
-    """Hide a post or comment, answer its reports and tell its author. Raises NotAllowed, Fault. Twice is once."""
+    """Hide a post or comment, answer its reports and tell its author. Twice is once.
+
+    Raises NotAllowed, Fault, and NotThere for a draft.
+    """
     me = moderator(work)
+    check_published(thing)
     check_text("reason", reason, limits.LONGEST_REASON)
     if thing.hidden_at is None:
         thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = work.now(), me, reason
@@ -74,6 +79,12 @@ def resolve(work: Work, thing: Post | Comment) -> None:
         .where(column == thing.id, Report.resolved_at.is_(None))
         .values(resolved_at=work.now(), resolved_by_id=me),
     )
+
+
+def check_published(thing: Post | Comment) -> None:
+    """Raise NotThere for a draft: hidden, its author's own would be read by other moderators."""
+    if isinstance(thing, Post) and thing.is_draft:
+        raise NotThere
 
 
 def _relist(work: Work, thing: Post | Comment, difference: int) -> None:

@@ -52,6 +52,22 @@ def test_nobody_reports_their_own(people: Any, write: Any, work_as: Any, client:
     assert open_reports(db) == 0
 
 
+@pytest.mark.databases("sqlite")
+def test_acl_02_a_draft_is_neither_reported_nor_hidden(people: Any, write: Any, work_as: Any, client: Any) -> None:
+    """Not its author's own either: hidden, other moderators would read it."""
+    draft = write(people["mona"], "not for others", draft=True)
+    browser = client(people["mona"])
+    token = next(form["csrf_token"].value for form in browser.get("/write").forms.values() if "body" in form.fields)
+    for path in ("report", "hide"):
+        browser.get(f"/post/{draft}/{path}", status=404)
+        for values in ({"reason": "r"}, {"reason": ""}, {"do": "keep"}, {"do": "show"}):
+            browser.post(f"/post/{draft}/{path}", {"csrf_token": token, **values}, status=404)
+    for act in (moderation.hide, moderation.report):
+        with work_as(people["mona"]) as work, pytest.raises(NotThere):
+            act(work, posts.find(work, draft), "r")
+    assert "not for others" not in browser.get("/moderate?show=posts")
+
+
 def test_members_who_do_not_moderate_decide_and_see_nothing(
     people: Any, write: Any, comment: Any, work_as: Any, client: Any
 ) -> None:

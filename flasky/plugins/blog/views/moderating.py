@@ -145,7 +145,9 @@ def _page(request: Request, thing: Post | Comment, form: ReasonForm) -> Mapping[
 def _thing(request: Request) -> Post | Comment:
     thing_id, lock = parse_id(request.matchdict["id"]), request.method == "POST"
     if str(request.matched_route.name).endswith("_post"):
-        return posts.find(request.accounts, thing_id, lock=lock)
+        post = posts.find(request.accounts, thing_id, lock=lock)
+        moderation.check_published(post)
+        return post
     return comments.find(request.accounts, thing_id, lock=lock)
 
 
