@@ -61,7 +61,7 @@ def includeme(config: Configurator) -> None:
     # Commands read the declaration without Pyramid and SQLAlchemy.
     from pyramid.security import NO_PERMISSION_REQUIRED  # noqa: PLC0415 - see above
 
-    from flasky.plugins.blog import kept  # noqa: PLC0415 - see above
+    from flasky.plugins.blog import edition, kept  # noqa: PLC0415 - see above
 
     config.add_jinja2_search_path("flasky.plugins.blog:templates", name=".jinja2")
     config.add_static_files("blog", "flasky.plugins.blog:static")
@@ -105,5 +105,6 @@ def includeme(config: Configurator) -> None:
     )
     config.add_navigation("blog.drafts", _("Drafts"), permission="blog.write", order=15, area="account")
     kept.prepare(config.registry)
+    edition.prepare(config.registry)
     config.add_subscriber(kept.forget, "flasky.testing.reset.SiteReset")
     config.scan("flasky.plugins.blog.views")

@@ -7,7 +7,6 @@ and where nothing else on the page can change, the page with it.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -16,11 +15,11 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 
 from flasky.directives import ANONYMOUS
+from flasky.plugins.blog.edition import edition
 from flasky.security.headers import is_personal
 from flasky.slots import slots
 
 _KEPT = "blog.kept_lists"
-_START = "blog.start"
 _MOST = 200
 #: The slots of the home page.
 _SLOTS = ("head", "navbar", "home", "footer")
@@ -30,8 +29,6 @@ _SEEN_BY_VISITORS = (None, ANONYMOUS)
 def prepare(registry: Registry) -> None:
     """Begin with nothing kept."""
     registry[_KEPT] = {}
-    # Templates and settings may differ from those of the process before.
-    registry[_START] = secrets.token_hex(4)
 
 
 def forget(event: Any) -> None:
@@ -72,5 +69,8 @@ def is_whole_page(request: Request) -> bool:
 
 
 def etag(request: Request, version: int) -> str:
-    """What names the home page or a feed as it is now: another one after a change, a restart, in another language."""
-    return f"{request.registry[_START]}-{version}-{request.locale_name}"
+    """What names the home page or a feed as it is now: another one after a change, an update, in another language.
+
+    All processes of a site name it alike, so that a visitor gets a 304 from whichever answers.
+    """
+    return f"{edition(request.registry)}-{version}-{request.locale_name}"

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from markupsafe import Markup
+from pyramid.interfaces import ITranslationDirectories
 from pyramid.registry import Registry
+from sqlalchemy import update
 from sqlalchemy.orm import Session
+from webtest import TestApp
 
 import flasky
-from flasky.database import get_database
+from flasky.database import get_database, utc_now
 from flasky.directives import ANONYMOUS
 from flasky.flash import flash
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, kept, members, moderation, posts, storage
+from flasky.plugins.blog import comments, edition, kept, members, moderation, posts, reading, storage
+from flasky.plugins.blog.models import ListVersion
 from flasky.plugins.blog.views import lists
+from flasky.site import get_site
 from flasky.slots import Contribution, slots
 
 
@@ -106,25 +115,110 @@ def test_a_new_name_shows_at_once_where_whoever_gives_it_says_so(
     assert "anna" not in page
 
 
-def test_what_another_process_writes_shows_at_once(
-    app: Any, app_settings: dict[str, Any], member: Any, write: Any, client: Any
+@pytest.fixture
+def make_other(app: Any, app_settings: dict[str, Any]) -> Iterator[Callable[..., Any]]:
+    """A function that makes another application on the same database: a process that knows nothing of this one."""
+    made: list[Any] = []
+
+    def make(**more: str) -> Any:
+        settings = {**app.registry.settings, **app_settings}
+        names = ("sqlalchemy.url", "flasky.secret_key", "flasky.environment", "flasky.base_url", *app_settings)
+        given = {"flasky.admin": settings["flasky.admin"], **{name: settings[name] for name in names}}
+        mail = {name: settings[name] for name in ("mail.host", "mail.port", "mail.tls")}
+        made.append(flasky.main({}, **given, **mail, **more))
+        return made[-1]
+
+    yield make
+    for other in made:
+        get_database(other.registry).dispose()
+
+
+def test_every_process_knows_the_page_of_every_other_and_what_it_writes_shows_at_once(
+    app: Any, make_other: Any, member: Any, write: Any, client: Any
 ) -> None:
-    """Another application on the same database stands for the process: it knows nothing of what is kept here."""
+    """A visitor with a page of one process gets a 304 from the next, as after a restart, until something changes."""
     anna, visitor = member(), client()
     post = write(anna, "Before")
-    page = visitor.get("/")
-    settings = {**app.registry.settings, **app_settings}
-    names = ("sqlalchemy.url", "flasky.secret_key", "flasky.environment", "flasky.base_url", *app_settings)
-    other = flasky.main({}, **{name: settings[name] for name in names})
-    try:
-        with open_work(other.registry) as work:
-            work.db.get(posts.Post, post).summary = "<p>After</p>"
-            storage.lists_changed(work.db)
-    finally:
-        get_database(other.registry).dispose()
-    answer = visitor.get("/", headers={"If-None-Match": page.headers["ETag"]})
-    assert answer.status_code == 200
-    assert "After" in answer
+    other = make_other()
+    edition.prepare(app.registry)
+    pages = [visitor.get(path) for path in ("/", "/feed")]
+    answering = TestApp(other, extra_environ={"HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"})
+    for page in pages:
+        answering.get(page.request.path, headers={"If-None-Match": page.headers["ETag"]}, status=304)
+    with open_work(other.registry) as work:
+        work.db.get(posts.Post, post).summary = "<p>After</p>"
+        storage.lists_changed(work.db)
+    for page in pages:
+        assert visitor.get(page.request.path, headers={"If-None-Match": page.headers["ETag"]}).status_code == 200
+    assert "After" in visitor.get("/")
+
+
+@pytest.mark.databases("sqlite")
+def test_a_page_made_of_other_files_or_settings_has_another_name(
+    make_other: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update or a setting changes pages while no list does: what visitors have is told to be old."""
+    template = tmp_path / "blog" / "shared.jinja2"
+    template.parent.mkdir()
+    template.write_text("one")
+    registry = make_other(**{"flasky.templates": str(tmp_path)}).registry
+    site = get_site(registry)
+
+    def found() -> str:
+        edition.prepare(registry)
+        return edition.find_edition(registry)
+
+    names = {found()}
+    assert names == {found()}
+    template.write_text("two")
+    names.add(found())
+    (tmp_path / "blog" / "more.jinja2").write_text("")
+    names.add(found())
+    template.rename(template.with_name("other.jinja2"))
+    names.add(found())
+    for other in (
+        replace(site, plugins=site.plugins[:-1]),
+        replace(site, settings={**site.settings, "blog.posts_per_page": 3}),
+    ):
+        monkeypatch.setattr(edition, "get_site", lambda _registry, other=other: other)
+        names.add(found())
+    monkeypatch.setattr(edition, "get_site", lambda _registry: site)
+    monkeypatch.setattr(edition, "_LIBRARIES", edition._LIBRARIES[1:])
+    names.add(found())
+    catalogs = tmp_path / "catalogs"
+    catalogs.mkdir()
+    (catalogs / "flasky.mo").write_bytes(b"a catalog")
+    registry.registerUtility([*registry.getUtility(ITranslationDirectories), str(catalogs)], ITranslationDirectories)
+    names.add(found())
+    assert len(names) == 8
+
+
+@pytest.mark.databases("sqlite")
+def test_a_file_that_changed_after_the_start_is_not_what_the_process_has_read(app: Any, registry: Registry) -> None:
+    """Half an update: nobody knows which of the files were read, so no other process says the same name."""
+    edition.prepare(registry)
+    assert edition.find_edition(registry) == edition.find_edition(registry)
+    registry["blog.started"] = 0.0
+    assert edition.find_edition(registry) != edition.find_edition(registry)
+    edition.prepare(registry)
+
+
+def test_no_number_of_the_lists_comes_again_after_a_copy_of_the_database_took_its_place(
+    app: Any, work_as: Any, member: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy has an older number; what is written then differs from what was written after it was made."""
+    anna, seen, start = member(), [7], utc_now()
+    for seconds in (0, 60):
+        moment = start + timedelta(seconds=seconds)
+        monkeypatch.setattr(storage, "utc_now", lambda moment=moment: moment)
+        with work_as(anna) as work:
+            work.db.execute(update(ListVersion).values(version=7))
+        for _change in range(2):
+            with work_as(anna) as work:
+                storage.lists_changed(work.db)
+            with get_database(app.registry).read_engine.connect() as connection:
+                seen.append(reading.list_version(connection))
+    assert seen == sorted(set(seen))
 
 
 def test_acl_02_what_members_see_is_not_kept_for_visitors(client: Any, member: Any, write: Any) -> None:
