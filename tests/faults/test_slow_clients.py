@@ -24,7 +24,9 @@ from flasky.testing.missing import missing
 
 SHIPPED = Path(__file__).resolve().parents[2] / "docs" / "operations" / "nginx.conf"
 SLOW = 200
-IDLE_BEHIND_NGINX, IDLE_DIRECT = 3000, 300
+IDLE_BEHIND_NGINX, IDLE_DIRECT = 10_000, 300
+#: What this process keeps open besides the silent ones.
+OTHERS_OPEN = 1500
 PROXY = """use = egg:flasky
 trusted_proxy = 127.0.0.1
 trusted_proxy_headers = x-forwarded-for x-forwarded-proto"""
@@ -146,7 +148,10 @@ class Crowd:
 
 @pytest.mark.databases("sqlite")
 def test_inp_02_behind_the_proxy_slow_clients_do_not_slow_others_down(behind_nginx: Front) -> None:
-    """200 slow headers, 200 slow bodies, 200 who read nothing, 3,000 silent ones: p95 of others is below a second."""
+    """200 slow headers, 200 slow bodies, 200 who read nothing, 10,000 silent ones: p95 of others is below a second.
+
+    Where the system lets a process open fewer files, there are as many silent ones as it can have.
+    """
     spent = _asked_in_a_crowd(behind_nginx)
     assert spent[int(len(spent) * 0.95)] < 1
 
@@ -162,9 +167,12 @@ def test_inp_02_the_server_by_itself_survives_slow_clients(direct: Front) -> Non
 def _asked_in_a_crowd(front: Front) -> list[float]:
     """The seconds that each of 40 normal requests took, sorted."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (8192 if hard == resource.RLIM_INFINITY else min(hard, 8192), hard))
+    most = front.idle + OTHERS_OPEN
+    if hard != resource.RLIM_INFINITY:
+        most = min(hard, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     with Crowd(front.port, _big_file(front)) as crowd:
-        crowd.stand_idle(front.idle)
+        crowd.stand_idle(most - OTHERS_OPEN)
         return sorted(_ask(front.port, "/") for _number in range(40))
 
 
