@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import URL, make_url
+
 from benchmarks.applications import SECRET
-from benchmarks.peers.page import TEMPLATE
+from benchmarks.peers.page import TEMPLATE, database_url
 
 #: The same markup in Django's template language.
 _TEMPLATE = (
@@ -21,6 +23,18 @@ _TEMPLATE = (
 )
 
 
+def _database(url: URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.database}
+    parts = {"NAME": url.database, "USER": url.username, "PASSWORD": url.password, "PORT": url.port}
+    host = url.host or url.query.get("host")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **{key: str(part or "") for key, part in parts.items()},
+        "HOST": host or "",
+    }
+
+
 def make(folder: Path) -> Any:
     """The WSGI application."""
     import django
@@ -33,13 +47,7 @@ def make(folder: Path) -> Any:
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF="benchmarks.peers.django_urls",
         USE_TZ=False,
-        DATABASES={
-            "default": {
-                "ENGINE": "django.db.backends.sqlite3",
-                "NAME": f"{folder}/blog.sqlite",
-                "CONN_MAX_AGE": None,
-            }
-        },
+        DATABASES={"default": {**_database(make_url(database_url(folder))), "CONN_MAX_AGE": None}},
         INSTALLED_APPS=[
             "django.contrib.contenttypes",
             "django.contrib.auth",

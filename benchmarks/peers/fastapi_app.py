@@ -18,7 +18,7 @@ def make(folder: Path) -> Any:
     from sqlalchemy.orm import Session, joinedload
 
     app = FastAPI()
-    engine = create_engine(database_url(folder), connect_args={"check_same_thread": False})
+    engine = create_engine(database_url(folder))
     template = Environment(autoescape=True).from_string(TEMPLATE)
 
     def index(request: Request, page: int = 1) -> HTMLResponse:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.applications import blog_settings
+
 PER_PAGE = 20
 
 #: Jinja2, for Flask and FastAPI. Each framework is given the same markup.
@@ -48,5 +50,6 @@ TEMPLATE = """<!doctype html>
 
 
 def database_url(folder: Path) -> str:
-    """SQLAlchemy's address of the data."""
-    return f"sqlite:///{folder}/blog.sqlite"
+    """SQLAlchemy's address of the data: the one that Flasky reads."""
+    url = blog_settings(folder)["sqlalchemy.url"]
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
