@@ -32,3 +32,32 @@ def test_notices_of_decisions_come_with_0006_and_go_with_it(workshop: Workshop) 
     assert workshop.sql("SELECT id, kind FROM notices ORDER BY id") == [(1, "follow"), (4, "mention")]
     with pytest.raises(IntegrityError):
         workshop.sql(NOTICE.format(2, "hidden"))
+
+
+def test_0007_keeps_the_reasons_that_notices_tell_and_the_notices_of_who_left(workshop: Workshop) -> None:
+    """Only of the last decision: what the others were about is not known any more."""
+    workshop.scripts = REPOSITORY / "alembic"
+    workshop.enable("accounts", "blog")
+    workshop.alembic("upgrade", "0006")
+    member = (
+        "INSERT INTO users (id, username, username_key, username_skeleton, role_id, created_at)"
+        " SELECT {0}, 'name{0}', 'name{0}', 'name{0}', min(id), '2026-01-01' FROM roles"
+    )
+    notice = (
+        "INSERT INTO notices (id, user_id, actor_id, kind, post_id, created_at)"
+        " VALUES ({}, 1, 2, '{}', {}, '2026-01-01')"
+    )
+    workshop.sql(
+        *(member.format(number) for number in (1, 2)),
+        "INSERT INTO posts (id, author_id, body, html, summary, pipeline, created_at, version, hidden_at,"
+        " hidden_reason) VALUES (1, 1, 'x', 'x', 'x', 1, '2026-01-01', 1, '2026-01-02', 'off topic')",
+        "INSERT INTO submissions (user_id, key, created_at, made_id) VALUES (1, 'k', '2026-01-01', 1)",
+        *(notice.format(*row) for row in ((1, "hidden", 1), (2, "shown", 1), (3, "hidden", 1), (4, "follow", "NULL"))),
+    )
+    workshop.alembic("upgrade", "head")
+    assert "No new upgrade operations detected" in workshop.alembic("check")
+    assert workshop.sql("SELECT id, reason FROM notices ORDER BY id") == [(1, ""), (2, ""), (3, "off topic"), (4, "")]
+    assert workshop.sql("SELECT key, kind, digest, made_id FROM submissions") == [("k", "", "", 1)]
+    workshop.sql("UPDATE notices SET actor_id = NULL WHERE id = 3")
+    workshop.alembic("downgrade", "0006")
+    assert workshop.sql("SELECT id, actor_id FROM notices ORDER BY id") == [(1, 2), (2, 2), (4, 2)]

@@ -8,27 +8,35 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import joinedload
 
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog import limits, markdown, mentions, notices, pace
-from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
+from flasky.plugins.blog import limits, markdown, mentions, notices, pace, submissions
+from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
-from flasky.plugins.blog.posts import check_text, claim_key, may_see, note_made, who
+from flasky.plugins.blog.posts import check_text, may_see, who
 from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.submissions import COMMENT, Sent
 
 _COUNT = (
     update(Post).where(Post.id == bindparam("post")).values(comment_count=Post.comment_count + bindparam("difference"))
 )
 
 
-def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
-    """Comment on a post that whoever asks can see. Raises Fault, TooManyTries, and NotThere when it cannot be."""
+def add(work: Work, post: Post, body: str, *, key: str = "", again: bool = False) -> Comment:
+    """Comment on a post that whoever asks can see. Raises Fault, TooManyTries, and NotThere when it cannot be.
+
+    `key` and `again` are as in `posts.create`, which says when SentBefore is raised.
+    """
     author = who(work)
     if post.listed_at is None:
         raise NotThere
     check_text("body", body, limits.LONGEST_COMMENT)
-    made = claim_key(work, key)
+    sent = Sent(key, COMMENT, (COMMENT, str(post.id), body))
+    made = submissions.claim(work, author.user_id, sent, again=again)
     if made is not None:
-        return find(work, made)
+        try:
+            return find(work, made)
+        except NotThere:
+            raise SentBefore(COMMENT, None, same_form=True) from None
     pace.of_member(work, pace.COMMENTS)
     rendered = render(work, body)
     comment = Comment(
@@ -44,7 +52,7 @@ def add(work: Work, post: Post, body: str, *, key: str = "") -> Comment:
         raise NotThere
     work.db.add(comment)
     work.db.flush()
-    note_made(work, key, comment.id)
+    submissions.note_made(work, author.user_id, key, comment.id)
     notices.tell_author(work, post, comment)
     notices.tell_mentioned(work, rendered.mentioned, post, comment)
     work.registry.notify(CommentAdded(work, comment))
@@ -77,6 +85,7 @@ def remove(work: Work, comment: Comment) -> None:
         raise NotAllowed
     work.registry.notify(CommentDeleted(work, comment))
     was_shown = comment.hidden_at is None
+    submissions.forget(work, comment.author_id, (COMMENT,), comment.id)
     # Deleted twice at once, it is counted once.
     if changed(work.db, delete(Comment).where(Comment.id == comment.id)) and was_shown:
         count(work, comment.post_id, -1)

@@ -18,9 +18,16 @@ class _Once(RequestForm):
 
     key = HiddenField(validators=[Regexp(rf"[A-Za-z0-9_-]{{0,{limits.LONGEST_KEY}}}\Z")])
 
+    #: "1" once its sender was told that the same text was sent before, and what to do about it.
+    again = HiddenField(validators=[Regexp(r"1?\Z")])
+
     def renew(self) -> None:
         """Give the form a key, when it has none yet."""
         self.key.data = self.key.data or secrets.token_urlsafe(16)
+
+    def ask_again(self) -> None:
+        """Give the form a key of another: sent again, it makes another thing."""
+        self.key.data, self.again.data = secrets.token_urlsafe(16), "1"
 
 
 class PostForm(_Once):

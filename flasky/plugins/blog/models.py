@@ -166,9 +166,12 @@ class Notice(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE))
     kind: Mapped[str] = mapped_column(String(10))
-    actor_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE), index=True)
+    #: None when whoever caused it left the site: what happened stays, as a moderator's decision does.
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL), index=True)
     post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete=_CASCADE), index=True)
     comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id", ondelete=_CASCADE), index=True)
+    #: Why a moderator decided so, as it was told then: a later decision has another.
+    reason: Mapped[str] = mapped_column(String(limits.LONGEST_REASON), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     read_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     #: When it is to be in a digest; None when it is not.
@@ -203,8 +206,12 @@ class Submission(Base):
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE), primary_key=True)
     key: Mapped[str] = mapped_column(String(limits.LONGEST_KEY), primary_key=True)
+    #: What it made: post, draft, comment. Empty, like the digest, for one from before they were kept.
+    kind: Mapped[str] = mapped_column(String(10), default="", server_default="")
+    #: SHA-256, in hexadecimal digits, of all that was typed and what it is about (`submissions`).
+    digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
-    #: The id of what the first of them made.
+    #: The id of what the first of them made; None when its author deleted that.
     made_id: Mapped[int | None]
 
 

@@ -23,7 +23,8 @@ from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
 def report(work: Work, thing: Post | Comment, reason: str) -> bool:
     """Tell the moderators about a post or comment; False when one has told them already.
 
-    Raises Fault, Refused, and NotThere for a draft. One's report that they have answered is opened again, with the new reason: something may have changed since.
+    One's report that they have answered is opened again, with the new reason: something may have changed since.
+    Raises Fault, Refused, and NotThere for a draft.
     """
     me = who(work).user_id
     check_published(thing)

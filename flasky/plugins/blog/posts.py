@@ -6,32 +6,25 @@ The services flush and never commit. Who may do what is decided here, with the i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import joinedload
 
-from flasky.database import UTCDateTime
 from flasky.languages import _
 from flasky.plugins.accounts.services import Fault, Identity, Work
-from flasky.plugins.blog import limits, markdown, mentions, notices, pace, search, tags
-from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
+from flasky.plugins.blog import limits, markdown, mentions, notices, pace, search, submissions, tags
+from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
-from flasky.plugins.blog.models import Post, Submission
+from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
+from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.submissions import DRAFT, POST, Sent
 
-_KEYS_KEPT = timedelta(days=7)
 #: Drafts and hidden posts on a page.
 _PAGE = 20
 
 _POST = select(Post).where(Post.id == bindparam("id")).options(joinedload(Post.author))
-_OLD_KEYS = delete(Submission).where(
-    Submission.user_id == bindparam("user"), Submission.created_at < bindparam("before", type_=UTCDateTime)
-)
-_OF_KEY = (Submission.user_id == bindparam("user")) & (Submission.key == bindparam("form"))
-_MADE = select(Submission.made_id).where(_OF_KEY)
-_NOTE_MADE = update(Submission).where(_OF_KEY).values(made_id=bindparam("made"))
 
 
 @dataclass(frozen=True)
@@ -44,17 +37,24 @@ class Writing:
     draft: bool = False
 
 
-def create(work: Work, writing: Writing, *, key: str = "") -> Post:
+def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) -> Post:
     """Store a new post of whoever asks. Raises Fault, TooManyTries.
 
     `key` is the random text of the form: sent a second time, it returns the post that the first time made (CON-03).
+    Raises SentBefore where that was another text, or is gone, and where another form of theirs has just sent the same
+    text; `again` allows the last.
     """
     author = who(work)
     _check(writing)
     names = tags.parse_tags(writing.tags)
-    made = claim_key(work, key)
+    title = " ".join(writing.title.split())
+    sent = Sent(key, DRAFT if writing.draft else POST, (POST, title, writing.body, *names))
+    made = submissions.claim(work, author.user_id, sent, again=again)
     if made is not None:
-        return find(work, made)
+        try:
+            return find(work, made)
+        except NotThere:
+            raise SentBefore(sent.kind, None, same_form=True) from None
     pace.of_member(work, pace.POSTS)
     post = Post(author_id=author.user_id, created_at=work.now())
     mentioned = _fill(work, post, writing, names)
@@ -62,7 +62,7 @@ def create(work: Work, writing: Writing, *, key: str = "") -> Post:
         post.published_at = post.listed_at = work.now()
     work.db.add(post)
     work.db.flush()
-    note_made(work, key, post.id)
+    submissions.note_made(work, author.user_id, key, post.id)
     tags.set_tags(work, post, names)
     search.index(work.db, post, author.username)
     if not post.is_draft:
@@ -110,6 +110,7 @@ def remove(work: Work, post: Post) -> None:
         raise NotAllowed
     work.registry.notify(PostDeleted(work, post))
     was_listed = post.listed_at is not None
+    submissions.forget(work, post.author_id, (POST, DRAFT), post.id)
     # Not through the session: the row goes whatever version it has, and what hangs on it goes by its foreign keys.
     changed(work.db, delete(Post).where(Post.id == post.id))
     work.db.expunge(post)
@@ -155,23 +156,6 @@ def who(work: Work) -> Identity:
     if work.identity is None:
         raise NotAllowed
     return work.identity
-
-
-def claim_key(work: Work, key: str) -> int | None:
-    """Take the key of a form. Returns what was made with it before, or None: now it is taken."""
-    if not key:
-        return None
-    user_id = who(work).user_id
-    if add_unless_there(work.db, Submission, user_id=user_id, key=key, created_at=work.now()):
-        changed(work.db, _OLD_KEYS, {"user": user_id, "before": work.now() - _KEYS_KEPT})
-        return None
-    return work.db.scalar(_MADE, {"user": user_id, "form": key})
-
-
-def note_made(work: Work, key: str, made_id: int) -> None:
-    """Remember what was made with a key that was taken."""
-    if key:
-        changed(work.db, _NOTE_MADE, {"user": who(work).user_id, "form": key, "made": made_id})
 
 
 def check_text(field: str, text: str, most: int) -> None:

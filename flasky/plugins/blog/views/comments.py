@@ -14,10 +14,11 @@ from flasky.languages import _
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import comments, pace, posts, reading
-from flasky.plugins.blog.errors import NotAllowed, Stale
+from flasky.plugins.blog.errors import NotAllowed, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.views.common import see_other, show_fault
+from flasky.plugins.blog.views.once import Before, ask_again
 
 _TEMPLATE = "blog/comment.jinja2"
 
@@ -55,9 +56,12 @@ def add(request: Request) -> Mapping[str, Any] | Response:
             pace.of_member(request.accounts, pace.PREVIEWS)
             return _page(form, post, preview=comments.render(request.accounts, form.body.data).html)
         try:
-            comment = comments.add(request.accounts, post, form.body.data, key=form.key.data)
+            again = bool(form.again.data)
+            comment = comments.add(request.accounts, post, form.body.data, key=form.key.data, again=again)
         except Fault as fault:
             show_fault(form, fault)
+        except SentBefore as sent:
+            return _page(form, post, before=ask_again(request, form, sent))
         else:
             request.flash(_("Your comment is published."), "success")
             return see_other(place_of(request, comment))
@@ -122,8 +126,15 @@ def delete(request: Request) -> Response:
     return see_other(request.route_path("blog.post", id=post_id))
 
 
-def _page(form: CommentForm, post: Post, comment: Comment | None = None, *, preview: str = "") -> dict[str, Any]:
-    return {"form": form, "post": post, "comment": comment, "preview": preview, "current": None}
+def _page(
+    form: CommentForm,
+    post: Post,
+    comment: Comment | None = None,
+    *,
+    preview: str = "",
+    before: Before | None = None,
+) -> dict[str, Any]:
+    return {"form": form, "post": post, "comment": comment, "preview": preview, "current": None, "before": before}
 
 
 def _own(request: Request) -> Comment:

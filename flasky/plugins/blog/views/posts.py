@@ -14,12 +14,13 @@ from flasky.languages import _
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import markdown, pace, posts, reading
-from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
+from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds
 from flasky.plugins.blog.views.common import back_to, bounds_of, may, reader_of, see_other, show_fault
+from flasky.plugins.blog.views.once import Before, ask_again
 
 #: What the two buttons beside "Publish" send as `do`.
 _PREVIEW, _DRAFT = "preview", "draft"
@@ -97,12 +98,14 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     was_public = stored is not None and not stored.is_draft
     try:
         if stored is None:
-            stored = posts.create(request.accounts, writing, key=form.key.data)
+            stored = posts.create(request.accounts, writing, key=form.key.data, again=bool(form.again.data))
         else:
             posts.edit(request.accounts, stored, writing, version=int(form.version.data or 0))
     except Fault as fault:
         show_fault(form, fault)
         return _page(form, stored)
+    except SentBefore as sent:
+        return _page(form, before=ask_again(request, form, sent))
     except Stale as stale:
         return _conflict(request, form, stale)
     request.flash(_done(stored, was_public), "success")
@@ -160,8 +163,10 @@ def drafts(request: Request) -> Mapping[str, Any] | Response:
     return {"posts": found, "in_the_middle": bounds != Bounds()}
 
 
-def _page(form: PostForm, post: Any = None, *, preview: str = "", current: Any = None) -> Mapping[str, Any]:
-    return {"form": form, "post": post, "preview": preview, "current": current}
+def _page(
+    form: PostForm, post: Any = None, *, preview: str = "", current: Any = None, before: Before | None = None
+) -> Mapping[str, Any]:
+    return {"form": form, "post": post, "preview": preview, "current": current, "before": before}
 
 
 def _own(request: Request) -> Any:
