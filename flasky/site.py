@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 
 _REGISTRY_KEY = "flasky.site"
 
+#: Development and tests sign with this where no secret is set. It stands in public: production refuses it (CFG-01).
+DEVELOPMENT_SECRET = "flasky-development-secret-known-to-everybody"  # noqa: S105 - never used in production
+
 #: Words that people leave in a configuration and that everybody knows (CFG-01).
 _KNOWN_SECRETS = (
+    DEVELOPMENT_SECRET,
     "hard to guess string",
     "seekritseekrit",
     "seekrit",
@@ -46,6 +51,9 @@ _KNOWN_SECRETS = (
     "secret",
     "dev",
 )
+#: What a line of an example says of itself, without the signs between its words. No secret that was made at random
+#: has these letters in this order.
+_ASKS_TO_BE_CHANGED = re.compile("(?:change|replace)(?:me|this|it|before|inproduction)|beforeuse|knowntoeverybody")
 _LEAST_SECRET_LENGTH = 32
 _LEAST_SECRET_VARIETY = 10
 
@@ -202,6 +210,8 @@ def weak_secret(secret: str) -> str:
         text = text.replace(word, "")
     if len(text) < _LEAST_SECRET_LENGTH // 2:
         return "the secret is made of well-known words"
+    if _ASKS_TO_BE_CHANGED.search(re.sub(r"[\W_]", "", secret.lower())):
+        return "the secret is an example that says of itself that it has to be changed"
     return ""
 
 

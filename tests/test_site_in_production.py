@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flasky.settings import ConfigurationFaults
-from flasky.site import load_site, weak_secret
+from flasky.site import DEVELOPMENT_SECRET, load_site, weak_secret
 
 GOOD = {
     "flasky.environment": "production",
@@ -44,6 +44,13 @@ def test_cfg_01_a_good_configuration_starts():
         ({"flasky.secret_key": "abcdefghijklmnop" * 3}, "repeated"),
         ({"flasky.secret_key": "abcdefghijklmnopqrstuvwxyz0123456789"}, "alphabet"),
         ({"flasky.secret_key": "hard to guess string, changeme, seekrit"}, "well-known words"),
+        ({"flasky.secret_key": DEVELOPMENT_SECRET}, "well-known secrets"),
+        ({"flasky.secret_key": DEVELOPMENT_SECRET.upper()}, "well-known secrets"),
+        ({"flasky.secret_key": f"{DEVELOPMENT_SECRET}-of-ours"}, "well-known words"),
+        ({"flasky.secret_key": "please-change-this-secret-key-before-use"}, "has to be changed"),
+        ({"flasky.secret_key": "Change_Me! to something with 40 characters"}, "has to be changed"),
+        ({"flasky.secret_key": "replace this by something that is longer"}, "has to be changed"),
+        ({"flasky.secret_key_fallbacks": DEVELOPMENT_SECRET}, "flasky.secret_key_fallbacks"),
         ({"flasky.secret_key_fallbacks": "changeme"}, "flasky.secret_key_fallbacks"),
         ({"flasky.base_url": None}, "flasky.base_url"),
         ({"flasky.base_url": "community"}, "flasky.base_url"),

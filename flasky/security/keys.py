@@ -12,20 +12,18 @@ import hmac
 from pyramid.config import Configurator
 from pyramid.registry import Registry
 
-from flasky.site import get_site
+from flasky.site import DEVELOPMENT_SECRET, get_site
 
 _REGISTRY_KEY = "flasky.secrets"
 _DIGEST = hashlib.sha256
 #: The salt is fixed: it separates Flasky's keys from those of other programs that share a secret by mistake.
 _SALT = b"flasky/1"
-#: Development and tests sign with this where no secret is set. Production refuses to start without one.
-_DEVELOPMENT_SECRET = "flasky-development-secret-known-to-everybody"  # noqa: S105 - never used in production
 
 
 def includeme(config: Configurator) -> None:
     """Keep the site's secrets on the registry: the one that signs first, then those that only verify."""
     settings = get_site(config.registry).settings
-    secret = settings["flasky.secret_key"] or _DEVELOPMENT_SECRET
+    secret = settings["flasky.secret_key"] or DEVELOPMENT_SECRET
     config.registry[_REGISTRY_KEY] = (secret, *settings["flasky.secret_key_fallbacks"])
 
 
