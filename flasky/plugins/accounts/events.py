@@ -49,6 +49,11 @@ class RoleChanged(MemberEvent):
     former: str
 
 
+class ProfileChanged(MemberEvent):
+    """A member who is disabled or leaving has no profile any more, or has it again (`user.has_profile`): links to it
+    come and go."""
+
+
 class Deleted(MemberEvent):
     """A member is being erased; the row of `user` is gone when the transaction commits."""
 

@@ -24,7 +24,7 @@ from flasky.extension_points import ExtensionPoint
 from flasky.mail.services import forget_recipient
 from flasky.plugins.accounts import roles, sessions, tokens
 from flasky.plugins.accounts.authentication import own_member
-from flasky.plugins.accounts.events import Deleted
+from flasky.plugins.accounts.events import Deleted, ProfileChanged
 from flasky.plugins.accounts.mails import send_to_member
 from flasky.plugins.accounts.models import Avatar, Invitation, SecurityEvent, User, UserSession
 from flasky.plugins.accounts.security_log import Event, record
@@ -88,13 +88,19 @@ def ask_to_leave(work: Work, password: str) -> datetime:
     if user.role_id == roles.lock_administrators(work).id:
         roles.keep_an_administrator(work, user)
     due = work.now() + timedelta(days=work.settings["accounts.deletion_grace"])
+    leave_on(work, user, due)
+    return due
+
+
+def leave_on(work: Work, user: User, due: datetime) -> None:
+    """Note that the account is to be erased then, tell its owner by mail, and end all sessions."""
     user.deletion_due_at = due
     work.db.flush()
     tokens.void(work, user, *tokens.Purpose)
     sessions.end_sessions(work, user.id)
     record(work, Event.LEAVING, user.id)
     send_to_member(work, "mail/leaving", user, due=due)
-    return due
+    work.registry.notify(ProfileChanged(work, user))
 
 
 def stay(work: Work, user: User) -> None:
@@ -102,6 +108,7 @@ def stay(work: Work, user: User) -> None:
     user.deletion_due_at = None
     work.db.flush()
     record(work, Event.STAYED, user.id)
+    work.registry.notify(ProfileChanged(work, user))
 
 
 def erase(work: Work, user: User) -> None:

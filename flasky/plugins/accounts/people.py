@@ -10,6 +10,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 from flasky.languages import _
 from flasky.plugins.accounts import roles, sessions
 from flasky.plugins.accounts.errors import Refused
+from flasky.plugins.accounts.events import ProfileChanged
 from flasky.plugins.accounts.grants import ADMINISTRATOR
 from flasky.plugins.accounts.models import Role, User
 from flasky.plugins.accounts.security_log import Event, record
@@ -83,6 +84,7 @@ def disable(work: Work, user: User) -> None:
     sessions.end_sessions(work, user.id)
     record(work, Event.DISABLED, user.id)
     work.db.flush()
+    work.registry.notify(ProfileChanged(work, user))
 
 
 def enable(work: Work, user: User) -> None:
@@ -91,6 +93,7 @@ def enable(work: Work, user: User) -> None:
     user.disabled_at = None
     record(work, Event.ENABLED, user.id)
     work.db.flush()
+    work.registry.notify(ProfileChanged(work, user))
 
 
 def end_sessions_of(work: Work, user: User) -> int:

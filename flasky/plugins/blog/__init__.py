@@ -106,5 +106,8 @@ def includeme(config: Configurator) -> None:
     config.add_navigation("blog.drafts", _("Drafts"), permission="blog.write", order=15, area="account")
     kept.prepare(config.registry)
     edition.prepare(config.registry)
+    config.add_subscriber(
+        "flasky.plugins.blog.members.profile_changed", "flasky.plugins.accounts.events.ProfileChanged"
+    )
     config.add_subscriber(kept.forget, "flasky.testing.reset.SiteReset")
     config.scan("flasky.plugins.blog.views")

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
 
+from flasky.plugins.accounts.events import ProfileChanged
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import notices, search
@@ -88,6 +89,11 @@ def _reports(work: Work, user: User) -> list[dict[str, Any]]:
         .order_by(Report.id)
     )
     return [row._asdict() for row in rows]
+
+
+def profile_changed(event: ProfileChanged) -> None:
+    """Let the lists show the member's name with or without a link."""
+    lists_changed(event.session)
 
 
 def erase(work: Work, user: User) -> None:

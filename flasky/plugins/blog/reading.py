@@ -18,7 +18,19 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 from pyramid.request import Request
 from pyramid.traversal import quote_path_segment
-from sqlalchemy import Boolean, Connection, Integer, Select, bindparam, select, tuple_, type_coerce
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    case,
+    literal_column,
+    select,
+    tuple_,
+    type_coerce,
+)
 from sqlalchemy.types import NullType
 
 from flasky.database import UTCDateTime
@@ -77,11 +89,19 @@ class Listing:
 
 #: Asked for row by row. Of a join PostgreSQL makes a table in memory for all members that it expects, at each visit:
 #: with 100,000 of them that took longer than all else of the statement. A former member has no row.
-_USERNAME = select(User.username).where(User.id == Post.author_id).scalar_subquery().label("username")
+_AUTHOR = select(User.username).where(User.id == Post.author_id)
+_USERNAME = _AUTHOR.scalar_subquery().label("username")
+#: The name, behind a blank where there is no profile to lead to: one look at the row for both, and no name begins so.
+_BYLINE = (
+    _AUTHOR.with_only_columns(
+        case((User.has_profile, User.username), else_=literal_column("' '", String).concat(User.username))
+    )
+    .scalar_subquery()
+    .label("byline")
+)
 #: A number in the text of the statement: where it is not known to be small, PostgreSQL plans anew at each visit.
 _LIMIT = bindparam("limit", type_=Integer(), literal_execute=True)
-#: What every list shows of a post.
-_COLUMNS: tuple[Any, ...] = (
+_COMMON: tuple[Any, ...] = (
     Post.id,
     Post.title,
     Post.summary,
@@ -89,10 +109,11 @@ _COLUMNS: tuple[Any, ...] = (
     type_coerce(Post.listed_at, NullType()).label("listed_at"),
     Post.comment_count,
     Post.tag_names,
-    _USERNAME,
 )
+#: What every list shows of a post.
+_COLUMNS = (*_COMMON, _BYLINE)
 #: What a feed shows of it.
-_WHOLE = (*_COLUMNS, Post.html, Post.edited_at)
+_WHOLE = (*_COMMON, _USERNAME, Post.html, Post.edited_at)
 _BEHIND = tuple_(bindparam("moment", type_=UTCDateTime()), bindparam("id"))
 
 
@@ -350,15 +371,15 @@ class Look:
                 post_id,
                 Markup(f"{to.post}{post_id}"),  # noqa: S704 - a path of ours and a number
                 title,
-                username,
-                _author(username, to.profile) if username else Markup(),
+                byline and byline.lstrip(),
+                _author(byline, to.profile) if byline else Markup(),
                 _time(listed_at, language, zone),
                 Markup(placed(summary, to.person)),  # noqa: S704 - made and cleaned by `markdown`
                 is_long,
                 _comments_text(comment_count, localizer),
                 _tags(tag_names, to.tag) if tag_names else Markup(),
             )
-            for post_id, title, summary, is_long, listed_at, comment_count, tag_names, username in listing.rows
+            for post_id, title, summary, is_long, listed_at, comment_count, tag_names, byline in listing.rows
         ]
 
 
@@ -385,7 +406,10 @@ def _quoted(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _author(username: str, beginning: str) -> Markup:
+def _author(byline: str, beginning: str) -> Markup:
+    username = byline.lstrip()
+    if username != byline:
+        return Markup('<span class="post-author">{}</span>').format(username)
     return Markup('<a href="{}" class="post-author">{}</a>').format(beginning + _quoted(username), username)
 
 

@@ -20,6 +20,7 @@ import flasky
 from flasky.database import get_database, utc_now
 from flasky.directives import ANONYMOUS
 from flasky.flash import flash
+from flasky.plugins.accounts import leaving, people
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, edition, kept, members, moderation, posts, reading, storage
@@ -98,6 +99,31 @@ def test_what_moderators_and_authors_do_shows_at_once(
         work.db.delete(work.db.get(User, anna))
     assert not shown("anna")
     assert shown("a former member")
+
+
+def test_who_has_no_profile_has_no_link_to_it_and_has_it_again_when_they_stay(
+    client: Any, member: Any, write: Any, registry: Registry
+) -> None:
+    """Kept or not: the name of who is disabled or leaving stays, and leads nowhere, as their profile is not there."""
+    anna, visitor, bob = member("anna"), client(), member("bob")
+    write(anna, "Something", title="A walk", tags="walk")
+    pages = [(visitor, "/"), (client(bob), "/"), (visitor, "/tag/walk")]
+
+    def linked() -> set[bool]:
+        texts = [browser.get(path).text for browser, path in pages]
+        assert all("anna</" in text for text in texts)
+        assert "<name>anna</name>" in visitor.get("/feed")
+        return {'href="/user/anna"' in text for text in texts}
+
+    assert linked() == {True}
+    for leave, come_back in (
+        (people.disable, people.enable),
+        (lambda work, user: leaving.leave_on(work, user, utc_now()), leaving.stay),
+    ):
+        for change, seen in ((leave, {False}), (come_back, {True})):
+            with open_work(registry) as work:
+                change(work, work.db.get(User, anna))
+            assert linked() == seen
 
 
 def test_a_new_name_shows_at_once_where_whoever_gives_it_says_so(
