@@ -8,6 +8,7 @@ attributes and schemes. The result is stored beside the source; `PIPELINE` is st
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,10 +22,10 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, emphasis, link
 from markdown_it.token import Token
 
-from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS
+from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS, is_blank
 
 #: Raise it with every change that makes other HTML of the same source.
-PIPELINE = 4
+PIPELINE = 5
 
 #: Characters after which a summary ends, where a block ends.
 _SUMMARY_LENGTH = 500
@@ -37,6 +38,9 @@ _MOST_NESTED = 20
 _LONGEST_WORD = 40
 #: How many members one text can call by their names.
 MOST_MENTIONED = 10
+_LONGEST_NAME = 64
+#: How many beginnings of what follows an @ can be a member's name in one text: all those of so many members.
+MOST_NAMES = MOST_MENTIONED * _LONGEST_NAME
 
 _TAGS = {
     "a", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
@@ -45,8 +49,20 @@ _TAGS = {
 _ATTRIBUTES = {"a": {"href", "title", "class"}, "ol": {"start"}, "code": {"class"}}
 _SCHEMES = {"http", "https", "mailto"}
 _REL = "nofollow ugc noopener"
+#: Both can be wider than the page: who has no mouse can only scroll what can have the focus.
+_SCROLLED = {"pre": {"tabindex": "0"}, "table": {"tabindex": "0"}}
 _LANGUAGE = re.compile(r"language-[A-Za-z0-9+#-]{1,30}")
-_MENTION = re.compile(r"(?<![\w@./])@([\w][\w.-]{0,63})")
+#: An @ and what can be a name: an address has a letter or a dot before its @, but in a script that is written without
+#: blanks any word can stand there. A name has blanks and signs in it, but for some (`accounts.usernames`).
+_NEVER_IN_NAME = r"@\\?#%\n"
+_MENTION = re.compile(
+    rf"(?:(?<![\w@./])|(?<=[{UNSPACED_CHARACTERS}]))@(?=\S)([^{_NEVER_IN_NAME}]{{1,{_LONGEST_NAME}}})"
+)
+_LETTER = rf"[^\W{UNSPACED_CHARACTERS}]"
+#: Behind a letter: another of the same word, or of the same address (`@anna.example`, `@anna-marie`).
+_SAME_WORD = re.compile(rf"(?<={_LETTER})[.-]?{_LETTER}")
+#: Marks within a line: around a part of a word, they end no word.
+_INLINE_TAG = re.compile(r"</?(?:a|code|del|em|s|strong)(?: [^>]*)?>")
 _TAG = re.compile(r"<[^>]*>")
 #: How the link of a mention begins in stored HTML; `placed` puts in where the members' pages are.
 _PEOPLE = "/member/"
@@ -85,21 +101,20 @@ def render(source: str, *, above: int = 1, members: Members | None = None) -> Re
     """Render Markdown. Takes any text; the HTML is safe in the body of a page.
 
     `above` is the level of the page's heading above the text: the text's own begin one below it, and those of the
-    summary, which stands below the title in a list, one lower still. `members` is asked once, for the first ten names
-    that follow an @, if there are any: who is found is linked, where the text calls them first.
+    summary, which stands below the title in a list, one lower still. `members` is asked once, for all that can be names
+    behind an @, if there are any: at each the one with the longest name is meant, and the first ten who are called are
+    linked, where the text calls them first.
     """
-    tokens = _parser().parse(source)
+    tokens = _with_words(_parser().parse(source))
     names = _names(tokens) if members is not None and "@" in source else []
     people = members(names) if members is not None and names else {}
-    if people:
-        _link_mentions(tokens, people)
-    mentioned = tuple(dict.fromkeys(person.id for person in people.values()))
-    has_headings = _lower_headings(tokens, above)
+    mentioned = _link_mentions(tokens, people) if people else ()
+    has_headings = _level_headings(tokens, above)
     html = _html(tokens)
     beginning = list(_beginning(tokens))
     summary = _html(beginning) if _differ(beginning, tokens) else html
     is_long = summary != html
-    if has_headings and _lower_headings(beginning, 1):
+    if has_headings and _lower_headings(beginning):
         summary = _html(beginning)
     return Rendered(html, summary, is_long, mentioned)
 
@@ -118,25 +133,77 @@ def called_in(html: str) -> set[int]:
 
 
 def text_of(html: str) -> str:
-    """The words of HTML that `render` made."""
-    return unescape(_TAG.sub(" ", html))
+    """The words of HTML that `render` made, with blanks where a block, a line or a cell of a table ends."""
+    return unescape(_TAG.sub(" ", _INLINE_TAG.sub("", html)))
+
+
+def _with_words(tokens: list[Token]) -> list[Token]:
+    """`tokens` without headings that say nothing, and with words in every link; what says nothing is no table's head.
+
+    Who hears a page goes through its links and its headings.
+    """
+    kept = list[Token]()
+    for token in tokens:
+        if token.children and any(child.tag == "a" for child in token.children):
+            token.children = list(_with_words_of_links(token.children))
+        if token.nesting < 0 and kept[-1].type == "inline" and _says_nothing(kept[-1]):
+            if token.type == "heading_close":
+                del kept[-2:]
+                continue
+            if token.tag == "th":
+                kept[-2].tag = token.tag = "td"
+        kept.append(token)
+    return kept
+
+
+def _with_words_of_links(children: list[Token]) -> Iterator[Token]:
+    """What stands in a line; a link without words shows its address."""
+    opening: Token | None = None
+    for child in children:
+        if child.type == "link_open":
+            opening = child
+        elif child.type == "link_close" and opening is not None:
+            yield Token("text", "", 0, content=str(opening.attrGet("href") or "…"))
+        elif not is_blank(child.content):
+            opening = None
+        yield child
+
+
+def _says_nothing(inline: Token) -> bool:
+    return all(is_blank(child.content) for child in inline.children or ())
 
 
 def _names(tokens: list[Token]) -> list[str]:
-    """The first names that follow an @ outside of code and links, each once, in their order."""
+    """What can be members' names behind an @, outside of code and links, each once; from the beginning of the text."""
     found: dict[str, None] = {}
     for token in tokens:
         for child, in_link in _texts(token):
-            if not in_link:
-                found.update(dict.fromkeys(_name(match) for match in _MENTION.finditer(child.content)))
-                if len(found) >= MOST_MENTIONED:
-                    return list(found)[:MOST_MENTIONED]
+            for match in () if in_link else _MENTION.finditer(child.content):
+                found.update(dict.fromkeys(_names_at(match)))
+                if len(found) >= MOST_NAMES:
+                    return list(found)[:MOST_NAMES]
     return list(found)
 
 
-def _name(match: re.Match[str]) -> str:
-    # What ends a sentence does not belong to the name.
-    return match[1].rstrip(".-")
+def _names_at(match: re.Match[str]) -> Iterator[str]:
+    """The names that can be meant where an @ was found, the longest first: text without blanks may go on behind one."""
+    text, start = match.string, match.start(1)
+    for end in range(match.end(1), start, -1):
+        if not (text[end - 1].isspace() or _goes_on(text, end)):
+            yield text[start:end]
+
+
+def _goes_on(text: str, place: int) -> bool:
+    """Whether `place` is within a word of letters: nobody is called by a part of one."""
+    before, after = text[place - 1], text[place : place + 1]
+    if _SAME_WORD.match(text, place):
+        return True
+    # An accent, or a vowel of an Indian script, that is a character of its own.
+    return _is_mark(after) or (_is_mark(before) and after.isalnum() and not UNSPACED.match(after))
+
+
+def _is_mark(character: str) -> bool:
+    return not character.isascii() and unicodedata.category(character)[0] == "M"
 
 
 def _texts(token: Token) -> Iterator[tuple[Token, bool]]:
@@ -147,48 +214,58 @@ def _texts(token: Token) -> Iterator[tuple[Token, bool]]:
         yield child, depth > 0 or child.type != "text"
 
 
-def _link_mentions(tokens: list[Token], people: Mapping[str, Called]) -> None:
-    # Each once: a link is twenty times as long as a short name, and a text may call it at every third character.
-    left = set(people.values())
+def _link_mentions(tokens: list[Token], people: Mapping[str, Called]) -> tuple[int, ...]:
+    """Make links of the mentions of `people`; returns the ids of whom the text calls, in its order."""
+    called = dict[Called, None]()
     for token in tokens:
-        if not left:
-            return
         if token.children:
             token.children = [
                 piece
                 for child, in_link in _texts(token)
-                for piece in ([child] if in_link or "@" not in child.content else _linked(child.content, people, left))
+                for piece in (
+                    [child] if in_link or "@" not in child.content else _linked(child.content, people, called)
+                )
             ]
+    return tuple(dict.fromkeys(person.id for person in called))
 
 
-def _linked(text: str, people: Mapping[str, Called], left: set[Called]) -> Iterator[Token]:
-    """A text as tokens, with links where it calls one of `people` who is `left`, who then is no longer."""
+def _linked(text: str, people: Mapping[str, Called], called: dict[Called, None]) -> Iterator[Token]:
+    """A text as tokens, with links where it calls one of `people` who is not `called` yet, and is from then on."""
     position = 0
-    for match in _MENTION.finditer(text) if left else ():
-        name = _name(match)
-        person = people.get(name)
-        if person in left:
-            left.discard(person)
-            end = match.start(1) + len(name)
-            yield Token("text", "", 0, content=text[position : match.start()])
-            href = f"{_PEOPLE}{person.id}?since={person.since}"
-            yield Token("link_open", "a", 1, attrs={"class": "mention", "href": href})
-            yield Token("text", "", 0, content=text[match.start() : end])
-            yield Token("link_close", "a", -1)
-            position = end
+    for match in _MENTION.finditer(text):
+        # Each once: a link is twenty times as long as a short name, and a text may call it at every third character.
+        if len(called) >= MOST_MENTIONED:
+            break
+        name = next((name for name in _names_at(match) if name in people), None)
+        if name is None or people[name] in called:
+            continue
+        person = people[name]
+        called[person] = None
+        end = match.start(1) + len(name)
+        yield Token("text", "", 0, content=text[position : match.start()])
+        href = f"{_PEOPLE}{person.id}?since={person.since}"
+        yield Token("link_open", "a", 1, attrs={"class": "mention", "href": href})
+        yield Token("text", "", 0, content=text[match.start() : end])
+        yield Token("link_close", "a", -1)
+        position = end
     yield Token("text", "", 0, content=text[position:])
 
 
 def _html(tokens: list[Token]) -> str:
     parser = _parser()
-    raw = parser.renderer.render(tokens, parser.options, {})
-    return nh3.clean(
-        raw,
+    return _fence().clean(parser.renderer.render(tokens, parser.options, {}))
+
+
+@cache
+def _fence() -> nh3.Cleaner:
+    """Keeps what is allowed. Made once: to read the lists took longer than to clean a comment."""
+    return nh3.Cleaner(
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         attribute_filter=_filter,
         url_schemes=_SCHEMES,
         link_rel=_REL,
+        set_tag_attribute_values=_SCROLLED,
     )
 
 
@@ -334,9 +411,6 @@ def _picture(state: StateInline, silent: bool) -> bool:
         return True
     # In front of it is what was pending.
     opening, closing = next(token for token in state.tokens[number:] if token.type == "link_open"), state.tokens[-1]
-    if state.tokens[-2] is opening:
-        # Nobody sees, or hears, a link without words.
-        state.tokens.insert(-1, Token("text", "", 0, content=str(opening.attrGet("href")), level=state.level))
     for token in (opening, closing) if state.linkLevel else ():
         # Not taken out: other marks are remembered by their places.
         token.type, token.tag, token.nesting, token.attrs = "text", "", 0, {}
@@ -423,9 +497,25 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _lower_headings(tokens: list[Token], by: int) -> bool:
-    """Put headings so many levels lower, never below the sixth; returns whether there are any."""
+def _level_headings(tokens: list[Token], above: int) -> bool:
+    """Put headings below the level `above`, never below the sixth; returns whether there are any.
+
+    Of `#` and then `####` the second is one lower than the first: who hears a page looks for what a gap left out.
+    """
+    outer = list[str]()
     headings = [token for token in tokens if token.type in {"heading_open", "heading_close"}]
     for token in headings:
-        token.tag = f"h{min(int(token.tag[1]) + by, 6)}"
+        if token.nesting > 0:
+            while outer and outer[-1] >= token.tag:
+                outer.pop()
+            outer.append(token.tag)
+        token.tag = f"h{min(above + len(outer), 6)}"
+    return bool(headings)
+
+
+def _lower_headings(tokens: list[Token]) -> bool:
+    """Put headings that have their level one lower, never below the sixth; returns whether there are any."""
+    headings = [token for token in tokens if token.type in {"heading_open", "heading_close"}]
+    for token in headings:
+        token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
     return bool(headings)

@@ -22,8 +22,16 @@ _PIECES = re.compile(f"[{UNSPACED_CHARACTERS}]+|[^{UNSPACED_CHARACTERS}]+")
 #: Where a word of letters begins and ends: at what is no letter or digit, and where the script changes.
 _BEGINS_A_WORD = rf"(?:(?<![^\W_])|(?<=[{UNSPACED_CHARACTERS}]))"
 _ENDS_A_WORD = rf"(?=[\W_{UNSPACED_CHARACTERS}]|\Z)"
+#: Categories of characters that show nothing by themselves, and characters that show nothing whatever theirs is.
+_UNSEEN = {"Cc", "Cf", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"}
+_EMPTY = "\u115f\u1160\u2800\u3164\uffa0"
 _LONGEST_WORD = 40
 _MOST_WORDS = 10
+
+
+def is_blank(text: str) -> bool:
+    """Whether nobody sees anything of `text`: it has blanks, joiners, fillers and lone accents, if anything."""
+    return all(character in _EMPTY or unicodedata.category(character) in _UNSEEN for character in text)
 
 
 def words_of(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -10,7 +11,10 @@ from blog_vectors import vectors
 
 from flasky.plugins.blog import markdown
 
-ALLOWED = {"href": {"a"}, "title": {"a"}, "rel": {"a"}, "start": {"ol"}, "class": {"code"}}
+ALLOWED = {
+    "href": {"a"}, "title": {"a"}, "rel": {"a"}, "start": {"ol"}, "class": {"code"},
+    "tabindex": {"pre", "table"},
+}  # fmt: skip
 #: What a browser takes for the scheme of an address: it drops blanks and control characters before and within it.
 SCHEME = re.compile(r"[\x00-\x20]*[a-zA-Z](?:[a-zA-Z0-9+.\x00-\x20-])*:")
 GOOD = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
@@ -96,11 +100,15 @@ LINK = '<a href="http://e.org" rel="nofollow ugc noopener">'
         ("- an **item**\n" * 60, "<ul>\n<li>an <strong>item</strong></li>", "</strong></li>\n</ul>\n"),
         ("1. a\n   - " + "word " * 300, "<ol>\n<li>a\n<ul>\n<li>word", " …</li>\n</ul>\n</li>\n</ol>\n"),
         ("> " + "`code` " * 300, "<blockquote>\n<p><code>code</code>", " …</p>\n</blockquote>\n"),
-        ("```py\n" + "print(1)\n" * 90 + "```", '<pre><code class="language-py">print(1)', "\n…\n</code></pre>\n"),
-        ("    " + "x" * 5000, "<pre><code>xxx", "x\n…\n</code></pre>\n"),
+        (
+            "```py\n" + "print(1)\n" * 90 + "```",
+            '<pre tabindex="0"><code class="language-py">print(1)',
+            "\n…\n</code></pre>\n",
+        ),
+        ("    " + "x" * 5000, '<pre tabindex="0"><code>xxx', "x\n…\n</code></pre>\n"),
         (
             "|a|b|\n|-|-|\n" + "|one|**two**|\n" * 90,
-            "<table>\n<thead>\n<tr>\n<th>a</th>",
+            '<table tabindex="0">\n<thead>\n<tr>\n<th>a</th>',
             "</tr>\n</tbody>\n</table>\n",
         ),
         ("---\n" * 300, "<hr>\n<hr>", "<hr>\n"),
@@ -226,8 +234,19 @@ def test_marks_beside_chinese_punctuation_are_marks() -> None:
 
 
 def everybody(names: list[str]) -> dict[str, markdown.Called]:
-    """A site where everybody is a member since 5; their ids are 1, 2, …"""
-    return {name: markdown.Called(number, since=5) for number, name in enumerate(names, 1)}
+    """A site where everybody with a name of one word is a member since 5; their ids are 1, 2, …"""
+    words = [name for name in names if re.fullmatch(r"\w+", name)]
+    return {name: markdown.Called(number, since=5) for number, name in enumerate(words, 1)}
+
+
+def called(source: str, *there: str) -> list[str]:
+    """The names as which `source` calls these members."""
+    people = {name: markdown.Called(number, since=5) for number, name in enumerate(there, 1)}
+    rendered = markdown.render(source, members=lambda names: {name: people[name] for name in names if name in people})
+    found = re.findall(r'<a class="mention" href="/member/(\d+)\?since=5"[^>]*>@([^<]*)</a>', rendered.html)
+    assert rendered.mentioned == tuple(int(number) for number, _name in found)
+    assert all(there[int(number) - 1] == unescape(name) for number, name in found)
+    return [unescape(name) for _number, name in found]
 
 
 def link(number: int) -> str:
@@ -263,16 +282,66 @@ def test_xss_03_a_name_that_is_called_again_and_again_makes_no_long_page() -> No
     assert len(markdown.render("@a " * 1000, members=everybody).html) < 3200
 
 
-def test_members_are_asked_for_once_for_ten_names_and_not_at_all_without_a_name() -> None:
+def test_p27_members_are_asked_for_once_for_a_bounded_number_of_names_and_ten_are_called() -> None:
     asked: list[list[str]] = []
 
     def note(names: list[str]) -> dict[str, markdown.Called]:
         asked.append(names)
-        return {}
+        return everybody(names)
 
-    markdown.render(" ".join(f"@name{number}" for number in range(50)), members=note)
-    markdown.render("`@code` and a@example.com", members=note)
-    assert [len(names) for names in asked] == [10]
+    assert len(markdown.render(" ".join(f"@name{number}" for number in range(50)), members=note).mentioned) == 10
+    markdown.render("`@code` and a@example.com and @ and @\nx", members=note)
+    markdown.render("，".join(f"@{number}" + "胡同" * 40 for number in range(20)), members=note)
+    assert [len(names) for names in asked] == [50, markdown.MOST_NAMES]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("谢谢@bob 的文章", "bob"),
+        ("@bob的文章", "bob"),
+        ("你好@小明，来吧", "小明"),
+        ("请问@小明你好", "小明"),
+        ("（@bob）", "bob"),
+        ("@bob's cat", "bob"),
+        ("@bob...and", "bob"),
+        ("Ask @a b now", "a b"),
+        ("@x'y!", "x'y"),
+        ("@bob. said", "bob."),
+        ("@b-, no", "b-"),
+        ("@<b>胡同</b>的", "<b>胡同</b>"),
+        ("@नमस्ते जी", "नमस्ते"),
+    ],
+)
+def test_a_mention_is_found_in_running_text_and_by_every_name_there_can_be(source: str, name: str) -> None:
+    assert called(source, name) == [name]
+
+
+def test_of_several_members_the_one_with_the_longest_name_is_called() -> None:
+    assert called("@a b, @小明明 和@小明的@小", "a", "a b", "小", "小明", "小明明") == ["a b", "小明明", "小明", "小"]
+    assert called("@a bc", "a", "a b") == ["a"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "me@bob",
+        "me.@bob",
+        "9@bob",
+        "é@bob",
+        "/@bob",
+        "@bobby",
+        "@bob.example",
+        "@bob-marie",
+        "@bob_",
+        "@ bob",
+        "@\nbob",
+    ],
+)
+def test_nobody_is_called_by_an_address_or_by_a_part_of_a_word(source: str) -> None:
+    assert called(source, "bob") == []
+    assert called("@नमस्ते", "नम", "नमस") == []
+    assert called("@re\u0301mi", "re") == []
 
 
 def test_xss_01_no_vector_makes_anything_bad_of_a_mention() -> None:
@@ -296,3 +365,48 @@ def test_the_links_of_mentions_lead_to_where_the_blog_is() -> None:
 
 def test_who_writes_a_links_class_by_hand_makes_no_mention() -> None:
     assert "<a" not in markdown.render('<a class="mention" href="/member/1">@x</a>').html
+
+
+def test_the_text_has_blanks_where_a_reader_sees_them_and_nowhere_else() -> None:
+    for source, text in (
+        ("老城的**胡同**还很*安静*", "老城的胡同还很安静"),
+        ("un**believ**~~a~~`bl`[e](/x '>'), @anna!", "unbelievable, @anna!"),
+        ("a![b](/c)d", "abd"),
+        ("one\ntwo\n\n- three\n- four", "one two three four"),
+        ("|a|b|\n|-|-|\n|c|d|", "a b c d"),
+        ("# A\nb\n\n---\n\n    code\n\n> c", "A b code c"),
+    ):
+        assert " ".join(markdown.text_of(markdown.render(source, members=everybody).html).split()) == text
+
+
+def test_headings_leave_out_no_level_and_say_something() -> None:
+    def levels(source: str, above: int = 1) -> list[str]:
+        rendered = markdown.render(source, above=above)
+        lower = [f"h{min(int(level[1]) + 1, 6)}" for level in re.findall(r"<(h\d)>", rendered.html)]
+        assert above > 1 or re.findall(r"<(h\d)>", rendered.summary) == lower
+        return re.findall(r"<(h\d)>", rendered.html)
+
+    assert levels("# A\n\n#### B\n\n## C\n\n###### D\n\n# E") == ["h2", "h3", "h3", "h4", "h2"]
+    assert levels("### A\n\n# B\n\n## C") == ["h2", "h2", "h3"]
+    assert levels("\n\n".join("#" * number + " A" for number in range(1, 7)), 2) == ["h3", "h4", "h5", "h6", "h6", "h6"]
+    assert levels("#\n\n#### B\n\n# **\u200b**") == ["h2"]
+
+
+def test_a_link_has_words_and_so_has_the_head_of_a_table() -> None:
+    def shown(source: str) -> str:
+        return markdown.render(source).html.replace(' rel="nofollow ugc noopener"', "").strip()
+
+    assert shown("[](/x)") == '<p><a href="/x">/x</a></p>'
+    assert shown("[](<>)") == '<p><a href="">…</a></p>'
+    assert shown("[*\u200b*](/x)").endswith("</em>/x</a></p>")
+    assert shown("[](/x) [a](/b)") == '<p><a href="/x">/x</a> <a href="/b">a</a></p>'
+    assert shown("[![](x.png)](/y)") == '<p><a href="/y">/y</a></p>'
+    assert shown("[`a`](/b)") == '<p><a href="/b"><code>a</code></a></p>'
+    assert "<tr>\n<td></td>\n<th>b</th>\n</tr>" in shown("||b|\n|-|-|\n|c|d|")
+
+
+def test_what_can_be_wider_than_the_page_can_have_the_focus() -> None:
+    html = markdown.render("```\nx\n```\n\n    y\n\n|a|\n|-|\n|b|").html
+    assert html.count('<pre tabindex="0">') == 2
+    assert html.count('<table tabindex="0">') == 1
+    assert html.count("tabindex") == 3

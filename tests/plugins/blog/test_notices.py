@@ -178,7 +178,7 @@ def test_mails_at_once_say_who_and_where_in_the_members_language(
     assert f"http://localhost/comment/{made}\r\n" in text_of(mail)
     assert f"http://localhost/comment/{made}" in html_of(mail)
     lines = [line for line in text_of(mail).splitlines() if line.startswith("> ")]
-    assert lines[0].startswith("> hello there , <b>you</b> and so on")
+    assert lines[0].startswith("> hello there, <b>you</b> and so on")
     assert len(lines) == 4
     assert lines[-1].endswith(" …")
     assert "&lt;b&gt;you" in html_of(mail)
