@@ -41,6 +41,13 @@ def _without_collector() -> Iterator[None]:
 
 
 def _make_site(global_config: Mapping[str, Any], settings: Mapping[str, Any]) -> Application:
+    from flasky.source_files import know_callers, know_files
+
+    # Before views are imported below.
+    know_callers()
+    for package in (__name__, "pyramid.config", "pyramid_jinja2"):
+        know_files(package)
+
     from pyramid.config import Configurator
 
     from flasky.assembly import Assembly

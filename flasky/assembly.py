@@ -58,7 +58,6 @@ class Assembly:
         # From here on, whatever refuses to start does so in words.
         show_plainly()
         self._times = StartTimes()
-        know_files(KERNEL)
         site, self.faults = read_site(global_config, ini, os.environ)
         self.site = _completed(site)
         for item in self.site.plugins:
