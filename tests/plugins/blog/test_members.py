@@ -7,11 +7,32 @@ from typing import Any
 
 import pytest
 from pyramid.registry import Registry
+from sqlalchemy import select
 
 from flasky.database import utc_now
+from flasky.plugins.accounts import leaving
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, members, moderation, notices, posts
+from flasky.plugins.blog.models import Comment, Post
+
+
+@pytest.mark.databases("sqlite")
+def test_who_deletes_their_account_reads_before_what_stays_and_what_goes(
+    member: Any, write: Any, comment: Any, client: Any, registry: Registry
+) -> None:
+    anna = member("anna")
+    draft, post = write(anna, "unfinished", draft=True), write(anna, "for all")
+    comment(anna, post, "also for all")
+    page = client(anna).get("/auth/delete")
+    for said in ("Your drafts go.", "stay, without your name"):
+        assert said in page
+    with open_work(registry) as work:
+        leaving.erase(work, work.db.get(User, anna))
+    with open_work(registry) as work:
+        assert work.db.get(Post, draft) is None
+        kept = [*work.db.scalars(select(Post)), *work.db.scalars(select(Comment))]
+        assert [(item.body, item.author_id) for item in kept] == [("for all", None), ("also for all", None)]
 
 
 @pytest.mark.databases("sqlite")
