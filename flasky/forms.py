@@ -1,11 +1,13 @@
 """Forms: WTForms with what Flasky asks of every form.
 
 A form speaks the visitor's language, refuses text that no database can keep, and takes a field that was sent twice
-for a fault instead of choosing one of its values. `forms.jinja2` renders the fields.
+for a fault instead of choosing one of its values. A line ends with one character, as browsers count it for `maxlength`
+and do not send it. `forms.jinja2` renders the fields.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -21,6 +23,8 @@ from flasky.languages import _
 #: Fields that may be sent more than once.
 _SEVERAL = (SelectMultipleField, MultipleFileField, FieldList)
 _FILES = (FileField, MultipleFileField)
+
+_LINE_END = re.compile("\r\n?")
 
 _SENT_TWICE = _("This field was sent more than once.")
 _NOT_TEXT = _("This field holds something that is not text.")
@@ -76,7 +80,7 @@ class RequestForm(Form):  # type: ignore[misc]
                 kept = storable(value)
                 if kept != value:
                     self._refused[name] = _CANNOT_BE_KEPT
-                clean.add(key, kept)
+                clean.add(key, _LINE_END.sub("\n", kept))
         return clean
 
     def _owner(self, key: str) -> tuple[str, Field] | None:

@@ -78,6 +78,15 @@ def test_what_was_typed_is_shown_again(post: Any) -> None:
     assert form.name.data == "abc"
 
 
+def test_inp_07_a_line_break_is_one_character_as_in_the_browser(post: Any) -> None:
+    """Browsers send CRLF, and count one character for `maxlength`; other clients send LF or CR."""
+    for sent in ("a\r\nb\r\nc", "a\nb\rc", "a\nb\nc"):
+        form = post([("name", sent)])
+        assert form.validate()
+        assert form.name.data == "a\nb\nc"
+    assert post([("name", "a\r\n\r\nb")]).name.data == "a\n\nb"
+
+
 def test_on_get_nothing_is_taken_from_the_request(bare_app: Any) -> None:
     request = Request.blank("/?name=Eve")
     request.registry = bare_app.registry

@@ -403,6 +403,8 @@ def test_inp_07_each_limit_is_one_number(ids: Any, client: Any, registry: Any) -
     token = token_of(browser)
     for length, status in ((limits.LONGEST_BODY, 303), (limits.LONGEST_BODY + 1, 200)):
         browser.post("/write", {"csrf_token": token, "body": "胡" * length}, status=status)
+    # The browser takes it: a line break is one character for `maxlength`, and two are sent.
+    browser.post("/write", {"csrf_token": token, "body": ("x" * 99 + "\r\n") * (limits.LONGEST_BODY // 100)}, status=303)
     for length, status in ((limits.LONGEST_TITLE, 303), (limits.LONGEST_TITLE + 1, 200)):
         browser.post("/write", {"csrf_token": token, "body": "x", "title": "胡" * length}, status=status)
     for length, status in ((limits.LONGEST_COMMENT, 303), (limits.LONGEST_COMMENT + 1, 200)):
