@@ -8,6 +8,7 @@ one go and reports every fault together: somebody who has to mend three lines is
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from email.utils import getaddresses
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from flasky.ini import CannotStart, line_numbers
 
@@ -302,14 +303,33 @@ class Settings(Mapping[str, Any]):
         return list(self.values_by_name.values())
 
 
+#: Parameters of a URL that say a password, or where one stands (libpq has password, passfile, sslpassword and more).
+_SECRET_PARAMETER = re.compile(r"(?i)pass|pwd|secret|token|_key$")
+_PARAMETER = re.compile(r"([?&])([^?&=]*)=([^&]*)")
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Whether the parameter `name` of a URL's query holds what must not be shown, as `password` does."""
+    return _SECRET_PARAMETER.search(name) is not None
+
+
 def redact_url(url: str) -> str:
-    """Replace the password of a URL, if it has one, so that it can be shown."""
+    """Replace the passwords of a URL, before the host and in the query, so that it can be shown."""
     scheme, separator, rest = url.partition("://")
-    if not separator or "@" not in rest:
+    if not separator:
         return url
+    # The query first, as an @ that somebody left bare in a password there ends no credentials.
+    rest = _PARAMETER.sub(_redact_parameter, rest)
+    if "@" not in rest:
+        return f"{scheme}://{rest}"
     credentials, _, host = rest.rpartition("@")
     user, colon, _ = credentials.partition(":")
     return f"{scheme}://{user}{':(hidden)' if colon else ''}@{host}"
+
+
+def _redact_parameter(match: re.Match[str]) -> str:
+    mark, name, value = match.groups()
+    return f"{mark}{name}={'(hidden)' if value and is_secret_parameter(unquote_plus(name)) else value}"
 
 
 KERNEL_SETTINGS: tuple[Setting, ...] = (

@@ -27,6 +27,7 @@ from flasky.cli.routes import show_routes
 from flasky.database import Database, get_database
 from flasky.database.ownership import models
 from flasky.directives import shell_names
+from flasky.settings import redact_url
 from flasky.site import Site, get_site
 
 _READING_WORDS = frozenset({"select", "with", "values", "explain", "pragma", "show"})
@@ -44,7 +45,7 @@ class ShellSession(Session):
         event.listen(self, "before_flush", self._begin_writing)
 
     def __repr__(self) -> str:
-        return f"<Session on {self._database.engine.url.render_as_string(hide_password=True)}>"
+        return f"<Session on {redact_url(str(self._database.engine.url))}>"
 
     def get_bind(self, mapper: Any = None, *, clause: Any = None, **options: Any) -> Engine:
         """The engine that `clause` is sent through."""
@@ -129,7 +130,7 @@ def names(registry: Registry, session: Session) -> dict[str, Any]:
 def banner(registry: Registry) -> str:
     """What stands above the first prompt: which site this is, and what each name is for."""
     site = get_site(registry)
-    url = get_database(registry).engine.url.render_as_string(hide_password=True)
+    url = redact_url(site.settings["sqlalchemy.url"])
     classes = sorted(models(site))
     added = sorted(set(shell_names(registry)) - set(classes))
     lines = [

@@ -76,10 +76,11 @@ def test_parity_20a_a_missing_schema_says_which_command_makes_it(typed: Typed, i
 
 
 def test_cfg_03_the_databases_password_is_not_shown(typed: Typed, ini_file: Callable[..., Path]) -> None:
-    url = "postgresql://u:canary-5a5a@127.0.0.1:1/db"
+    url = "postgresql://u:canary-5a5a@127.0.0.1:1/db?password=canary-5a5a&sslpassword=canary-5a5a"
     said, answers = typed(ini_file(sqlalchemy__url=url), "db", "print(db, engine)")
     assert "canary-5a5a" not in said + "".join(answers)
-    assert answers[0] == "<Session on postgresql+psycopg://u:***@127.0.0.1:1/db>"
+    assert answers[0] == "<Session on postgresql+psycopg://u:(hidden)@127.0.0.1:1/db>"
+    assert "on postgresql://u:(hidden)@127.0.0.1:1/db?password=(hidden)&sslpassword=(hidden)" in said
 
 
 @pytest.fixture

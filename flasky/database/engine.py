@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, NullPool, crea
 from sqlalchemy.exc import DisconnectionError
 
 from flasky.database.turns import Turns
+from flasky.settings import is_secret_parameter
 from flasky.startup import CannotStart
 
 BUSY_TIMEOUT_MS = 5000
@@ -103,6 +104,8 @@ def _create(url: URL, *, server_options: str = "", create_file: bool = False, **
     if url.get_backend_name() == "postgresql":
         # psycopg 3 is the only driver that is tested, so a bare postgresql:// means it.
         url = url.set(drivername="postgresql+psycopg")
+        url, secrets = _without_secrets(url)
+        arguments = {**secrets, **arguments}
         arguments.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
         if server_options:
             arguments["options"] = " ".join(filter(None, [arguments.get("options", ""), server_options]))
@@ -121,6 +124,16 @@ def _create(url: URL, *, server_options: str = "", create_file: bool = False, **
     if file is not None:
         _bind_to_file(engine, file.absolute(), create=create_file)
     return engine
+
+
+def _without_secrets(url: URL) -> tuple[URL, dict[str, str]]:
+    """The URL without the passwords of its query, and these: a URL, and an engine's repr, hides only the other one."""
+    secrets = {
+        name: value if isinstance(value, str) else value[-1]
+        for name, value in url.query.items()
+        if is_secret_parameter(name)
+    }
+    return url.difference_update_query(secrets), secrets
 
 
 def _give_up_read_only(context: ExceptionContext) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import re
 import traceback
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated
 
+from flasky.settings import is_secret_parameter
 from flasky.site import Site, get_site
 
 HIDDEN = "(hidden)"
@@ -43,13 +44,24 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def site_secrets(site: Site) -> tuple[str, ...]:
-    """The values of the site's secret settings, and the password of its database."""
+    """The values of the site's secret settings, and the passwords of its database, as written and as sent."""
     values: list[str] = []
     for item in site.settings.describe():
         if item.setting.secret:
             values.extend([item.value] if isinstance(item.value, str) else item.value)
-    values.append(urlsplit(str(site.settings["sqlalchemy.url"])).password or "")
+    values.extend(_database_secrets(str(site.settings["sqlalchemy.url"])))
     return tuple(sorted({value for value in values if len(value) >= _LEAST_LENGTH}, key=len, reverse=True))
+
+
+def _database_secrets(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    yield parts.password or ""
+    yield unquote(parts.password or "")
+    for pair in parts.query.split("&"):
+        name, _, value = pair.partition("=")
+        if is_secret_parameter(unquote_plus(name)):
+            yield value
+            yield unquote_plus(value)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

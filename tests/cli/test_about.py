@@ -33,8 +33,10 @@ def test_a_site_without_a_database_is_described_all_the_same(flasky: Flasky, ini
 
 
 def test_cfg_03_it_can_be_pasted_into_a_report(flasky: Flasky, ini_file: Callable[..., Path]) -> None:
-    ini = ini_file(sqlalchemy__url=f"postgresql://u:{CANARY}@127.0.0.1:1/db", flasky__secret_key=CANARY)
-    result = flasky("--ini", ini, "about")
-    assert result.exit_code == 0
-    assert CANARY not in result.output
-    assert "cannot be reached" in result.output
+    before_host, in_query = f"u:{CANARY}@127.0.0.1:1/db", f"/db?host=127.0.0.1&port=1&user=u&password={CANARY}"
+    for place in (before_host, in_query):
+        ini = ini_file(sqlalchemy__url=f"postgresql://{place}", flasky__secret_key=CANARY)
+        result = flasky("--ini", ini, "about")
+        assert result.exit_code == 0
+        assert CANARY not in result.output + flasky("--ini", ini, "db", "status").output
+        assert "cannot be reached" in result.output

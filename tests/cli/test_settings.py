@@ -45,7 +45,8 @@ def test_each_setting_with_its_value_and_source(flasky: Flasky, ini_file: Callab
 
 def test_cfg_03_secrets_are_never_shown(flasky: Flasky, ini_file: Callable[..., Path]) -> None:
     """Neither as a table nor as JSON, neither from the INI file nor from the environment."""
-    ini = ini_file(flasky__secret_key=CANARY, sqlalchemy__url=f"postgresql://u:{CANARY}@h/db")
+    url = f"postgresql://u:{CANARY}@h/db?password={CANARY}"
+    ini = ini_file(flasky__secret_key=CANARY, sqlalchemy__url=url)
     for options in ((), ("--json",)):
         result = flasky("--ini", ini, "settings", *options, MAIL_PASSWORD=CANARY)
         assert result.exit_code == 0

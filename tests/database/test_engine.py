@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, NullPool, Row, text
+from sqlalchemy import URL, NullPool, Row, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -292,6 +292,22 @@ def test_both_ways_to_write_a_postgresql_url_mean_psycopg_3(scheme: str) -> None
     engine = make_engine(f"{scheme}://user:p%40ss%25@localhost:1/none")
     assert (engine.dialect.name, engine.driver) == ("postgresql", "psycopg")
     assert engine.url.password == "p@ss%"
+
+
+def test_cfg_03_an_engine_does_not_show_the_passwords_of_its_query() -> None:
+    """They are sent all the same, the last one of several."""
+    engine = make_engine("postgresql:///db?host=h&user=u&password=first&password=last&sslpassword=tls")
+    assert repr(engine) == "Engine(postgresql+psycopg:///db?host=h&user=u)"
+    sent: dict[str, Any] = {}
+
+    @event.listens_for(engine, "do_connect")
+    def look(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+        sent.update(options)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        engine.connect()
+    assert (sent["password"], sent["sslpassword"], sent["host"]) == ("last", "tls", "h")
 
 
 def test_f29_a_server_that_is_away_is_told_at_once() -> None:

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from flasky.security.redaction import HIDDEN, RedactingFilter, protect_logs, redact, site_secrets
-from flasky.site import get_site
+from flasky.site import get_site, load_site
 
 CANARY = "C4naryValue77"
 
@@ -56,6 +56,11 @@ def test_log_01_secrets_are_taken_out_by_their_names(text):
 def test_what_is_no_secret_stays(text):
     """A log that says (hidden) everywhere helps nobody."""
     assert redact(text) == text
+
+
+def site_on(url):
+    """A site that is on another database; nothing of it is opened."""
+    return load_site({}, {"flasky.plugins": "main", "sqlalchemy.url": url}, {})
 
 
 @pytest.fixture
@@ -109,6 +114,15 @@ def test_log_01_the_sites_own_secrets_are_known_by_value(make_doors):
     )
 
     assert set(site_secrets(get_site(app.registry))) == {secret, "mail-pass-77", "db-pass-77"}
+
+
+def test_log_01_the_databases_passwords_are_known_as_written_and_as_sent():
+    """LOG-01, CFG-03: before the host and in the query, where libpq takes several."""
+    url = "postgresql:///db?host=h&user=someone&password=query%40pass&sslpassword=tls-pass-77"
+    shell = "postgresql://u:before%40host@h/db"
+
+    assert set(site_secrets(site_on(url))) == {"query%40pass", "query@pass", "tls-pass-77"}
+    assert set(site_secrets(site_on(shell))) == {"before%40host", "before@host"}
 
 
 def test_log_01_the_handlers_of_the_process_are_protected_once(bare_app):
