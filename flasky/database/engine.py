@@ -9,6 +9,7 @@ timeout; a deferred transaction that read first and then wants to write fails at
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, NullPool, create_engine, event, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 
 from flasky.database.turns import Turns
 from flasky.settings import is_secret_parameter
@@ -51,6 +52,10 @@ _FILE = "flasky.file"
 _TURN = "flasky.turn"
 #: Where it says that the connection has less patience than others, having waited for its turn.
 _WAITED = "flasky.waited"
+#: Where a pooled connection of PostgreSQL keeps when it was last used.
+_USED = "flasky.used"
+#: Who has rested so long is asked whether it still works: a firewall may have forgotten it and told nobody.
+_RESTED_SECONDS = 30
 #: Milliseconds of waiting that are too few to count.
 _UNNOTICED_MS = 10
 
@@ -109,9 +114,6 @@ def _create(url: URL, *, server_options: str = "", create_file: bool = False, **
         arguments.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
         if server_options:
             arguments["options"] = " ".join(filter(None, [arguments.get("options", ""), server_options]))
-        if options.get("poolclass") is not NullPool:
-            # A connection that the server dropped (a restart) is replaced before it is used (F28).
-            options.setdefault("pool_pre_ping", True)
     file = sqlite_file(url)
     if (file is not None or url.get_backend_name() != "sqlite") and options.get("poolclass") is not NullPool:
         options.setdefault("pool_timeout", POOL_TIMEOUT_SECONDS)
@@ -123,6 +125,8 @@ def _create(url: URL, *, server_options: str = "", create_file: bool = False, **
         raise CannotStart(_missing_driver(url, error)) from error
     if file is not None:
         _bind_to_file(engine, file.absolute(), create=create_file)
+    elif url.get_backend_name() == "postgresql" and options.get("poolclass") is not NullPool:
+        _replace_dropped(engine)
     return engine
 
 
@@ -172,6 +176,39 @@ def _bind_to_file(engine: Engine, file: Path, *, create: bool) -> None:
     def verify(_connection: object, record: Any, _proxy: object) -> None:
         if record.info.get(_FILE) != _identity(file):
             raise DisconnectionError(f"{file} is no longer the file that was opened")
+
+
+def _replace_dropped(engine: Engine) -> None:
+    """Replace a connection that the server dropped (a restart) before it is used, and all that are as old (F28).
+
+    `pool_pre_ping` asks the server whenever a connection is taken from the pool: on a page of one statement that is
+    every second round trip. What the server said in between, or that it has gone, can be read from the connection,
+    which costs a system call; only then, or after a long rest, is it asked.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: object, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def verify(connection: Any, record: Any, _proxy: object) -> None:
+        used = record.info.get(_USED)
+        if used is None or (time.monotonic() - used < _RESTED_SECONDS and _is_silent(connection)):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError("The database server has closed the connection") from error
+
+
+def _is_silent(connection: Any) -> bool:
+    """Whether there is nothing to read from a connection of psycopg."""
+    if connection.closed:
+        return False
+    # Not select.select: it knows no descriptors beyond 1,023.
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

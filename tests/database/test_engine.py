@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import select
 import sqlite3
 import subprocess
 import sys
@@ -324,9 +325,39 @@ def test_f28_a_connection_that_the_server_closed_is_replaced_unseen(database: Da
         with engine.connect() as connection:
             backend: Row[Any] = connection.execute(text("SELECT pg_backend_pid()")).one()
         with make_engine(database.engine.url, poolclass=NullPool).begin() as administrator:
-            administrator.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend[0]})
+            administrator.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend[0]})
         with engine.connect() as connection:
             assert connection.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_f28_a_connection_is_asked_only_when_the_server_said_something_or_after_a_long_rest(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking whenever a connection is used would be a second round trip for each page."""
+    engine = database.read_engine
+    if engine.dialect.name == "sqlite":
+        return  # There is nobody to ask.
+    asked: list[object] = []
+    ping = engine.dialect.do_ping
+    monkeypatch.setattr(engine.dialect, "do_ping", lambda connection: asked.append(connection) or ping(connection))
+
+    def backend() -> int:
+        with engine.connect() as connection:
+            return int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+    first = backend()
+    assert (backend(), asked) == (first, [])
+    with engine.connect() as connection:
+        connection.execute(text("LISTEN something"))
+        driver: Any = connection.connection.dbapi_connection
+    with make_engine(engine.url, poolclass=NullPool).begin() as other:
+        other.execute(text("NOTIFY something"))
+    assert select.select([driver], [], [], 10)[0]
+    # Told and alive: it is asked, answers, and is used further.
+    assert (backend(), len(asked)) == (first, 1)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 31)
+    assert (backend(), len(asked)) == (first, 2)
 
 
 def test_a_missing_driver_is_named_with_the_command_that_installs_it() -> None:
