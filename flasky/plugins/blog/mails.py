@@ -14,7 +14,7 @@ from flasky.languages import _
 from flasky.mail.services import send_mail
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog.markdown import text_of
+from flasky.plugins.blog.markdown import before_call, text_of
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Post
 from flasky.security.keys import Signer
@@ -45,17 +45,25 @@ MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
     ),
     "mail/blog_decision": (
         _("The moderators decided about what you wrote"),
-        {**_WHOM, "kind": "hidden", "is_comment": False, "title": "A walk", "reason": "Off topic", "post_id": 1},
+        {
+            **_WHOM,
+            "kind": "hidden",
+            "title": "A walk",
+            "reason": "Off topic",
+            "post_id": 1,
+            "comment_id": 2,
+            "quote": ["By the way, who wants to buy my old bicycle?"],
+        },
     ),
     "mail/blog_digest": (
         _("What happened on the site"),
         {
             **_WHOM,
             "entries": [
-                {"kind": "comment", "actor": "Bob", "title": "A walk", "post_id": 1, "comment_id": 1},
-                {"kind": "mention", "actor": "小明", "title": "", "post_id": 2, "comment_id": None},
-                {"kind": "follow", "actor": "Carla", "title": None, "post_id": None, "comment_id": None},
-                {"kind": "hidden", "actor": "Mona", "title": "Off topic", "post_id": 3, "comment_id": None},
+                {"kind": "comment", "actor": "Bob", "title": "A walk", "post_id": 1, "comment_id": 1, "reason": ""},
+                {"kind": "mention", "actor": "小明", "title": "", "post_id": 2, "comment_id": None, "reason": ""},
+                {"kind": "follow", "actor": "Carla", "title": None, "post_id": None, "comment_id": None, "reason": ""},
+                {"kind": "hidden", "actor": "Mona", "title": "Ads", "post_id": 3, "comment_id": None, "reason": "Spam"},
             ],
             "more": 3,
         },
@@ -71,8 +79,9 @@ def includeme(config: Configurator) -> None:
 
 
 def send_notice(work: Work, user: User, kind: str, actor: str, post: Post | None, comment: Comment | None) -> None:
-    """Mail one notice to a member, with the first lines of what somebody wrote."""
+    """Mail one notice to a member, with the first lines of what somebody wrote, or those where it calls them."""
     written = comment or post
+    quote = [] if written is None else lines_around(written.html, user.id if kind == "mention" else 0)
     _send(
         work, "mail/blog_notice", user,
         kind=kind,
@@ -80,36 +89,53 @@ def send_notice(work: Work, user: User, kind: str, actor: str, post: Post | None
         title=post.title if post else "",
         post_id=post.id if post else 0,
         comment_id=comment.id if comment else 0,
-        quote=first_lines(written.html) if written else [],
+        quote=quote,
     )  # fmt: skip
 
 
-def first_lines(html: str) -> list[str]:
-    """The first lines of HTML that the blog made, as text, broken to the width of a mail."""
-    text = " ".join(text_of(html).split())
+def lines_around(html: str, user_id: int = 0) -> list[str]:
+    """Some lines of HTML that the blog made, as text, broken to the width of a mail: where it calls a member.
+
+    The first ones where it does so there, or does not call them.
+    """
+    text, before = _words(html), len(_words(before_call(html, user_id)))
+    lines, start = textwrap.wrap(text, _LINE), 0
+    for number, line in enumerate(lines):
+        start += len(line) + 1
+        if start > before:
+            if number >= _LINES:
+                text = "… " + " ".join(lines[number - 1 :])
+            break
     return textwrap.wrap(text, _LINE, max_lines=_LINES, placeholder=" …")
 
 
-def send_decision(work: Work, user: User, kind: str, post: Post, comment: Comment | None) -> None:
-    """Mail a moderator's decision to whoever wrote the post or comment."""
+def _words(html: str) -> str:
+    return " ".join(text_of(html).split())
+
+
+def send_decision(work: Work, user: User, kind: str, post: Post, comment: Comment | None, reason: str) -> None:
+    """Mail a moderator's decision, and its reason, to whoever wrote the post or comment."""
     # A comment may stand below a post that is not there for its author any more.
     is_seen = post.listed_at is not None or post.author_id == user.id
     _send(
         work, "mail/blog_decision", user,
         kind=kind,
-        is_comment=comment is not None,
-        reason=post.hidden_reason if comment is None else comment.hidden_reason,
-        title=post.title,
-        post_id=post.id if is_seen else 0,
+        reason=reason,
+        title=post.title if is_seen else "",
+        post_id=post.id,
+        comment_id=comment.id if comment else 0,
+        quote=lines_around(comment.html) if comment else [],
     )  # fmt: skip
 
 
 def send_digest_to(work: Work, user: User, entries: Sequence[Any], more: int) -> None:
-    """Mail a member who did what since the last mail: `entries` have kind, actor, post_id, comment_id and title.
+    """Mail a member who did what since the last mail.
 
-    `more` is the number of those that are only on the page.
+    `entries` have kind, actor (None for who left), post_id, comment_id, title and the reason of a decision; `more` is
+    the number of those that are only on the page.
     """
-    _send(work, "mail/blog_digest", user, entries=[dict(entry._mapping) for entry in entries], more=more)  # noqa: SLF001 - a public name of SQLAlchemy's
+    told = [{**entry._asdict(), "reason": " ".join(entry.reason.split())} for entry in entries]
+    _send(work, "mail/blog_digest", user, entries=told, more=more)
 
 
 def _send(work: Work, template: str, user: User, **values: Any) -> None:

@@ -132,6 +132,12 @@ def called_in(html: str) -> set[int]:
     return {int(number) for number in _CALLED.findall(html)}
 
 
+def before_call(html: str, user_id: int) -> str:
+    """What stands in front of the call of a member in HTML that `render` made; nothing where it does not call them."""
+    found = re.search(f"{re.escape(_MENTIONED)}{user_id}(?![0-9])", html)
+    return html[: found.start()] if found else ""
+
+
 def text_of(html: str) -> str:
     """The words of HTML that `render` made, with blanks where a block, a line or a cell of a table ends."""
     return unescape(_TAG.sub(" ", _INLINE_TAG.sub("", html)))

@@ -72,13 +72,16 @@ def _names(work: Work, key: Any, condition: ColumnElement[bool]) -> list[str]:
 
 def _notices(work: Work, user: User) -> list[dict[str, Any]]:
     rows = work.db.execute(
-        select(Notice.kind, User.username, Notice.post_id, Notice.comment_id, Notice.created_at, Notice.read_at)
-        .join(User, User.id == Notice.actor_id)
+        select(
+            Notice.kind, User.username, Notice.post_id, Notice.comment_id, Notice.reason, Notice.created_at,
+            Notice.read_at,
+        )
+        .outerjoin(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
         .outerjoin(Comment, Comment.id == Notice.comment_id)
         .where(Notice.user_id == user.id, is_shown(Notice, user.id))
         .order_by(Notice.id)
-    )
+    )  # fmt: skip
     return [{**row._asdict(), "username": None if row.kind in DECISIONS else row.username} for row in rows]
 
 
@@ -97,7 +100,11 @@ def profile_changed(event: ProfileChanged) -> None:
 
 
 def erase(work: Work, user: User) -> None:
-    """Delete the member's drafts; what was published stays without a name (the foreign keys see to that)."""
+    """Delete the member's drafts and follows; what was published stays without a name.
+
+    So do the notices of what they did (the foreign keys see to that), but for those of a new follower.
+    """
+    changed(work.db, delete(Notice).where(Notice.actor_id == user.id, Notice.kind == "follow"))
     changed(work.db, delete(Post).where(Post.author_id == user.id, Post.published_at.is_(None)))
     _forget_name(work, user)
     follows = work.db.execute(

@@ -6,6 +6,7 @@ What is hidden stays: its author sees it with the reason, moderators see it, nob
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
@@ -52,9 +53,7 @@ def hide(work: Work, thing: Post | Comment, reason: str) -> None:
     me = moderator(work)
     check_published(thing)
     check_text("reason", reason, limits.LONGEST_REASON)
-    if thing.hidden_at is None:
-        thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = work.now(), me, reason
-        _relist(work, thing, -1)
+    if _store(work, thing, hidden_at=work.now(), hidden_by_id=me, hidden_reason=reason):
         _tell(work, thing, "hidden")
     resolve(work, thing)
 
@@ -62,10 +61,8 @@ def hide(work: Work, thing: Post | Comment, reason: str) -> None:
 def show(work: Work, thing: Post | Comment) -> None:
     """Show what was hidden; tell its author, and whom it calls since it was edited meanwhile. Raises NotAllowed."""
     moderator(work)
-    if thing.hidden_at is not None:
-        hidden_at = thing.hidden_at
-        thing.hidden_at, thing.hidden_by_id, thing.hidden_reason = None, None, ""
-        _relist(work, thing, 1)
+    hidden_at = thing.hidden_at
+    if hidden_at is not None and _store(work, thing, hidden_at=None, hidden_by_id=None, hidden_reason=""):
         _tell(work, thing, "shown")
         _tell_called(work, thing, hidden_at)
 
@@ -88,22 +85,33 @@ def check_published(thing: Post | Comment) -> None:
         raise NotThere
 
 
-def _relist(work: Work, thing: Post | Comment, difference: int) -> None:
+def _store(work: Work, thing: Post | Comment, *, hidden_at: datetime | None, **values: Any) -> bool:
+    """Store a decision; False when it is so already.
+
+    Not through the session: `version` counts what the author writes, and who is writing now has no other text to look
+    at (CON-02).
+    """
+    model = type(thing)
     if isinstance(thing, Post):
-        thing.listed_at = None if thing.hidden_at else thing.published_at
-        work.db.flush()
+        values["listed_at"] = None if hidden_at else thing.published_at
+    is_other = model.hidden_at.is_(None) if hidden_at else model.hidden_at.is_not(None)
+    decided = update(model).where(model.id == thing.id, is_other).values(hidden_at=hidden_at, **values)
+    if not changed(work.db, decided):
+        return False
+    work.db.refresh(thing, ["hidden_at", *values])
+    if isinstance(thing, Post):
         tags.relist(work, thing)
     else:
-        work.db.flush()
-        comments.count(work, thing.post_id, difference)
+        comments.count(work, thing.post_id, -1 if hidden_at else 1)
+    return True
 
 
 def _tell(work: Work, thing: Post | Comment, kind: str) -> None:
     if isinstance(thing, Post):
-        notices.tell_decision(work, kind, thing)
+        notices.tell_decision(work, kind, thing, reason=thing.hidden_reason)
         work.registry.notify((PostHidden if kind == "hidden" else PostShown)(work, thing))
     else:
-        notices.tell_decision(work, kind, thing.post, thing)
+        notices.tell_decision(work, kind, thing.post, thing, reason=thing.hidden_reason)
         work.registry.notify((CommentHidden if kind == "hidden" else CommentShown)(work, thing))
     lists_changed(work.db)
 

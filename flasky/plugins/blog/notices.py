@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work
@@ -97,11 +97,11 @@ def tell_followed(work: Work, user: User) -> None:
         _tell(work, [user.id], "follow", None, None)
 
 
-def tell_decision(work: Work, kind: str, post: Post, comment: Comment | None = None) -> None:
-    """Tell whoever wrote a post or comment that a moderator has `hidden` it, or has it `shown` again."""
+def tell_decision(work: Work, kind: str, post: Post, comment: Comment | None = None, *, reason: str = "") -> None:
+    """Tell whoever wrote a post or comment that a moderator has `hidden` it, and why, or has it `shown` again."""
     author = post.author_id if comment is None else comment.author_id
     if author is not None:
-        _tell(work, [author], kind, post, comment)
+        _tell(work, [author], kind, post, comment, reason=reason)
 
 
 def _tell(
@@ -111,6 +111,8 @@ def _tell(
     post: Post | None,
     comment: Comment | None,
     actor: _Actor | Identity | None = None,
+    *,
+    reason: str = "",
 ) -> None:
     """Tell them what `actor` did: whoever asks, unless it is said."""
     actor = actor or work.identity
@@ -122,7 +124,7 @@ def _tell(
     work.db.flush()
     connection = work.db.connection()
     about = {"post_id": post.id if post else None, "comment_id": comment.id if comment else None}
-    told = {"kind": kind, "actor_id": actor.user_id, "created_at": work.now(), **about}
+    told = {"kind": kind, "actor_id": actor.user_id, "reason": reason, "created_at": work.now(), **about}
     rows, at_once = [], []
     for user_id, mail in connection.execute(_TOLD, {"wanted": wanted}).all():
         now = mail == "at_once" and pace.allows_notice_mail(work, user_id)
@@ -133,25 +135,26 @@ def _tell(
         connection.execute(insert(Notice), rows)
     for user in work.db.scalars(select(User).where(User.id.in_(at_once))) if at_once else ():
         if kind in DECISIONS and post is not None:
-            send_decision(work, user, kind, post, comment)
+            send_decision(work, user, kind, post, comment, reason)
         else:
             send_notice(work, user, kind, actor.username, post, comment)
 
 
 def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
-    """The notices of whoever asks, newest first, with what they are about and who did it. It only reads.
+    """The notices of whoever asks, newest first, with what they are about and who did it (None: who left).
 
+    It only reads. Each row has the id of the `newest` notice of all, as it is now.
     What is about a post or comment that is hidden now is left out, but for what tells its author so.
     """
     me = work.identity.user_id if work.identity else 0
-    reason = case((Notice.comment_id.is_(None), Post.hidden_reason), else_=Comment.hidden_reason)
+    # On each page, so that also from an older one all can be marked as read.
+    newest = select(func.max(Notice.id)).where(Notice.user_id == me).scalar_subquery()
     statement = (
         select(
             Notice.id, Notice.kind, User.username.label("actor"), User.has_profile, Notice.post_id, Post.title,
-            Notice.comment_id, Notice.created_at, Notice.read_at,
-            case((Notice.kind.in_(DECISIONS), reason), else_="").label("reason"),
+            Notice.comment_id, Notice.created_at, Notice.read_at, Notice.reason, newest.label("newest"),
         )
-        .join(User, User.id == Notice.actor_id)
+        .outerjoin(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
         .outerjoin(Comment, Comment.id == Notice.comment_id)
         .where(Notice.user_id == me, is_shown(Notice, me))
@@ -217,8 +220,8 @@ def _send_digest(work: Work, user_id: int) -> bool:
     waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
     # What they have read meanwhile, and what is hidden now, is no news.
     news = (
-        select(Notice.kind, User.username.label("actor"), Notice.post_id, Notice.comment_id, Post.title)
-        .join(User, User.id == Notice.actor_id)
+        select(Notice.kind, User.username.label("actor"), Notice.post_id, Notice.comment_id, Post.title, Notice.reason)
+        .outerjoin(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
         .outerjoin(Comment, Comment.id == Notice.comment_id)
         .where(waiting, Notice.read_at.is_(None), is_shown(Notice, user_id))

@@ -12,8 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
+from flasky.plugins.accounts.leaving import erase
+from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, events, moderation, notices, posts
+from flasky.plugins.blog import comments, events, following, members, moderation, notices, posts
 from flasky.plugins.blog.models import Notice, Post
 from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox, html_of, text_of
@@ -80,7 +82,6 @@ def test_the_author_of_a_hidden_post_is_told_with_the_reason(
     decide(posts, post)
     page = client(people["anna"]).get("/notices")
     assert kinds(db, people["anna"]) == ["hidden", "shown"]
-    assert "off topic" not in page
     assert "words" in page.click("A moderator has your post shown again")
     for other in ("bob", "mona"):
         assert kinds(db, people[other]) == []
@@ -126,7 +127,10 @@ def test_a_decision_comes_by_mail_to_who_wants_it_so(
     assert "has hidden your comment" in " ".join(text_of(mail).split())
     assert "<b>be kind" in text_of(mail)
     assert "&lt;b&gt;be kind" in html_of(mail)
-    assert f"http://localhost/post/{post}" in text_of(mail)
+    # Which of them: its beginning, and where it is.
+    assert "> I agree" in text_of(mail)
+    assert "I agree" in html_of(mail)
+    assert f"http://localhost/comment/{made}\r\n" in text_of(mail)
     decide(posts, post, "off topic")
     assert mailbox.last["To"] == "anna@example.com"
     assert "has hidden your post" in " ".join(text_of(mailbox.last).split())
@@ -144,11 +148,70 @@ def test_a_digest_tells_of_decisions(
 ) -> None:
     choose(people["anna"], "daily")
     for number in range(2):
-        decide(posts, write(people["anna"], f"post {number}"), "no")
+        decide(posts, write(people["anna"], f"post {number}"), f"<b>reason\n{number}")
     assert mailbox.messages == []
     with open_work(registry, clock=lambda: utc_now() + notices.DIGEST_AFTER * 2) as work:
         notices.send_digests(work)
-    assert text_of(mailbox.last).count("A moderator has hidden your post") == 2
+    text = text_of(mailbox.last)
+    assert text.count("A moderator has hidden your post") == 2
+    assert text.index("The reason: <b>reason 0") < text.index("/post/1") < text.index("The reason: <b>reason 1")
+    assert "The reason: &lt;b&gt;reason 1" in html_of(mailbox.last)
+
+
+def test_each_notice_keeps_the_reason_that_was_told_then(people: Any, write: Any, decide: Any, client: Any) -> None:
+    post = write(people["anna"])
+    for reason in ("first reason", "", "second reason"):
+        decide(posts, post, reason)
+    told = client(people["anna"]).get("/notices").html.find_all(class_="notice-reason")
+    assert [item.get_text() for item in told] == ["second reason", "first reason"]
+
+
+def test_a_decision_and_what_was_said_outlive_who_left(
+    people: Any, write: Any, comment: Any, decide: Any, work_as: Any, choose: Any, client: Any, registry: Registry,
+    mailbox: Mailbox, db: Session,
+) -> None:  # fmt: skip
+    choose(people["anna"], "daily")
+    post = write(people["anna"], "words", title="Mine")
+    comment(people["bob"], post)
+    with work_as(people["bob"]) as work:
+        following.follow(work, work.db.get(User, people["anna"]))
+    decide(posts, write(people["anna"], "bad"), "off topic")
+    for name in ("bob", "mona"):
+        with open_work(registry) as work:
+            erase(work, work.db.get(User, people[name]))
+    # Nobody follows any more.
+    assert kinds(db, people["anna"]) == ["comment", "hidden"]
+    page = client(people["anna"]).get("/notices")
+    assert "off topic" in page
+    assert "a former member" in page
+    assert 'id="comment-1"' in page.click("commented on your post").follow()
+    with work_as(people["anna"]) as work:
+        told = members.export(work, work.db.get(User, people["anna"]))["notices"]
+    assert [(item["kind"], item["username"], item["reason"]) for item in told] == [
+        ("comment", None, ""),
+        ("hidden", None, "off topic"),
+    ]
+    with open_work(registry, clock=lambda: utc_now() + notices.DIGEST_AFTER * 2) as work:
+        notices.send_digests(work)
+    assert "a former member commented on your post: Mine" in text_of(mailbox.last)
+
+
+@pytest.mark.databases("sqlite")
+def test_con_02_a_decision_while_the_author_writes_is_no_conflict(
+    people: Any, write: Any, comment: Any, decide: Any, client: Any, db: Session
+) -> None:
+    """What the author wrote is stored and stays hidden, which they are told with the reason."""
+    browser, post = client(people["anna"]), write(people["anna"], "x")
+    made = comment(people["anna"], post)
+    for module, number, path in ((comments, made, "comment"), (posts, post, "post")):
+        for reason in ("off topic", ""):
+            page = browser.get(f"/{path}/{number}/edit")
+            decide(module, number, reason)
+            form = next(form for form in page.forms.values() if "body" in form.fields)
+            form["body"] = f"better, {reason or 'shown'}"
+            page = form.submit(status=303).follow()
+            assert f"better, {reason or 'shown'}" in page
+            assert [words in page for words in ("It stays hidden", "The reason: off topic")] == [bool(reason)] * 2
 
 
 @pytest.mark.databases("sqlite")

@@ -193,6 +193,41 @@ def test_mails_at_once_say_who_and_where_in_the_members_language(
     assert re.search("[\u4e00-\u9fff]", text_of(mailbox.last))
 
 
+def test_a_mail_about_a_mention_quotes_where_the_text_calls(
+    member: Any, write: Any, choose: Any, mailbox: Mailbox
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    member("annabel")
+    choose(anna, "at_once")
+    write(bob, "@annabel, " + "so many words " * 60 + "and you, **@anna**, what do you think? " + "more words " * 60)
+    lines = [line for line in text_of(mailbox.last).splitlines() if line.startswith("> ")]
+    assert (lines[0][:4], lines[-1][-2:], len(lines)) == ("> … ", " …", 4)
+    assert "and you, @anna, what do you think?" in " ".join(line[2:] for line in lines)
+    assert max(map(len, lines)) <= 74
+    write(bob, "Dear @anna, " + "so many words " * 60)
+    assert "> Dear @anna, so many" in text_of(mailbox.last)
+
+
+@pytest.mark.databases("sqlite")
+def test_all_are_marked_as_read_from_an_older_page_too_and_only_where_some_are_unread(
+    member: Any, write: Any, client: Any, monkeypatch: Any, told: Any
+) -> None:
+    monkeypatch.setattr(notices.listed, "__defaults__", (Bounds(), 2))
+    anna, bob = member("anna"), member("bob")
+    for number in range(4):
+        write(bob, f"@anna {number}")
+    browser = client(anna)
+    older = browser.get("/notices").click("Older")
+    write(bob, "@anna meanwhile")
+    form = next(form for form in older.forms.values() if "do" in form.fields)
+    page = form.submit("do", value="read").follow()
+    assert page.text.count("notice-new") == 1
+    form = next(form for form in page.forms.values() if "do" in form.fields)
+    page = form.submit("do", value="read").follow()
+    assert "notice-new" not in page
+    assert "Mark all as read" not in page
+
+
 def test_a_digest_comes_once_after_a_day(
     member: Any, write: Any, comment: Any, choose: Any, registry: Any, mailbox: Mailbox
 ) -> None:
@@ -371,8 +406,8 @@ def test_who_is_called_while_a_text_is_hidden_is_told_when_it_is_shown(
     decide(comments, said, "no")
     decide(posts, post, "no")
     with work_as(anna) as work:
-        posts.edit(work, posts.find(work, post), Writing("@anna @bob @carl @mona"), version=2)
-        comments.edit(work, comments.find(work, said), "@anna @bob @carl", version=2)
+        posts.edit(work, posts.find(work, post), Writing("@anna @bob @carl @mona"), version=1)
+        comments.edit(work, comments.find(work, said), "@anna @bob @carl", version=1)
     assert told(carl) == []
     decide(comments, said)
     # The comment can be read by nobody yet.
@@ -400,7 +435,7 @@ def test_who_a_hidden_comment_calls_is_told_when_it_is_shown(
     with work_as(mona) as work:
         moderation.hide(work, comments.find(work, said, lock=True), "no")
     with work_as(bob) as work:
-        comments.edit(work, comments.find(work, said), "@anna @carl", version=2)
+        comments.edit(work, comments.find(work, said), "@anna @carl", version=1)
     for _again in range(2):
         with work_as(mona) as work:
             moderation.show(work, comments.find(work, said, lock=True))

@@ -21,6 +21,7 @@ from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.forms import MailForm
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.reading import Bounds, Look
+from flasky.plugins.blog.unread import UNREAD
 from flasky.plugins.blog.views.common import back_to, bounds_of, see_other
 
 
@@ -125,6 +126,8 @@ def show_notices(request: Request) -> Mapping[str, Any] | Response:
     choice = notices.mail_choice(request.accounts, request.identity.user_id)
     return {
         "notices": found,
+        # The number beside the link knows the newest ones only.
+        "unread": request.identity.values[UNREAD] or any(row.read_at is None for row in found.rows),
         "in_the_middle": bounds != Bounds(),
         "form": MailForm(request, data={"mail": choice}),
         "look": Look(request),
@@ -133,7 +136,7 @@ def show_notices(request: Request) -> Mapping[str, Any] | Response:
 
 @view_config(route_name="blog.notices", request_method="POST", permission="accounts.take_part")
 def save_notices(request: Request) -> Response:
-    """Mark all that were on the page as read, and those that are older, or choose how they come by mail."""
+    """Mark all that there were when the page was made as read, or choose how they come by mail."""
     if request.POST.get("do") == "read":
         notices.mark_read(request.accounts, parse_id(request.POST.get("up_to", "")))
     else:
