@@ -14,7 +14,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from limits import RateLimitItemPerSecond
 from limits.errors import StorageError
@@ -23,6 +23,7 @@ from limits.strategies import MovingWindowRateLimiter
 from pyramid.registry import Registry
 
 from flasky.plugins.accounts.errors import TooManyTries
+from flasky.plugins.accounts.memory_counts import CalmMemoryStorage
 from flasky.plugins.accounts.security_log import Event, record
 from flasky.plugins.accounts.work import Work
 
@@ -66,10 +67,7 @@ class Limiter:
 
     def __init__(self, storage: str) -> None:
         """`storage` is `memory://` or the URL of a Redis server."""
-        options = {"socket_timeout": _REDIS_SECONDS, "socket_connect_timeout": _REDIS_SECONDS}
-        self._storage = storage_from_string(
-            storage, wrap_exceptions=True, **({} if storage.startswith("memory:") else options)
-        )
+        self._storage = CalmMemoryStorage() if storage.startswith("memory:") else _redis(storage)
         self._windows = MovingWindowRateLimiter(self._storage)
 
     def wait(self, limit: Limit, *keys: str) -> int:
@@ -99,6 +97,11 @@ class Limiter:
     def _seconds(self, limit: Limit, keys: tuple[str, ...]) -> int:
         reset = self._windows.get_window_stats(limit.item, *keys).reset_time
         return max(1, math.ceil(reset - time.time()))
+
+
+def _redis(url: str) -> Any:
+    options = {"socket_timeout": _REDIS_SECONDS, "socket_connect_timeout": _REDIS_SECONDS}
+    return storage_from_string(url, wrap_exceptions=True, **options)
 
 
 def set_limiter(registry: Registry, limiter: Limiter) -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from limits.storage import memory
+from limits.strategies import MovingWindowRateLimiter
 
+from flasky.plugins.accounts import memory_counts
 from flasky.plugins.accounts.errors import TooManyTries
 from flasky.plugins.accounts.limits import Limit, Limiter, get_limiter, pace, peer_key, spend
+from flasky.plugins.accounts.memory_counts import CalmMemoryStorage
 from flasky.plugins.accounts.work import Client, Work
 
 TWO = Limit("test", 2, 60)
@@ -42,6 +50,38 @@ def test_counts_belong_to_their_key_and_limit() -> None:
     assert limiter.wait(Limit("other", 2, 60), "anna") == 0
     limiter.clear()
     assert limiter.wait(TWO, "anna") == 0
+
+
+def test_tries_begin_no_thread_and_what_is_over_is_cleared_away_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site has a key for each member and address: no try may look at all of them."""
+    storage = CalmMemoryStorage()
+    windows, brief, now = MovingWindowRateLimiter(storage), Limit("brief", 2, 30).item, time.time()
+    clock = SimpleNamespace(
+        time=lambda: now + clock.passed, monotonic=lambda: storage._cleared + clock.passed, passed=0
+    )
+    monkeypatch.setattr(memory_counts, "time", clock)
+    monkeypatch.setattr(memory, "time", clock)
+    begun: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "start", begun.append)
+    assert all(windows.hit(brief, str(number)) for number in range(50) for _twice in range(2))
+    assert not windows.hit(brief, "7")
+    clock.passed = 31
+    assert windows.hit(brief, "7")
+    # Not yet: the next try behind the minute does it.
+    assert len(storage.events) == 50
+    assert len(storage.events[brief.key_for("7")]) == 2
+    clock.passed = 60
+    assert windows.hit(brief, "8")
+    assert set(storage.events) == {brief.key_for("7"), brief.key_for("8")}
+    assert windows.get_window_stats(brief, "7").remaining == 1
+    assert begun == []
+
+
+def test_of_tries_at_the_same_moment_as_many_count_as_the_limit_says() -> None:
+    limiter = Limiter("memory://")
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(lambda _try: limiter.hit(Limit("many", 50, 60), "anna"), range(200)))
+    assert waits.count(0) == 50
 
 
 @pytest.mark.parametrize("use", [spend, pace])
