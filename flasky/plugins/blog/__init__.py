@@ -79,6 +79,7 @@ def includeme(config: Configurator) -> None:
     config.add_request_method("flasky.plugins.blog.reading.shown_html", "blog_html")
     config.include("flasky.plugins.blog.mails")
     config.add_job("blog.digest", "flasky.plugins.blog.digests.mail_due")
+    config.add_health_check("blog.pipeline", "flasky.plugins.blog.rebuilding.rebuild_is_due", vital=False)
     config.add_seed("blog.examples", "flasky.plugins.blog.seeding.examples")
     config.add_schedule("blog.digest", every=timedelta(hours=1))
     config.set_home(

@@ -13,15 +13,17 @@ def blog() -> None:
 
 
 @blog.command()
+@click.option("--all", "everything", is_flag=True, help="Those too that this version made.")
 @pass_context
-def rebuild(context: Context) -> None:
-    """Make the HTML and the search words of every post and comment anew from what their authors wrote.
+def rebuild(context: Context, everything: bool) -> None:
+    """Make the HTML and the search words of posts and comments of another version anew from what their authors wrote.
 
-    Needed after an update that changes how Markdown is rendered; it can be stopped and run again at any time.
+    Needed after an update that changes how Markdown is rendered, which the check `blog.pipeline` of /health/ready and
+    the log tell. It begins with the newest, can be stopped at any time, and goes on where it was when it is run again.
     """
     from flasky.plugins.blog.rebuilding import rebuild_all  # noqa: PLC0415 - commands are listed without SQLAlchemy
 
-    posts, comments = rebuild_all(context.registry)
+    posts, comments = rebuild_all(context.registry, everything=everything)
     click.echo(f"Rebuilt {posts} posts and {comments} comments.")
 
 

@@ -1,4 +1,8 @@
-"""Making anew what is derived from what members wrote, in small transactions that stop nobody."""
+"""Making anew what is derived from what members wrote, in small transactions that stop nobody.
+
+The newest come first: they are read most. So the oldest are the last that an earlier pipeline made, and tell at little
+cost whether there are any (`rebuild_is_due`).
+"""
 
 from __future__ import annotations
 
@@ -6,32 +10,52 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyramid.registry import Registry
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 
+from flasky.database import get_database
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work, open_work
-from flasky.plugins.blog import comments, markdown, posts, search
+from flasky.plugins.blog import comments, limits, markdown, posts, search
 from flasky.plugins.blog.mentions import last_written
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.storage import changed, lists_changed
 
 _AT_ONCE = 200
+#: Of the oldest that members edited before they were rebuilt, there may be so many but one.
+_OLDEST = 20
 
 
-def rebuild_all(registry: Registry) -> tuple[int, int]:
-    """Rebuild every post and comment; returns how many there were of each."""
-    return _through(registry, Post), _through(registry, Comment)
+def rebuild_all(registry: Registry, *, everything: bool = False) -> tuple[int, int]:
+    """Rebuild the posts and comments that another pipeline made; returns how many there were of each.
+
+    Stopped, it goes on where it was. With `everything`, those are rebuilt too that this pipeline made.
+    """
+    return _through(registry, Post, everything=everything), _through(registry, Comment, everything=everything)
 
 
-def _through(registry: Registry, model: Any) -> int:
-    last = number = 0
+def rebuild_is_due(registry: Registry) -> str | None:
+    """The health check `blog.pipeline`: whether what is shown was made by another version. Two statements."""
+    with get_database(registry).read_engine.connect() as connection:
+        for model in (Post, Comment):
+            oldest = select(model.pipeline).order_by(model.id).limit(_OLDEST)
+            if any(pipeline != markdown.PIPELINE for pipeline in connection.scalars(oldest)):
+                return (
+                    "posts or comments were made by the Markdown of another version of Flasky: "
+                    "run `flasky blog rebuild`, which can be stopped, and goes on where it was"
+                )
+    return None
+
+
+def _through(registry: Registry, model: Any, *, everything: bool) -> int:
+    highest, number = limits.LARGEST_ID, 0
+    wanted = true() if everything else model.pipeline != markdown.PIPELINE
     while True:
         with open_work(registry) as work:
             statement = (
                 select(model, User.username)
                 .outerjoin(User, User.id == model.author_id)
-                .where(model.id > last)
-                .order_by(model.id)
+                .where(model.id <= highest, wanted)
+                .order_by(model.id.desc())
                 .limit(_AT_ONCE)
                 # Who edits meanwhile waits for a moment.
                 .with_for_update(of=model)
@@ -40,7 +64,7 @@ def _through(registry: Registry, model: Any) -> int:
             if not rows:
                 return number
             _rebuild(work, rows)
-            last, number = rows[-1][0].id, number + len(rows)
+            highest, number = rows[-1][0].id - 1, number + len(rows)
 
 
 def _rebuild(work: Work, rows: Sequence[Any]) -> None:

@@ -20,7 +20,7 @@ from flasky.cli import main
 from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import markdown, notices, rebuilding, search, seeding
+from flasky.plugins.blog import markdown, notices, posts, rebuilding, search, seeding
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
 from flasky.testing.mailbox import Mailbox
 
@@ -215,8 +215,53 @@ def test_rebuilding_keeps_what_nobody_wrote(registry: Any, member: Any, write: A
     post = write(member(), "apple")
     db.execute(update(Post).values(author_id=None))
     db.commit()
-    assert rebuilding.rebuild_all(registry) == (1, 0)
+    assert rebuilding.rebuild_all(registry) == (0, 0)
+    assert rebuilding.rebuild_all(registry, everything=True) == (1, 0)
     assert found(registry, "apple") == [post]
+
+
+@pytest.mark.databases("sqlite")
+def test_rebuilding_goes_on_where_it_was_stopped_and_the_health_check_says_that_it_is_due(
+    flasky: Callable[..., Result],
+    registry: Any,
+    member: Any,
+    write: Any,
+    comment: Any,
+    db: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    client: Any,
+) -> None:
+    anna = member("anna")
+    ids = [write(anna, f"apple {number}") for number in range(5)]
+    comment(anna, ids[0])
+    assert rebuilding.rebuild_is_due(registry) is None
+    for model in (Post, Comment):
+        db.execute(update(model).values(html="old", pipeline=markdown.PIPELINE - 1))
+    db.commit()
+    monkeypatch.setattr(rebuilding, "_AT_ONCE", 2)
+    render, rendered = posts.render, []
+
+    def stopped(*arguments: Any) -> Any:
+        if len(rendered) == 2:
+            raise KeyboardInterrupt
+        rendered.append(arguments)
+        return render(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(posts, "render", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            rebuilding.rebuild_all(registry)
+    old = [post_id for post_id in ids if db.get_one(Post, post_id).html == "old"]
+    db.rollback()
+    # The newest portion is done; of the second, nothing.
+    assert old == ids[:3]
+    answer = client().get("/health/ready").json
+    assert (answer["status"], answer["checks"]["blog.pipeline"]) == ("warning", "failed")
+    assert "flasky blog rebuild" in (rebuilding.rebuild_is_due(registry) or "")
+    assert flasky("blog", "rebuild").output.strip() == "Rebuilt 3 posts and 1 comments."
+    assert rebuilding.rebuild_is_due(registry) is None
+    assert flasky("blog", "rebuild").output.strip() == "Rebuilt 0 posts and 0 comments."
+    assert flasky("blog", "rebuild", "--all").output.strip() == "Rebuilt 5 posts and 1 comments."
 
 
 def test_digests_are_queued_for_everybody_in_one_run(
