@@ -83,9 +83,12 @@ def sitemap_index(addresses: Iterable[str]) -> bytes:
     return _addresses("sitemapindex", "sitemap", ((address, None) for address in addresses))
 
 
-def sitemap(pages: Iterable[tuple[str, datetime | None]]) -> bytes:
-    """One part: pages that search engines may visit, and when each last changed, where that is known."""
-    return _addresses("urlset", "url", pages)
+def sitemap(home: str, pages: Iterable[tuple[str, datetime | None]]) -> bytes:
+    """One part: pages that search engines may visit, and when each last changed, where that is known.
+
+    Without any it names the address of the `home` page: the schema of sitemaps allows no empty part.
+    """
+    return _addresses("urlset", "url", list(pages) or [(home, None)])
 
 
 def _addresses(name: str, part: str, addresses: Iterable[tuple[str, datetime | None]]) -> bytes:

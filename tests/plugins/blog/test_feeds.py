@@ -226,8 +226,18 @@ def test_the_sitemap_names_what_everybody_can_read_and_when_it_changed(
     with work_as(anna) as work:
         posts.edit(work, posts.find(work, shown), Writing("y"), version=1)
     assert datetime.fromisoformat(pages("/sitemap-0.xml")[f"http://localhost/post/{shown}"]).tzinfo is not None
-    assert pages("/sitemap-1.xml") == {}
+    # A part must not be empty.
+    assert pages("/sitemap-1.xml") == {"http://localhost/": None}
     visitor.get("/sitemap-999999999.xml", status=404)
+
+
+@pytest.mark.databases("sqlite")
+def test_no_part_of_the_sitemap_of_an_empty_site_is_empty(client: Any) -> None:
+    """https://www.sitemaps.org/schemas/sitemap/0.9/sitemap.xsd: a urlset has at least one url."""
+    visitor = client()
+    for part in parsed(visitor.get("/sitemap.xml")).iter(f"{MAPS}loc"):
+        pages = parsed(visitor.get(part.text)).iter(f"{MAPS}loc")
+        assert [page.text for page in pages] == ["http://localhost/"], part.text
 
 
 def test_a_post_tells_those_who_link_to_it_what_it_is(client: Any, member: Any, write: Any) -> None:

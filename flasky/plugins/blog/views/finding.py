@@ -120,7 +120,8 @@ def sitemap_lists(request: Request) -> Response:
     newest = request.read.scalar(select(func.max(Post.listed_at)))
     names = request.read.scalars(select(Tag.name).where(reading.IS_LISTED).order_by(Tag.id).limit(_MOST_TAGS))
     tags = ((request.public_url(request.route_path("blog.tag", name=name)), None) for name in names)
-    return _xml(feeds.sitemap(((request.public_url(request.route_path("main.index")), newest), *tags)))
+    home = request.public_url(request.route_path("main.index"))
+    return _xml(feeds.sitemap(home, ((home, newest), *tags)))
 
 
 @view_config(route_name="blog.sitemap_part", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=1)
@@ -135,7 +136,8 @@ def sitemap_part(request: Request) -> Response:
         .order_by(Post.id)
     )
     address = request.public_url(request.route_path("blog.post", id=0)[:-1])
-    return _xml(feeds.sitemap((f"{address}{post_id}", changed) for post_id, changed in rows))
+    home = request.public_url(request.route_path("main.index"))
+    return _xml(feeds.sitemap(home, ((f"{address}{post_id}", changed) for post_id, changed in rows)))
 
 
 def _xml(document: bytes) -> Response:
