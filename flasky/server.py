@@ -27,16 +27,14 @@ from typing import Any
 from pyramid.registry import Registry
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask, WSGITask
 
+from flasky.connections import channel_class
 from flasky.events import ServingBegins
 from flasky.jobs.health import tell_who_does_jobs
 from flasky.jobs.worker import start_quick_worker, start_worker
 from flasky.mail.deliverer import start_deliverer
 from flasky.migrations.state import check_schema
-from flasky.security.headers import headers_for
 from flasky.site import get_site
 from flasky.startup import CannotStart, show_plainly
 
@@ -224,41 +222,6 @@ def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, A
 
 def _turn(table: dict[int, Any], adjustments: Any, seconds: float) -> None:
     wasyncore.loop(timeout=seconds, map=table, use_poll=adjustments.asyncore_use_poll, count=1)
-
-
-def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
-    """waitress's connection, whose answers close it once the server is stopping.
-
-    `Connection` is a header between two hops, which an application may not set (PEP 3333), so it is set here. What
-    waitress refuses by itself, before the application sees it, gets the site's headers too (HDR-01, HDR-04).
-    """
-
-    class Closing:
-        channel: Any
-        response_headers: list[tuple[str, str]]
-        set_close_on_finish: Callable[[], None]
-
-        def build_response_header(self) -> bytes:
-            # Requests that were sent ahead on the same connection are answered first.
-            if stopping.is_set() and len(self.channel.requests) <= 1:
-                self.set_close_on_finish()
-            header: bytes = super().build_response_header()  # type: ignore[misc]
-            return header
-
-    class ClosingTask(Closing, WSGITask):  # type: ignore[misc]
-        pass
-
-    class ClosingErrorTask(Closing, ErrorTask):  # type: ignore[misc]
-        def build_response_header(self) -> bytes:
-            if registry is not None:
-                self.response_headers = headers_for(registry, {}, self.response_headers)
-            return super().build_response_header()
-
-    class Channel(HTTPChannel):  # type: ignore[misc]
-        task_class = ClosingTask
-        error_task_class = ClosingErrorTask
-
-    return Channel
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from pyramid.registry import Registry
 
 from flasky.errors.failures import log_failure, note_last_resort
 from flasky.errors.fixed import last_resort_page
+from flasky.errors.refusals import REFUSED, answer_refusal
 from flasky.logs import REQUEST_ID, STATEMENTS, current_request_id, shown_path
 from flasky.security.headers import headers_for
 from flasky.tracing.traces import get_traces
@@ -62,7 +63,7 @@ class Application:
         current_request_id.set(request_id)
         # Pyramid would prefix every path with what any visitor may send here.
         environ.pop("HTTP_X_VHM_ROOT", None)
-        status, headers, body = self._respond(environ)
+        status, headers, body = (self._refuse if REFUSED in environ else self._respond)(environ)
         headers.append(("X-Request-ID", request_id))
         _log_request(environ, self.registry, status, started)
         start_response(status, headers)
@@ -73,10 +74,16 @@ class Application:
         return self._router.invoke_subrequest(*arguments, **options)
 
     def _answer(self, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
+        return self._whole(self._router, environ)
+
+    def _refuse(self, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
+        return self._whole(lambda environ, started: answer_refusal(self._router, environ)(environ, started), environ)
+
+    def _whole(self, application: Any, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
         started = _Started()
         body: Iterable[bytes] = ()
         try:
-            body = self._router(environ, started)
+            body = application(environ, started)
             if type(body) is not list:
                 body = _begin(body, environ)
             if started.written:

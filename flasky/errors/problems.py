@@ -33,7 +33,7 @@ _UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 #: Headers that describe the body of the answer which an exception would have been by itself.
 _BODY_HEADERS = frozenset({"content-type", "content-length"})
 #: Refusals that somebody may have to understand later. 404 and 405 are daily bread.
-_WARNED_OF = frozenset({400, 403, 413, 429})
+_WARNED_OF = frozenset({400, 403, 413, 429, 431, 501})
 
 _TEXTS: dict[int, tuple[TranslationString, TranslationString]] = {
     400: (_("Bad Request"), _("This request could not be understood. Go back and try again.")),
@@ -49,7 +49,12 @@ _TEXTS: dict[int, tuple[TranslationString, TranslationString]] = {
     415: (_("Unsupported Media Type"), _("What you sent is of a kind that this address does not take.")),
     422: (_("Unprocessable Content"), _("Something in what you sent cannot be right. Correct it and send it again.")),
     429: (_("Too Many Requests"), _("That was too often in a short time. Wait a little, then try again.")),
+    431: (
+        _("Request Header Fields Too Large"),
+        _("Your browser sent more about itself than the site takes. Delete this site's cookies and try again."),
+    ),
     500: (_("Internal Server Error"), _("Something went wrong on our side. It has been noted.")),
+    501: (_("Not Implemented"), _("This request is of a kind that the site does not understand.")),
     503: (_("Service Unavailable"), _("The site is out of order for the moment. Try again in a little while.")),
 }
 _EXPIRED_FORM = _("The form was open for too long. Go back, reload the page and send it again.")
@@ -103,7 +108,8 @@ def _phrase(status: int) -> str:
 def _of_http_exception(error: HTTPException, request: Request) -> Problem:
     status: int = error.code
     title, detail = texts(status)
-    server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    # 501 is about what the client wants: no fault of the site's.
+    server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
     level = logging.ERROR if server_error else logging.WARNING if status in _WARNED_OF else logging.NOTSET
     return Problem(
         status,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from webtest import TestApp, TestResponse
 
-STATUSES = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
+STATUSES = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 431, 500, 501, 503)
 #: What gives the machinery away: tracebacks, SQL, files, versions.
 INTERNALS = re.compile(r"Traceback|SELECT|internals|\.py\b|site-packages|[Pp]yramid|[Ww]ebOb|Python/|SQLAlchemy")
 

@@ -190,11 +190,15 @@ def test_the_proxy_of_the_documentation_serves_https_and_the_sites_host_only(beh
     assert secure.getresponse().status == 200
     with pytest.raises(ConnectionResetError):
         _ask(behind_nginx.port, "/", host="elsewhere.example")
-    connection = http.client.HTTPConnection("127.0.0.1", behind_nginx.port)
-    connection.request("POST", "/language", b"x" * 1_100_000, {"Host": f"localhost:{behind_nginx.port}"})
-    answer = connection.getresponse()
-    assert answer.status == 413
-    assert "X-Request-ID" in answer.headers, "the page is the site's own"
+    for size in (1_100_000, 1_114_111, 1_114_112, 5_000_000):
+        connection = http.client.HTTPConnection("127.0.0.1", behind_nginx.port)
+        headers = {"Host": f"localhost:{behind_nginx.port}", "Accept-Language": "zh", "Accept": "text/html"}
+        connection.request("POST", "/language", b"x" * size, headers)
+        answer = connection.getresponse()
+        assert answer.status == 413, size
+        page = answer.read().decode()
+        assert f"<code>{answer.headers['X-Request-ID']}</code>" in page, "the page is the site's own"
+        assert '<html lang="zh">' in page
 
 
 def _big_file(front: Front) -> str:

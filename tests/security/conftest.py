@@ -15,7 +15,8 @@ from webtest import TestApp
 
 import flasky
 import flasky.loader
-from flasky.server import DEFAULTS, channel_class
+from flasky.connections import channel_class
+from flasky.server import DEFAULTS
 from flasky.testing.plugin import TEST_SETTINGS
 from flasky.wsgi import Application
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import time
 
 import pytest
@@ -293,6 +295,86 @@ def test_inp_01_a_gigabyte_is_refused_by_its_length(raw):
 
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"Content-Security-Policy" in answer
+
+
+TOO_LONG = b"POST /doors/post HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1200000\r\n"
+
+
+def split(answer):
+    """Status, headers and body of one answer."""
+    head, _blank, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    return int(status.split(" ")[1]), dict(line.split(": ", 1) for line in lines), body.decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (TOO_LONG + b"\r\n" + b"x" * 1_200_000, 413),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + b"x" * 0x120000, 413),
+        (b"GET / HTTP/1.1\r\nX-A: " + b"a" * 40_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", 400),
+        (b"\x00\x01\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    ],
+)
+def test_err_01_what_the_server_refuses_has_the_sites_page(raw, data, status):
+    """ERR-01, HDR-04: with a number, the site's look and its headers; nobody asks the session or the database."""
+    answer = raw.send(data)
+
+    found, headers, page = split(answer)
+    assert found == status
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert f"<code>{headers['X-Request-Id']}</code>" in page
+    assert "flasky.css" in page
+    assert (headers["Cache-Control"], headers["Connection"]) == ("no-store", "close")
+    assert headers["Content-Security-Policy"]
+    assert "server" not in page.partition("</head>")[2].lower()
+
+
+def test_err_01_a_refusal_of_the_server_speaks_the_visitors_language_and_json(raw):
+    """ERR-01: by Accept-Language or the cookie of the switch, and by Accept."""
+    _status, headers, page = split(raw.send(TOO_LONG + b"Accept-Language: zh-CN\r\n\r\n"))
+    assert headers["Content-Language"] == "zh"
+    assert '<html lang="zh">' in page
+    assert "1114111" in page
+    _status, headers, page = split(raw.send(TOO_LONG + b"Cookie: language=zh; session=x\r\n\r\n"))
+    assert headers["Content-Language"] == "zh"
+    status, headers, body = split(raw.send(TOO_LONG + b"Accept: application/json\r\n\r\n"))
+    problem = json.loads(body)
+    assert (status, headers["Content-Type"]) == (413, "application/problem+json")
+    assert (problem["status"], problem["request_id"]) == (413, headers["X-Request-Id"])
+    assert "1114111 bytes" in problem["detail"]
+
+
+def test_err_01_a_refusal_of_the_server_is_in_the_log_without_what_was_sent(raw, caplog):
+    """LOG-01: one warning; waitress quotes the broken line of the header, which may hold a cookie."""
+    raw.send(b"GET /?q=hidden HTTP/1.1\r\nCookie: session=hidden\nX: y\r\n\r\n")
+
+    (record,) = [record for record in caplog.records if record.name == "flasky.errors"]
+    assert record.levelname == "WARNING"
+    assert ": 400 " in record.getMessage()
+    assert "hidden" not in caplog.text
+
+
+def test_inp_01_a_file_that_is_too_large_still_gets_its_answer(raw):
+    """A browser reads no answer before it has sent its file: the server reads on, instead of resetting."""
+    with socket.create_connection(("127.0.0.1", raw.port), timeout=10) as connection:
+        connection.sendall(TOO_LONG.replace(b"1200000", b"12000000") + b"\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 413", "it is refused before a byte of it is there"
+        for _part in range(12):
+            connection.sendall(b"x" * 1_000_000)
+        rest = b""
+        while chunk := connection.recv(65536):
+            rest += chunk
+    assert rest.rstrip().endswith(b"</html>")
+
+
+def test_inp_01_who_asks_before_sending_too_much_is_not_told_to_continue(raw):
+    """INP-01: `Expect: 100-continue`, as curl sends it with everything over a mebibyte."""
+    answer = raw.send(TOO_LONG + b"Expect: 100-continue\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 413")
 
 
 @pytest.mark.parametrize("count", [1000, 1001, 300_000])

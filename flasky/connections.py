@@ -1,0 +1,114 @@
+"""waitress's connections: they close once the server stops, and what waitress refuses by itself has the site's page."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pyramid.registry import Registry
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask, WSGITask
+
+from flasky.errors.refusals import REFUSED, refusal
+
+#: Bytes that are still read, and dropped, of a request that was refused: a browser shows no answer before it has sent
+#: its file, and none at all when the connection is reset meanwhile.
+_MOST_DROPPED = 64 * 1024 * 1024
+
+#: What waitress's parser leaves out where it could not read the first line.
+_UNREAD_LINE = {"command": "GET", "path": "/", "request_uri": "/", "query": "", "url_scheme": "http"}
+
+
+def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
+    """The connections of a server that ends when `stopping` is set and serves the site of `registry`, if it is one."""
+    refusing = ClosingErrorTask if registry is None else RefusingTask
+    return type("Channel", (Channel,), {"stopping": stopping, "error_task_class": refusing})
+
+
+class _Closing:
+    """An answer that closes its connection once the server is stopping.
+
+    `Connection` is a header between two hops, which an application may not set (PEP 3333), so it is set here.
+    """
+
+    channel: Any
+    set_close_on_finish: Callable[[], None]
+
+    def build_response_header(self) -> bytes:
+        # Requests that were sent ahead on the same connection are answered first.
+        if self.channel.stopping.is_set() and len(self.channel.requests) <= 1:
+            self.set_close_on_finish()
+        header: bytes = super().build_response_header()  # type: ignore[misc]
+        return header
+
+
+class ClosingTask(_Closing, WSGITask):  # type: ignore[misc]
+    """An answer of the application's."""
+
+
+class ClosingErrorTask(_Closing, ErrorTask):  # type: ignore[misc]
+    """waitress's own page, for an application that is no site."""
+
+
+class RefusingTask(ClosingTask):
+    """The page of a refusal, which the application makes as all others; what follows on the connection is not read."""
+
+    def execute(self) -> None:
+        """Ask the application."""
+        self.channel.lingers = True
+        self.set_close_on_finish()
+        super().execute()
+
+    def get_environment(self) -> dict[str, Any]:
+        """The request as far as it was read; of its body there is nothing."""
+        for name, value in _UNREAD_LINE.items():
+            if not hasattr(self.request, name):
+                setattr(self.request, name, value)
+        environ: dict[str, Any] = super().get_environment()
+        environ[REFUSED] = refusal(self.request.error, self.channel.adj.max_request_body_size - 1)
+        environ.update({"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
+        return environ
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection; see `channel_class`."""
+
+    task_class = ClosingTask
+    stopping: threading.Event
+    will_close: bool
+    close_when_flushed: bool
+    #: Whether what the client still sends is read after the last answer.
+    lingers = False
+    #: Bytes read so; below 0 as long as they are still requests.
+    dropped = -1
+
+    def send_continue(self) -> None:
+        """Let the client send its body, unless the request is refused already."""
+        if self.request.error is None:
+            super().send_continue()
+
+    def handle_write(self) -> None:
+        """Send what there is; after the last of it close the connection, or this side of it."""
+        if not (self.lingers and self.close_when_flushed) or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if not self.total_outbufs_len:
+            # Closed with bytes unread, the connection would be reset, and the answer lost with it (RFC 9112, 9.6).
+            self.lingers = self.close_when_flushed = False
+            self.dropped = 0
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+
+    def received(self, data: bytes) -> bool:
+        """Take in `data` as requests, or drop it; returns whether it was taken in."""
+        if self.dropped < 0:
+            taken: bool = super().received(data)
+            return taken
+        self.dropped += len(data)
+        self.will_close = self.will_close or self.dropped > _MOST_DROPPED
+        return False
