@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from html import unescape
 
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import joinedload
@@ -20,6 +21,7 @@ from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.submissions import DRAFT, POST, Sent
+from flasky.plugins.blog.words import is_blank
 
 #: Drafts and hidden posts on a page.
 _PAGE = 20
@@ -159,8 +161,8 @@ def who(work: Work) -> Identity:
 
 
 def check_text(field: str, text: str, most: int) -> None:
-    """Raise Fault for `field` unless there is text, and no more than `most` characters."""
-    if not text.strip():
+    """Raise Fault for `field` unless there is text that somebody sees, and no more than `most` characters."""
+    if is_blank(unescape(text)):
         raise Fault(field, _("Write something first."))
     if len(text) > most:
         raise Fault(field, _("At most ${most} characters; these are ${length}.", mapping=_sizes(text, most)))

@@ -46,7 +46,7 @@ def test_a_preview_of_an_edit_stores_nothing_either(member: Any, write: Any, com
     assert "<em>new</em>" in send(page).follow()
 
 
-@pytest.mark.parametrize("body", ["", " \n\t", "x" * (limits.LONGEST_COMMENT + 1)])
+@pytest.mark.parametrize("body", ["", " \n\t", "\u200b\n\u3164", "&#8203;", "x" * (limits.LONGEST_COMMENT + 1)])
 def test_what_cannot_be_a_comment_comes_back(
     body: str, member: Any, write: Any, comment: Any, client: Any, db: Session
 ) -> None:

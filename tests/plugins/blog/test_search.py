@@ -239,6 +239,21 @@ def test_words_are_the_same_for_the_index_and_for_who_asks() -> None:
         assert all(any(word.startswith(asked) for word in known) for asked in words.query_words(text)), text
 
 
+def test_what_nobody_sees_is_blank() -> None:
+    for blank in (
+        "",
+        " \t\r\n\u00a0\u3000",
+        "\u200b\u200d\u2060\ufeff",
+        "\u3164\u115f\u2800",
+        "\u202e",
+        "\ufe0f\u0301",
+        "\ud800",
+    ):
+        assert words.is_blank(blank), ascii(blank)
+    for text in ("a", ".", "\u200b胡", "🙂", "¨", "\u093f", "\u200b-"):
+        assert not words.is_blank(text), ascii(text)
+
+
 def test_words_are_plain_and_few() -> None:
     assert all(word.isascii() and word.isalnum() for word in words.query_words("Привет 胡同 ² 🙂 a:b' \\ é"))
     assert len(words.query_words(" ".join(f"w{number}" for number in range(50)))) == 10
