@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
@@ -21,6 +20,7 @@ from flasky.ownership import owner_of_module
 from flasky.route_views import RouteView, route_views
 from flasky.settings import Fault
 from flasky.site import get_site
+from flasky.versions import version_of
 
 RESOURCES = ExtensionPoint("flasky.api_resources", "API resource")
 SCHEMAS = ExtensionPoint("flasky.api_schemas", "API schema")
@@ -210,7 +210,7 @@ def openapi_document(registry: Registry) -> dict[str, Any]:
     site = get_site(registry)
     return {
         "openapi": OPENAPI,
-        "info": {"title": "Flasky", "version": version("flasky")},
+        "info": {"title": "Flasky", "version": version_of("flasky")},
         "servers": [{"url": site.settings["flasky.base_url"]}],
         "paths": paths,
         "components": {"schemas": SCHEMAS.contributions(registry)},

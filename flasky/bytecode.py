@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from importlib.metadata import version
 from pathlib import Path
 from types import CodeType
 
 from jinja2 import BytecodeCache, Environment, FileSystemBytecodeCache
+
+from flasky.versions import version_of
 
 
 def keep_compiled(environment: Environment) -> None:
@@ -31,8 +32,8 @@ def _cache(environment: Environment) -> BytecodeCache | None:
 
 def _fingerprint(environment: Environment) -> str:
     options = (
-        version("flasky"),
-        version("jinja2"),
+        version_of("flasky"),
+        version_of("jinja2"),
         # It is code of this site's own, which may change without a new version. (`getsource` would parse the file.)
         Path(inspect.getfile(environment.code_generator_class)).read_bytes(),
         environment.autoescape,

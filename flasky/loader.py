@@ -11,13 +11,14 @@ import difflib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from flasky.plugin import ENTRY_POINT_GROUP, Plugin
 from flasky.settings import Fault
+from flasky.versions import version_of
 
 
 class LoadedPlugin(NamedTuple):
@@ -46,10 +47,28 @@ def available() -> dict[str, EntryPoint]:
 
 def rivals() -> dict[str, tuple[str, ...]]:
     """Names of plug-ins that several distributions offer, with those distributions. Nothing is imported."""
-    offered: dict[str, set[str]] = {}
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
-        offered.setdefault(entry.name, set()).add(f"{entry.dist.name} {entry.dist.version}" if entry.dist else "")
-    return {name: tuple(sorted(found)) for name, found in offered.items() if len(found) > 1}
+    return _rivals(entry_points(group=ENTRY_POINT_GROUP))
+
+
+def _rivals(entries: Iterable[EntryPoint]) -> dict[str, tuple[str, ...]]:
+    offered: dict[str, list[EntryPoint]] = {}
+    for entry in entries:
+        offered.setdefault(entry.name, []).append(entry)
+    # Whose they are is written in a file that takes long to read, and nearly no name is offered twice.
+    found = {
+        name: tuple(sorted({" ".join(_written_in(entry)).strip() for entry in several}))
+        for name, several in offered.items()
+        if len(several) > 1
+    }
+    return {name: distributions for name, distributions in found.items() if len(distributions) > 1}
+
+
+def _written_in(entry: EntryPoint) -> tuple[str, str]:
+    """Name and version of the distribution that offers `entry`; empty if it is in none."""
+    if entry.dist is None:
+        return "", ""
+    metadata = entry.dist.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def load(entry: EntryPoint) -> LoadedPlugin:
@@ -65,13 +84,8 @@ def load(entry: EntryPoint) -> LoadedPlugin:
         raise ValueError(f"it is offered as {entry.name!r} but declares the name {plugin.name!r}")
     if faults := plugin.faults():
         raise ValueError("; ".join(faults))
-    distribution = entry.dist
-    return LoadedPlugin(
-        plugin,
-        package=entry.module,
-        distribution=distribution.name if distribution else "",
-        version=distribution.version if distribution else "",
-    )
+    distribution, version = _written_in(entry)
+    return LoadedPlugin(plugin, package=entry.module, distribution=distribution, version=version)
 
 
 def declarations(names: Iterable[str]) -> list[LoadedPlugin]:
@@ -101,8 +115,9 @@ def resolve_plugins(names: Iterable[str], place: str) -> tuple[list[LoadedPlugin
         Fault(where, f"the plug-in {name!r} is listed twice", f"Take one {name} out", name)
         for name in _duplicates(wanted)
     ]
-    faults.extend(_contested(wanted, where))
-    offered = available()
+    entries = entry_points(group=ENTRY_POINT_GROUP)
+    faults.extend(_contested(wanted, _rivals(entries), where))
+    offered = {entry.name: entry for entry in entries}
     loaded: dict[str, LoadedPlugin] = {}
     for name in dict.fromkeys(wanted):
         entry = offered.get(name)
@@ -129,12 +144,12 @@ def _duplicates(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def _contested(names: list[str], where: str) -> list[Fault]:
+def _contested(names: list[str], offered: Mapping[str, tuple[str, ...]], where: str) -> list[Fault]:
     # Which of them it would be is the order in which Python finds them: nobody's decision.
     remedy = "Uninstall all but one of them (pip uninstall)"
     return [
         Fault(where, f"the plug-in {name!r} is offered by {' and by '.join(found)}", remedy, name)
-        for name, found in rivals().items()
+        for name, found in offered.items()
         if name in names
     ]
 
@@ -162,12 +177,13 @@ def _relations(plugin: Plugin, loaded: Mapping[str, LoadedPlugin], wanted: set[s
         if name in loaded
     )
     try:
-        fits = version("flasky") in SpecifierSet(plugin.requires_flasky)
+        fits = version_of("flasky") in SpecifierSet(plugin.requires_flasky)
     except InvalidSpecifier:
         problem = f"the plug-in {plugin.name!r} asks for Flasky {plugin.requires_flasky!r}"
         return [*faults, Fault(where, problem, "That is not a PEP 440 version specifier", plugin.name)]
     if not fits:
-        problem = f"the plug-in {plugin.name!r} works with Flasky {plugin.requires_flasky}, this is {version('flasky')}"
+        this = version_of("flasky")
+        problem = f"the plug-in {plugin.name!r} works with Flasky {plugin.requires_flasky}, this is {this}"
         faults.append(Fault(where, problem, "Install a version of it that fits", plugin.name))
     return faults
 

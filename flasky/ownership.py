@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 
 from flasky.site import Site, get_site
+from flasky.versions import version_of
 
 #: The owner of what the kernel itself contributes.
 KERNEL = "flasky"
@@ -99,7 +99,7 @@ def _plugin_of_module(site: Site, module: str) -> Owner | None:
 @cache
 def kernel() -> Owner:
     """Flasky itself."""
-    return Owner(KERNEL, version("flasky"))
+    return Owner(KERNEL, version_of("flasky"))
 
 
 def owner_of_error(registry: Registry, error: BaseException, otherwise: Owner | None = None) -> Owner:

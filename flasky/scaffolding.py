@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from email.utils import parseaddr
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from babel.messages.pofile import read_po
 from flasky.ini import CannotStart
 from flasky.loader import available
 from flasky.plugin import Plugin
+from flasky.versions import version_of
 
 #: Each file of the scaffold ends so: they are templates, and no tool takes them for Python or TOML.
 _SUFFIX = ".in"
@@ -55,7 +55,7 @@ def make_plugin(
 
 
 def _words(name: str) -> dict[str, str]:
-    major, minor, *_ = version("flasky").split(".")
+    major, minor, *_ = version_of("flasky").split(".")
     # Before 1.0 a minor version may break what it promised before (docs/plugins/contract.md).
     limit = f"{major}.{int(minor) + 1}" if major == "0" else str(int(major) + 1)
     return {

@@ -107,7 +107,7 @@ def test_asking_for_all_callers_looks_through_no_module(package: ModuleType, ask
     assert (names[0], names[-1]) == (__name__, "__main__")
 
 
-def test_a_start_looks_through_no_module(make_app: Callable[..., Any], asked: list[str]) -> None:
+def test_a_start_looks_through_no_module(package: ModuleType, make_app: Callable[..., Any], asked: list[str]) -> None:
     """The decorators of Flasky's and the plug-ins' views, and what the libraries ask, are all known beforehand."""
     make_app()
     assert asked == []

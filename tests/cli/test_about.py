@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from click.testing import Result
-
-from flasky.loader import version
 
 Flasky = Callable[..., Result]
 CANARY = "canary-6d10"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from made_plugins import make_plugin
-
-from flasky.loader import version
 
 Flasky = Callable[..., Result]
 
