@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import getaddresses
 from importlib.util import find_spec
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
@@ -60,9 +61,26 @@ def parse_int(value: str) -> int:
 _LEAST_TOKEN = 32
 
 
+#: So far from now every date can still be written; who means "for ever" means less.
+_MOST_SECONDS = 100 * 365 * 24 * 3600
+#: Sockets take no timeout of more than 24 days.
+_LONGEST_TIMEOUT = 24 * 3600
+
+
 def parse_seconds(value: str) -> int:
-    """A whole number of seconds, at least 1."""
-    return _at_least(parse_int(value), 1)
+    """A whole number of seconds, at least 1 and at most 3153600000, which are a hundred years."""
+    return _from_one_to(parse_int(value), _MOST_SECONDS, "a hundred years")
+
+
+def parse_timeout(value: str) -> int:
+    """A whole number of seconds to wait, at least 1 and at most 86400, which are a day."""
+    return _from_one_to(parse_int(value), _LONGEST_TIMEOUT, "a day")
+
+
+def _from_one_to(number: int, most: int, which_is: str) -> int:
+    if _at_least(number, 1) > most:
+        raise ValueError(f"expected a whole number of seconds, at most {most} ({which_is})")
+    return number
 
 
 def parse_count(value: str) -> int:
@@ -104,26 +122,87 @@ def parse_address(value: str) -> str:
     return text
 
 
-def parse_base_url(value: str) -> str:
-    """An absolute http(s) address without path, query or user; empty means none. No trailing slash.
+def parse_sender(value: str) -> str:
+    """One mail address, with or without a display name."""
+    text = parse_address(value)
+    if not text:
+        raise ValueError("expected one mail address, as in `Flasky Admin <flasky@example.com>`: each mail has a sender")
+    return text
 
-    A host in other letters than those of ASCII becomes what browsers send for it (IDNA).
+
+def parse_base_url(value: str) -> str:
+    """An absolute http(s) address without path, query or user; empty means none.
+
+    It comes back as browsers write it in `Origin` and `Host`, which are compared with it: scheme and host in lower
+    case, letters beyond ASCII encoded (IDNA), without the scheme's own port and without a slash at the end.
     """
-    text = value.strip().rstrip("/")
+    text = value.strip()
     if not text:
         return ""
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    scheme, separator, rest = text.partition("://")
+    place = _PLACE.fullmatch(rest.rstrip("/"))
+    if not separator or scheme.lower() not in _OWN_PORTS or not rest.strip("/"):
         raise ValueError("expected an address such as https://community.example.com")
-    if parts.path or parts.query or parts.fragment or parts.username:
+    if place is None:
         raise ValueError("expected only scheme, host and port, as in https://community.example.com")
-    host, colon, port = parts.netloc.partition(":")
-    return text if text.isascii() else f"{parts.scheme}://{_ascii_host(host)}{colon}{port}"
+    scheme, host = scheme.lower(), _host(place["host"])
+    port = parse_port(place["port"]) if place["port"] else _OWN_PORTS[scheme]
+    return f"{scheme}://{host}" if port == _OWN_PORTS[scheme] else f"{scheme}://{host}:{port}"
+
+
+#: The ports that an address of each scheme does not say.
+_OWN_PORTS = {"http": 80, "https": 443}
+#: Host and port of an address; whether the host can be one is `_host`'s to say.
+_PLACE = re.compile(r"(?P<host>\[[^\]]*\]|[^\s\\/?#@:]+)(?::(?P<port>[^\s\\/?#@:]*))?")
+#: Letters, digits and inner hyphens, between dots (RFC 1123).
+_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?!\Z)|\Z))+")
 
 
 def parse_hosts(value: str) -> tuple[str, ...]:
     """Names of hosts, each as `parse_base_url` has its one; with a dot before it, all names below it."""
-    return tuple(f"{'.' * host.startswith('.')}{_ascii_host(host.removeprefix('.'))}" for host in parse_list(value))
+    return tuple(map(_name_of_host, parse_list(value)))
+
+
+def _name_of_host(text: str) -> str:
+    try:
+        return f"{'.' * text.startswith('.')}{_host(text.removeprefix('.'))}"
+    except ValueError as error:
+        raise ValueError(f"{error}{_meant(text)}") from None
+
+
+def _meant(text: str) -> str:
+    """What whoever wrote `text` for the name of a host meant, as the end of a sentence; empty if nobody knows."""
+    every = "." * ("*." in text)
+    place = _PLACE.match(text.rpartition("://")[2].rpartition("@")[2].replace("*.", "", 1))
+    with suppress(ValueError):
+        return f": write {every}{_host(place['host'])}" if place else ""
+    return ""
+
+
+def parse_mail_host(value: str) -> str:
+    """The name or the IP address of a mail server, without scheme and port."""
+    text = value.strip()
+    with suppress(ValueError):
+        return str(ip_address(text))
+    # The names of containers have underscores.
+    name = _ascii_host(text.lower())
+    if _NAME.fullmatch(name.replace("_", "-")) is None:
+        raise ValueError("expected the name of a server alone, as in smtp.example.com; its port is mail.port")
+    return name
+
+
+def _host(text: str) -> str:
+    """A host as browsers write it: a name, an IPv4 address, or an IPv6 address in brackets; raises ValueError."""
+    name = _ascii_host(text).lower()
+    with suppress(ValueError):
+        if name.startswith("[") and "%" not in name:
+            return f"[{IPv6Address(name[1:-1]).compressed}]"
+        # Browsers take what ends in a number for an address.
+        if name.rpartition(".")[2].isdigit():
+            return str(IPv4Address(name))
+        if _NAME.fullmatch(name):
+            return name
+    raise ValueError(f"expected the name of a host, as in community.example.com, not {text!r}")
 
 
 def _ascii_host(host: str) -> str:
@@ -428,7 +507,7 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "flasky.mail_sender",
-        parse_address,
+        parse_sender,
         default="Flasky Admin <flasky@example.com>",
         env="FLASKY_MAIL_SENDER",
         help="Who the site's mails come from.",
@@ -474,7 +553,7 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         env="FLASKY_JOBS_KEEP",
         help="Seconds that a job stays in the list when it is done (7 days).",
     ),
-    Setting("mail.host", default="smtp.qq.com", env="MAIL_SERVER", help="The SMTP server."),
+    Setting("mail.host", parse_mail_host, default="smtp.qq.com", env="MAIL_SERVER", help="The SMTP server."),
     Setting("mail.port", parse_port, default="587", env="MAIL_PORT", help="The SMTP server's port."),
     Setting(
         "mail.tls",
@@ -494,7 +573,7 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
     Setting("mail.password", env="MAIL_PASSWORD", secret=True, help="The password of that account."),
     Setting(
         "mail.timeout",
-        parse_seconds,
+        parse_timeout,
         default="30",
         env="MAIL_TIMEOUT",
         help="Seconds after which the delivery of one mail is cut off, whatever the server does.",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +27,11 @@ from flasky.settings import (
     parse_hosts,
     parse_int,
     parse_list,
+    parse_mail_host,
     parse_port,
     parse_seconds,
+    parse_sender,
+    parse_timeout,
     redact_url,
     resolve,
 )
@@ -136,6 +142,8 @@ def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
         parse_address,
         parse_base_url,
         parse_hosts,
+        parse_mail_host,
+        parse_sender,
     ):
         with contextlib.suppress(ValueError):
             parse(text)
@@ -151,8 +159,23 @@ def test_counts_and_seconds_have_a_least_value() -> None:
     assert (parse_count("0"), parse_seconds("1")) == (0, 1)
     with pytest.raises(ValueError, match="at least 1"):
         parse_seconds("0")
+    with pytest.raises(ValueError, match="at least 1"):
+        parse_timeout("0")
     with pytest.raises(ValueError, match="at least 0"):
         parse_count("-1")
+
+
+def test_seconds_reach_no_further_than_dates_and_sockets_do() -> None:
+    """Beyond them a start ended in a traceback, or a worker that could not count failed for ever."""
+    century, day = parse_seconds("3153600000"), parse_timeout("86400")
+    assert datetime.now(UTC) - timedelta(seconds=century) < datetime.now(UTC) + timedelta(seconds=century)
+    with socket.socket() as waiting:
+        waiting.settimeout(day)
+    for parse, text, most in ((parse_seconds, "3153600001", "a hundred years"), (parse_timeout, "86401", "a day")):
+        with pytest.raises(ValueError, match=rf"at most \d+ \({most}\)"):
+            parse(text)
+    _, faults = read(environ=dict.fromkeys(("FLASKY_MAIL_MAX_AGE", "FLASKY_JOBS_KEEP", "MAIL_TIMEOUT"), "9" * 18))
+    assert len(faults) == 3
 
 
 def test_a_list_is_words_between_spaces_or_commas() -> None:
@@ -169,12 +192,97 @@ def test_one_address_and_only_one(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["example.com", "ftp://example.com", "https://", "https://a/path", "https://u:p@a", "https://a?q", "https://["],
+    [
+        *(
+            "example.com",
+            "ftp://example.com",
+            "https://",
+            "https://a/path",
+            "https://u:p@a",
+            "https://a?q",
+            "https://[",
+        ),
+        *(
+            "https://a?",
+            "https://a#",
+            "https://exa mple.com",
+            "https://a\tb",
+            "https://a\\b",
+            "https://..",
+            "https://*.x",
+        ),
+        *("https://a.", "https://a..b", "https://-a", "https://a_b.c", "https://[x]", "https://[fe80::1%eth0]"),
+        *("http://localhost:99999", "http://localhost:0", "http://localhost:abc", "http://a:1:2", "https://::1"),
+        *("https://999.1.1.1", "https://127.1"),
+    ],
 )
 def test_a_base_url_is_scheme_and_host(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected|Invalid"):
+    """What no browser sends as `Origin` and `Host` would refuse every form, and a wrong port was a traceback."""
+    with pytest.raises(ValueError, match=r"^expected"):
         parse_base_url(text)
-    assert parse_base_url("https://a.example:8443/") == "https://a.example:8443"
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("https://a.example:8443/", "https://a.example:8443"),
+        ("HTTPS://Community.Example.com", "https://community.example.com"),
+        ("https://a.example:443", "https://a.example"),
+        ("https://a.example:", "https://a.example"),
+        ("http://a.example:0080/", "http://a.example"),
+        ("http://a.example:443", "http://a.example:443"),
+        ("https://[2001:DB8::0001]:8443", "https://[2001:db8::1]:8443"),
+        ("http://127.0.0.1:6543", "http://127.0.0.1:6543"),
+        ("http://localhost:6543", "http://localhost:6543"),
+    ],
+)
+def test_red_02_a_base_url_is_what_browsers_send(text: str, sent: str) -> None:
+    """RED-02, HDR-03: it is compared with `Origin` and `Host`, and decides by its scheme whether cookies are secure."""
+    assert parse_base_url(text) == sent
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("https://www.example.com", "www.example.com"),
+        ("https://www.example.com:8443/page", "www.example.com"),
+        ("www.x.com:8080", "www.x.com"),
+        ("*.foo.com", ".foo.com"),
+        ("a.example, https://*.Foo.com", ".foo.com"),
+        ("*", ""),
+        ("::1", ""),
+        ("..", ""),
+        ("a_b.c", ""),
+    ],
+)
+def test_red_02_what_no_host_header_says_is_no_name_of_a_host(text: str, meant: str) -> None:
+    """RED-02: the site would answer to none of them, and said nothing."""
+    with pytest.raises(
+        ValueError, match=rf"^expected the name of a host, .*{f': write {re.escape(meant)}$' * bool(meant)}"
+    ):
+        parse_hosts(text)
+    assert parse_hosts(" WWW.X.com .Foo.com,[::0001] 10.0.0.1") == ("www.x.com", ".foo.com", "[::1]", "10.0.0.1")
+
+
+@pytest.mark.parametrize("text", ["", " ", "smtp.x:587", "http://smtp.x", "a b", "a..b", "[::1]"])
+def test_mai_a_mail_server_is_a_name_alone(text: str) -> None:
+    """Every mail would wait for days for a server that there cannot be."""
+    with pytest.raises(ValueError, match="expected the name of a server alone"):
+        parse_mail_host(text)
+
+
+@pytest.mark.parametrize("text", ["smtp.example.com", "localhost", "127.0.0.1", "::1", "mail_server", "MAIL"])
+def test_a_mail_server_can_be_a_container_or_an_address(text: str) -> None:
+    assert parse_mail_host(f" {text} ") == text.lower()
+
+
+def test_every_mail_needs_a_sender() -> None:
+    """An empty sender failed with each mail, and blamed the recipient."""
+    _, faults = read({"flasky.mail_sender": ""})
+    assert "key flasky.mail_sender: expected one mail address, as in" in str(faults[0])
+    _, faults = read({"mail.host": ""})
+    assert "key mail.host: expected the name of a server alone" in str(faults[0])
+    assert value("flasky.admin", {"flasky.admin": ""}) == ""
 
 
 def test_a_host_in_other_letters_is_what_browsers_and_mails_write_for_it() -> None:

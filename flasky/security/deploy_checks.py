@@ -148,11 +148,6 @@ def _example_address(site: Site) -> str:
     return "flasky.base_url is an example" if _is_example(urlsplit(site.settings["flasky.base_url"]).hostname) else ""
 
 
-def _broken_host(site: Site) -> str:
-    broken = [host for host in site.settings["flasky.hosts"] if any(mark in host for mark in "/:@*?#")]
-    return f"flasky.hosts holds {broken[0]!a}, which is no host name" if broken else ""
-
-
 def _wide_host(site: Site) -> str:
     wide = [host for host in site.settings["flasky.hosts"] if host.startswith(".") and host.count(".") < 2]
     return f"flasky.hosts holds {wide[0]!a}, which is everybody's" if wide else ""
@@ -366,7 +361,6 @@ CHECKS: tuple[Check, ...] = (
     Check("F302", _plain_address, "Put a proxy with TLS in front and write https:// (docs/operations/running.md)"),
     Check("F303", _local_address, "Write the site's public name"),
     Check("F304", _example_address, "Write the site's public name"),
-    Check("F305", _broken_host, "Write names only, without scheme, port, path and *"),
     Check("F306", _wide_host, "Name the site's own domain"),
     Check("F307", _local_host, "Take it out: behind a proxy it is what strangers send"),
     Check("F401", _no_owner, "Set FLASKY_ADMIN"),

@@ -81,7 +81,6 @@ CASES = [
     ("F303", {"flasky.base_url": "https://localhost"}, {}),
     ("F303", {"flasky.base_url": "https://192.0.2.7"}, {}),
     ("F304", {"flasky.base_url": "https://www.example.com"}, {}),
-    ("F305", {"flasky.hosts": "https://community.flasky.test"}, {}),
     ("F306", {"flasky.hosts": ".test"}, {}),
     ("F307", {"flasky.hosts": "localhost"}, {}),
     ("F401", {"flasky.admin": None}, {}),
