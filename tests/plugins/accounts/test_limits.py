@@ -70,7 +70,7 @@ def test_tries_begin_no_thread_and_what_is_over_is_cleared_away_once_a_minute(mo
     # Not yet: the next try behind the minute does it.
     assert len(storage.events) == 50
     assert len(storage.events[brief.key_for("7")]) == 2
-    clock.passed = 61
+    clock.passed = 60.5
     assert windows.hit(brief, "8")
     assert set(storage.events) == {brief.key_for("7"), brief.key_for("8")}
     assert windows.get_window_stats(brief, "7").remaining == 1
