@@ -54,6 +54,10 @@ class ProfileChanged(MemberEvent):
     come and go."""
 
 
+class NameChanged(MemberEvent):
+    """A member changed the name that others see beside the user name, or took it away: `user.name`."""
+
+
 class Deleted(MemberEvent):
     """A member is being erased; the row of `user` is gone when the transaction commits."""
 

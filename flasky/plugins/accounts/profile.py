@@ -18,6 +18,7 @@ from translationstring import TranslationString
 
 from flasky.languages import LANGUAGES, _
 from flasky.plugins.accounts.errors import Fault, Faults
+from flasky.plugins.accounts.events import NameChanged
 from flasky.plugins.accounts.models import LONGEST_LOCATION, LONGEST_NAME, Avatar, User
 from flasky.plugins.accounts.work import Work
 
@@ -50,10 +51,13 @@ def update(work: Work, user: User, *, name: str, location: str, about: str, lang
     }
     if faults := {field: reason() for field, (good, reason) in checks.items() if not good}:
         raise Faults(faults)
+    renamed = name != user.name
     user.name, user.location = name, location
     user.about_source, user.about_html = about, render_about(about)
     user.language, user.timezone = language or None, timezone or None
     work.db.flush()
+    if renamed:
+        work.registry.notify(NameChanged(work, user))
 
 
 def render_about(source: str) -> str:

@@ -125,4 +125,4 @@ def _forget_name(work: Work, user: User) -> None:
     # Otherwise a search for the name would still show what its bearer wrote.
     columns = select(Post.id, Post.title, Post.html, Post.tag_names).where(Post.author_id == user.id)
     for post in work.db.execute(columns.order_by(Post.id)).all():
-        search.index(work.db, post, "")
+        search.index(work.db, post)

@@ -66,7 +66,7 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
     work.db.flush()
     submissions.note_made(work, author.user_id, key, post.id)
     tags.set_tags(work, post, names)
-    search.index(work.db, post, author.username)
+    search.index(work.db, post, author.username, author.name)
     if not post.is_draft:
         _published(work, post, mentioned)
     return post
@@ -96,7 +96,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
         post.edited_at = work.now()
     work.db.flush()
     tags.set_tags(work, post, names)
-    search.index(work.db, post, author.username)
+    search.index(work.db, post, author.username, author.name)
     if was_draft and not post.is_draft:
         tags.relist(work, post)
         _published(work, post, mentioned)

@@ -1,8 +1,9 @@
 """Finding posts by their words: FTS5 on SQLite, `tsvector` on PostgreSQL, behind `index` and `find`.
 
-Both hold the words that `words` makes and nothing of their own opinion, so both find the same. Results come newest
-first, and go on by the id of the last one. Nothing of the database's own query language can be asked for (INJ-01):
-each word is made of ASCII letters and digits.
+Both hold the words that `words` makes and nothing of their own opinion, so both find the same. Results come in the
+order of their ids, the last begun first, and go on by the id of the last one: both indexes stop behind a page then, but
+in the order of publishing every post with a common word would be read for each page. Nothing of the database's own
+query language can be asked for (INJ-01): each word is made of ASCII letters and digits.
 """
 
 from __future__ import annotations
@@ -29,54 +30,66 @@ _BEFORE = 60
 #: How far into a text the word is looked for: each character is folded, and a page shows twenty texts.
 _READ = 3000
 
+_MARK = "<mark>"
 _BEGINNING = Bounds()
 _FTS5 = table("post_words_fts", column("rowid"))
 
 
 @dataclass(frozen=True)
 class Found:
-    """A post that was found, with the words marked in its title and in a piece of its text."""
+    """A post that was found, with the words marked in its title, in a piece of its text, and in names and tags.
+
+    `name` is what its author calls themselves beside the user name, where the words are found in that, else empty.
+    """
 
     id: int
     title: Markup
     excerpt: Markup
     username: str | None
+    author: Markup
+    name: Markup
+    tags: tuple[tuple[str, Markup], ...]
     has_profile: bool
     listed_at: datetime
     comment_count: int
 
 
-def index(db: Session, post: Any, author: str) -> None:
-    """Remember the words of a stored post, or a row of it: of title, text, tags and its author's name ("": none)."""
+def index(db: Session, post: Any, *author: str) -> None:
+    """Remember the words of a stored post, or a row of it: of title, text, tags and the names of its author."""
     db.execute(delete(PostWords).where(PostWords.post_id == post.id))
-    db.execute(insert(PostWords).values(post_id=post.id, words=words_of_post(post, author)))
+    db.execute(insert(PostWords).values(post_id=post.id, words=words_of_post(post, *author)))
 
 
-def words_of_post(post: Any, author: str) -> str:
+def words_of_post(post: Any, *author: str) -> str:
     """The words by which a post (anything with `title`, `html` and `tag_names`) is found."""
-    return words_of(f"{post.title} {text_of(post.html)} {post.tag_names} {author}")
+    return words_of(" ".join((post.title, text_of(post.html), post.tag_names, *author)))
 
 
 def find(connection: Connection, text: str, bounds: Bounds = _BEGINNING, limit: int = 20) -> Part:
-    """The listed posts with every word of `text`, newest first, as Found; a text without words finds nothing."""
+    """The listed posts with every word of `text`, the last begun first, as Found; none for a text without words."""
     words = query_words(text)
     if not words:
         return Part([], None, None)
     statement, key = _on_postgresql(words) if connection.dialect.name == "postgresql" else _on_sqlite(words)
     found = part(connection, statement, key, bounds, limit)
-    shown = [
-        Found(
-            row.id,
-            mark(row.title, text),
-            excerpt(row.html, text),
-            row.username,
-            row.has_profile,
-            row.listed_at,
-            row.comment_count,
-        )
-        for row in found.rows
-    ]
-    return replace(found, rows=shown)
+    return replace(found, rows=[_shown(row, text) for row in found.rows])
+
+
+def _shown(row: Any, text: str) -> Found:
+    name = mark(row.name or "", text) if row.has_profile else Markup()
+    return Found(
+        row.id,
+        mark(row.title, text),
+        excerpt(row.html, text),
+        row.username,
+        mark(row.username or "", text),
+        # Otherwise lists have the user name alone.
+        name if _MARK in name else Markup(),
+        tuple((tag, mark(tag, text)) for tag in row.tag_names.split()),
+        row.has_profile,
+        row.listed_at,
+        row.comment_count,
+    )
 
 
 def mark(text: str, asked: str) -> Markup:
@@ -115,7 +128,17 @@ def excerpt(html: str, asked: str) -> Markup:
 
 def _posts() -> Select[*tuple[Any, ...]]:
     return (
-        select(Post.id, Post.title, Post.html, Post.listed_at, Post.comment_count, User.username, User.has_profile)
+        select(
+            Post.id,
+            Post.title,
+            Post.html,
+            Post.tag_names,
+            Post.listed_at,
+            Post.comment_count,
+            User.username,
+            User.name,
+            User.has_profile,
+        )
         .outerjoin(User, User.id == Post.author_id)
         .where(Post.listed_at.is_not(None))
     )

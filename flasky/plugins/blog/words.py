@@ -53,6 +53,7 @@ def is_whole(word: str) -> bool:
     return len(word) == 1
 
 
+@lru_cache(maxsize=64)
 def pattern_of(text: str) -> re.Pattern[str] | None:
     """What finds, in a text that is `folded`, the words of a query where `words_of` has them; None without words."""
     pieces = [piece for run in _RUNS.findall(_folded(text)) for piece in _PIECES.findall(run)]

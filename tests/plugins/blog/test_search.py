@@ -11,10 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flasky.database import get_database
+from flasky.jobs.worker import JobWorker
+from flasky.plugins.accounts import profile
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import moderation, posts, search, words
+from flasky.plugins.blog import moderation, posts, rebuilding, search, words
 from flasky.plugins.blog.models import PostWords
 from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds
@@ -172,6 +174,33 @@ def test_the_name_of_who_left_finds_nothing(member: Any, write: Any, registry: A
     assert found("wanderer") == []
     for text in ("cat", "whiskers", "pets"):
         assert found(text) == [post], text
+
+
+def test_an_author_is_found_by_the_name_they_show_and_no_more_by_one_they_had(
+    member: Any, write: Any, registry: Any, found: Any, client: Any, work_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = member("anna")
+    ids = [write(anna, f"cat {number}", tags="pets") for number in range(3)]
+
+    def rename(name: str) -> None:
+        with open_work(registry) as work:
+            user = work.db.get_one(User, anna)
+            profile.update(work, user, name=name, location="", about="", language="", timezone="")
+        JobWorker(registry).run_once()
+
+    # The job goes on with another.
+    monkeypatch.setattr(rebuilding, "_AT_ONCE", 2)
+    rename("王小明")
+    assert found("小明 cat") == ids[::-1]
+    page = client().get("/search", {"q": "王小明 anna pets"})
+    assert "><mark>anna</mark></a> (<mark>王小明</mark>)" in page
+    assert 'rel="tag">#<mark>pets</mark></a>' in page
+    assert "王小明" not in client().get("/search", {"q": "cat"})
+    ids.append(write(anna, "cat 3"))
+    assert found("王小明") == ids[::-1]
+    rename("")
+    assert found("王小明") == []
+    assert found("anna") == ids[::-1]
 
 
 def test_highlights_are_escaped_around_and_within(member: Any, write: Any, client: Any) -> None:
