@@ -8,9 +8,19 @@ from flasky.database.base import Base
 from flasky.database.retry import mark_retryable
 from flasky.database.session import Database, get_database, open_read_connection, open_session, set_database
 from flasky.database.types import UTCDateTime, names_contributions, utc_now
+from flasky.database.values import read_value
 from flasky.site import get_site
 
-__all__ = ["Base", "Database", "UTCDateTime", "get_database", "includeme", "names_contributions", "utc_now"]
+__all__ = [
+    "Base",
+    "Database",
+    "UTCDateTime",
+    "get_database",
+    "includeme",
+    "names_contributions",
+    "read_value",
+    "utc_now",
+]
 
 
 def includeme(config: Configurator) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import zope.sqlalchemy
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, Select, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, raiseload, sessionmaker
 from zope.sqlalchemy.datamanager import STATUS_CHANGED
@@ -52,6 +52,8 @@ class Database:
         self.writer = sessionmaker(self.engine)
         self.reader = sessionmaker(self.read_engine, autoflush=False)
         self.strict = strict
+        #: The text of statements that `flasky.database.values` has sent.
+        self.texts: dict[Select[Any], str] = {}
         _explain_refused_writes(self.read_engine)
 
     def dispose(self) -> None:

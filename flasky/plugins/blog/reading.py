@@ -262,12 +262,8 @@ def of_followed(
     return listing_of(connection, _posts(Source.FOLLOWED, way), way, cursor, limit, me=me)
 
 
-def list_version(connection: Connection) -> int:
-    """A number that is another one whenever lists show something else. One statement."""
-    return connection.execute(_LIST_VERSION).scalar_one()
-
-
-_LIST_VERSION = select(ListVersion.version)
+#: A number that is another one whenever lists show something else, for `flasky.database.read_value`.
+LIST_VERSION = select(ListVersion.version)
 
 
 def listing_of(

@@ -243,7 +243,7 @@ def test_no_number_of_the_lists_comes_again_after_a_copy_of_the_database_took_it
             with work_as(anna) as work:
                 storage.lists_changed(work.db)
             with get_database(app.registry).read_engine.connect() as connection:
-                seen.append(reading.list_version(connection))
+                seen.append(connection.scalar(reading.LIST_VERSION))
     assert seen == sorted(set(seen))
 
 

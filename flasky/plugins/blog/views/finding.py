@@ -11,6 +11,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 from sqlalchemy import func, select
 
+from flasky.database import read_value
 from flasky.errors.exceptions import RefusedInput
 from flasky.forms import storable
 from flasky.languages import _
@@ -89,7 +90,7 @@ def feed_of_author(request: Request) -> Response:
 
 def _feed(request: Request, title: str, paths: tuple[str, str], source: Source, **values: int) -> Response:
     """The feed at the first of `paths` of the page at the second, or 304 for who has it as it is."""
-    etag = kept.etag(request, reading.list_version(request.read))
+    etag = kept.etag(request, read_value(request, reading.LIST_VERSION))
     if etag in request.if_none_match:
         # A response of its own: WebOb drops the length and the type.
         return Response(status=304, etag=etag, cache_control="no-cache")

@@ -13,6 +13,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
 from flasky.cookies import cookie_name, set_cookie
+from flasky.database import read_value
 from flasky.parameters import parse_id
 from flasky.plugins.blog import kept, reading
 from flasky.plugins.blog.errors import NotThere
@@ -62,7 +63,7 @@ def _nobody_yet(request: Request) -> Markup:
 
 
 def _kept_home(request: Request, limit: int) -> Mapping[str, Any] | Response:
-    version = reading.list_version(request.read)
+    version = read_value(request, reading.LIST_VERSION)
 
     def make() -> Mapping[str, Any]:
         listing = reading.everyone(request.read, Way.FIRST, None, limit)
