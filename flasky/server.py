@@ -72,6 +72,22 @@ _WORKERS_SECONDS = 10
 _DESCRIPTORS_PER_CONNECTION = 3
 _SPARE_DESCRIPTORS = 64
 
+#: The least that a number may be; with less the server starts and answers nobody.
+_LEAST: Mapping[str, int] = {
+    "threads": 1,
+    "connection_limit": 8,
+    "backlog": 1,
+    "recv_bytes": 1,
+    "channel_timeout": 1,
+    "cleanup_interval": 1,
+    "asyncore_loop_timeout": 1,
+    "channel_request_lookahead": 0,
+    "outbuf_high_watermark": 1,
+    "max_request_body_size": 1,
+    "max_request_header_size": 1024,
+    "trusted_proxy_count": 1,
+}
+
 Runner = Callable[[Any], None]
 
 
@@ -87,7 +103,7 @@ def make_server(global_conf: Mapping[str, Any], **settings: Any) -> Runner:
     sockets = [] if "unix_socket" in wanted else _bind(wanted, place)
 
     def run(wsgi_app: Any) -> None:
-        _serve(wsgi_app, sockets, wanted, grace)
+        _serve(wsgi_app, sockets, wanted, grace, place)
 
     return run
 
@@ -138,10 +154,10 @@ def _refused(name: str, value: Any, given: Mapping[str, Any]) -> str:
     # What is read from a trusted proxy means nothing without its name.
     needed = {"trusted_proxy": given["trusted_proxy"]} if "trusted_proxy" in given else {}
     try:
-        Adjustments(**{**needed, name: value})
+        read = getattr(Adjustments(**{**needed, name: value}), name, None)
     except (ValueError, TypeError) as error:
         return str(error)
-    return ""
+    return f"expected {_LEAST[name]} or more" if name in _LEAST and read < _LEAST[name] else ""
 
 
 def _bind(settings: dict[str, Any], place: str) -> list[socket.socket]:
@@ -196,14 +212,19 @@ def _why_not(address: Any, error: OSError, place: str) -> str:
     return f"Port {port} on {host} cannot be had ({error.strerror}): {change}, or another host."
 
 
-def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, Any], grace: float) -> None:
+def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, Any], grace: float, place: str) -> None:
     registry = getattr(wsgi_app, "registry", None)
     if registry is not None:
         check_schema(get_site(registry))
     limit = _connection_limit(int(settings["connection_limit"]))
     table: dict[int, Any] = {}
     where = {"sockets": sockets} if sockets else {}
-    server = create_server(wsgi_app, map=table, **{**settings, **where, "connection_limit": limit})
+    try:
+        server = create_server(wsgi_app, map=table, **{**settings, **where, "connection_limit": limit})
+    except OSError as error:
+        # The sockets of hosts are bound already.
+        key = f"{place}, section [server:main], key unix_socket = {settings.get('unix_socket')}"
+        raise CannotStart(f"{key}: no socket can be made there ({error.strerror})") from error
     stopping = threading.Event()
     doors = [item for item in table.values() if isinstance(item, BaseWSGIServer)]
     for door in doors:

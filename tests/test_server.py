@@ -334,6 +334,10 @@ def test_localhost_is_served_on_every_address_that_it_has(serve: Callable[..., S
         ({"port": "65536"}, "key port = 65536: expected a port from 0 to 65535"),
         ({"thread": "4"}, "key thread: there is no such setting. Did you mean threads?"),
         ({"threads": "many"}, "key threads = many: invalid literal"),
+        ({"threads": "0"}, "key threads = 0: expected 1 or more"),
+        ({"threads": "-1"}, "key threads = -1: expected 1 or more"),
+        ({"connection_limit": "0"}, "key connection_limit = 0: expected 8 or more"),
+        ({"max_request_header_size": "0"}, "key max_request_header_size = 0: expected 1024 or more"),
         ({"grace": "long"}, "key grace = long: expected seconds from 0 to 3600"),
         ({"host": "no such host.invalid"}, "is no address to listen on"),
         ({"port": "80", "listen": "*:81"}, "is no address to listen on"),
@@ -343,6 +347,19 @@ def test_a_wrong_server_setting_is_told_with_its_key(settings: dict[str, str], p
     with pytest.raises(CannotStart, match=r"site\.ini, section \[server:main\]") as refusal:
         make_server({"__file__": "/srv/site.ini"}, **settings)
     assert problem in str(refusal.value)
+
+
+def test_a_socket_file_that_cannot_be_made_is_told_with_its_key(tmp_path: Path) -> None:
+    """A folder that is not there, and a file that is no socket, which stays as it is."""
+    taken = tmp_path / "notes.txt"
+    taken.write_text("kept", encoding="utf-8")
+    for path in (tmp_path / "nowhere" / "x", taken):
+        run = make_server({"__file__": "/srv/site.ini"}, unix_socket=str(path))
+        with pytest.raises(
+            CannotStart, match=rf"site\.ini, section \[server:main\], key unix_socket = {path}: no socket"
+        ):
+            run(object())
+    assert taken.read_text(encoding="utf-8") == "kept"
 
 
 @pytest.mark.parametrize("headers", ["x-forwarded-for x-forwarded-proto", "forwarded"])

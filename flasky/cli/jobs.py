@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flasky.cli.context import Context, pass_context
+from flasky.cli.numbers import ID, LIMIT
 from flasky.cli.table import show_table
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def run(context: Context, *, once: bool) -> None:
 @jobs.command("list")
 @click.option("--status", type=click.Choice(_STATUSES), help="Only jobs with this status.")
 @click.option("--name", help="Only jobs of this name.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many, newest first.")
+@click.option("--limit", default=50, show_default=True, type=LIMIT, help="How many, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, one object for each job.")
 @pass_context
 def list_jobs(context: Context, status: str | None, name: str | None, limit: int, *, as_json: bool) -> None:
@@ -100,7 +101,7 @@ def list_jobs(context: Context, status: str | None, name: str | None, limit: int
 
 
 @jobs.command()
-@click.argument("job_id", metavar="ID", type=int)
+@click.argument("job_id", metavar="ID", type=ID)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @pass_context
 def show(context: Context, job_id: int, *, as_json: bool) -> None:
@@ -120,7 +121,7 @@ def show(context: Context, job_id: int, *, as_json: bool) -> None:
 
 
 @jobs.command()
-@click.argument("job_id", metavar="[ID]", type=int, required=False)
+@click.argument("job_id", metavar="[ID]", type=ID, required=False)
 @click.option("--failed", is_flag=True, help="All jobs that failed.")
 @pass_context
 def retry(context: Context, job_id: int | None, *, failed: bool) -> None:

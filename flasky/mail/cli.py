@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flasky.cli.context import Context, pass_context
+from flasky.cli.numbers import ID, LIMIT
 from flasky.cli.table import show_table
 from flasky.languages import LANGUAGES
 from flasky.mail.addresses import InvalidAddress
@@ -68,7 +69,7 @@ def deliver(context: Context) -> None:
 
 @mail.command("list")
 @click.option("--status", type=click.Choice([str(status) for status in Status]), help="Only mails with this status.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many, newest first.")
+@click.option("--limit", default=50, show_default=True, type=LIMIT, help="How many, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, one object for each mail.")
 @pass_context
 def list_mails(context: Context, status: str | None, limit: int, *, as_json: bool) -> None:
@@ -87,7 +88,7 @@ def list_mails(context: Context, status: str | None, limit: int, *, as_json: boo
 
 
 @mail.command()
-@click.argument("mail_id", metavar="ID", type=int)
+@click.argument("mail_id", metavar="ID", type=ID)
 @pass_context
 def show(context: Context, mail_id: int) -> None:
     """Show one mail: where it stands, its headers and its text.
@@ -103,7 +104,7 @@ def show(context: Context, mail_id: int) -> None:
 
 
 @mail.command()
-@click.argument("mail_id", metavar="[ID]", type=int, required=False)
+@click.argument("mail_id", metavar="[ID]", type=ID, required=False)
 @click.option("--failed", is_flag=True, help="All mails that are failed or parked.")
 @pass_context
 def retry(context: Context, mail_id: int | None, *, failed: bool) -> None:

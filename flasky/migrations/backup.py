@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from alembic.util import CommandError
+
 
 def back_up(file: Path, revisions: tuple[str, ...]) -> Path:
     """Copy the committed state of the SQLite database `file` into a new file beside it, and return that one.
 
     Its name tells the revisions that the copy is at and the moment in UTC. It goes through SQLite's own backup
     interface: a plain copy of a database in WAL mode lacks what is still in the journal (F27). Nothing stands under
-    the final name before the copy is whole.
+    the final name before the copy is whole. Raises CommandError when it cannot be made: nothing is changed then.
     """
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     at = "+".join(sorted(revisions)) or "none"
@@ -34,6 +36,12 @@ def back_up(file: Path, revisions: tuple[str, ...]) -> Path:
             shutil.copymode(file, unfinished)
             source.backup(target)
         unfinished.rename(copy)
+    except (sqlite3.Error, OSError) as error:
+        room = f"It needs {file.stat().st_size:,} bytes there, {shutil.disk_usage(file.parent).free:,} are free."
+        raise CommandError(
+            f"The database cannot be copied to {copy.parent} before it is migrated: {error}. {room} "
+            "Nothing was changed. Make room, or let whoever runs this write there, and run the same command again."
+        ) from error
     finally:
         unfinished.unlink(missing_ok=True)
     return copy

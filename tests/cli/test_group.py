@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from click.testing import Result
 from flasky.cli import FAMILIES
 from flasky.cli.context import Context, load_registry, pass_context
 from flasky.ini import CannotStart
-from flasky.loader import LoadedPlugin
+from flasky.loader import LoadedPlugin, declarations
 from flasky.plugin import Plugin
 
 Flasky = Callable[..., Result]
@@ -225,3 +226,35 @@ def test_a_bug_keeps_its_traceback(flasky: Flasky, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Context, "ini", property(bug))
     assert isinstance(flasky("settings").exception, ZeroDivisionError)
+
+
+def test_every_number_on_the_command_line_has_bounds() -> None:
+    """A number that no database can hold is a mistake in the command line, not an error of the driver."""
+    targets = [*(target for target, _line in FAMILIES.values()), *_commands_of_plugins()]
+    waiting = [
+        getattr(import_module(module), name) for module, _, name in (target.partition(":") for target in targets)
+    ]
+    unbounded = []
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        unbounded += [
+            f"{command.name} {parameter.name}"
+            for parameter in command.params
+            if isinstance(parameter.type, click.types.IntParamType)
+            and (parameter.type.__class__ is not click.IntRange or not 0 < (parameter.type.max or 0) < 2**63)
+        ]
+    assert unbounded == []
+
+
+def _commands_of_plugins() -> list[str]:
+    return [command.target for item in declarations(["accounts", "blog"]) for command in item.plugin.command_list]
+
+
+@pytest.mark.parametrize(
+    "command", [("mail", "show"), ("mail", "retry"), ("jobs", "show"), ("mail", "list", "--limit")]
+)
+def test_a_number_that_no_database_can_hold_is_told(flasky: Flasky, command: tuple[str, ...]) -> None:
+    refused = flasky(*command, "99999999999999999999")
+    assert refused.exit_code == 2
+    assert "99999999999999999999 is not in the range" in refused.output

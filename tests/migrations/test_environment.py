@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import resource
 import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic.util import CommandError
 from workshop import Workshop, revision
 
+from flasky.migrations.backup import back_up
 from flasky.testing.ini import REPOSITORY
 
 TABLES = revision(
@@ -178,6 +182,24 @@ def test_a_copy_is_made_before_an_sqlite_file_changes_and_only_then(sqlite_works
     workshop.alembic("downgrade", "family@-1")
     assert len(copies(workshop)) == 2
     assert not list(workshop.folder.glob("*.unfinished"))
+
+
+def test_a_copy_for_which_there_is_no_room_is_refused_and_nothing_stays_of_it(tmp_path: Path) -> None:
+    """F27: a full disk; here the system lets this process write no file of more than 64 KiB."""
+    file = tmp_path / "data.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE rows AS SELECT zeroblob(200000) AS value")
+        database.commit()
+    before = file.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, hard))
+    try:
+        with pytest.raises(CommandError, match=rf"cannot be copied to {tmp_path} .*Nothing was changed\."):
+            back_up(file, ("one",))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["data.sqlite"]
+    assert file.read_bytes() == before
 
 
 # --- Configuration ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flasky.cli.context import Context, pass_context
+from flasky.cli.numbers import LIMIT
 from flasky.cli.table import show_table
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def enable_user(context: Context, who: str) -> None:
 
 @user.command("list")
 @click.option("--role", "role_name", metavar="ROLE", help="Only members with this role.")
-@click.option("--limit", default=1000, show_default=True, help="At most so many.")
+@click.option("--limit", default=1000, show_default=True, type=LIMIT, help="At most so many.")
 @pass_context
 def list_users(context: Context, role_name: str | None, limit: int) -> None:
     """List members, the newest first."""
