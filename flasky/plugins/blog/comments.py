@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import joinedload
@@ -66,7 +68,7 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
         raise NotAllowed
     check_text("body", body, limits.LONGEST_COMMENT)
     # Whoever saves at the same time waits here, and sees then what was stored.
-    comment = find(work, comment.id, lock=True)
+    comment = find(work, comment.id, lock=True, own_too=True)
     if comment.version != version:
         raise Stale(comment)
     pace.of_member(work, pace.EDITS)
@@ -93,10 +95,11 @@ def remove(work: Work, comment: Comment) -> None:
     lists_changed(work.db)
 
 
-def find(work: Work, comment_id: int, *, lock: bool = False) -> Comment:
+def find(work: Work, comment_id: int, *, lock: bool = False, own_too: bool = False) -> Comment:
     """The comment for whoever asks, with its author and post. Raises NotThere.
 
-    A hidden comment is there for its author and for moderators.
+    A hidden comment is there for its author and for moderators; below a hidden post, one's own only with `own_too`,
+    where nothing of the post is shown.
     """
     statement = (
         select(Comment).where(Comment.id == comment_id).options(joinedload(Comment.author), joinedload(Comment.post))
@@ -104,9 +107,24 @@ def find(work: Work, comment_id: int, *, lock: bool = False) -> Comment:
     if lock:
         statement = statement.with_for_update(of=Comment).execution_options(populate_existing=True)
     comment = work.db.scalars(statement).one_or_none()
-    if comment is None or not may_see(work.identity, comment.post) or not _is_shown(work, comment):
+    if comment is None:
+        raise NotThere
+    is_own = work.identity is not None and comment.author_id == work.identity.user_id
+    if not (own_too and is_own) and not (may_see(work.identity, comment.post) and _is_shown(work, comment)):
         raise NotThere
     return comment
+
+
+def below_hidden(work: Work, limit: int = 20) -> Sequence[Any]:
+    """The newest comments of whoever asks below hidden posts of others: id, html, created_at. It only reads."""
+    me = who(work).user_id
+    statement = (
+        select(Comment.id, Comment.html, Comment.created_at)
+        .join(Post, Post.id == Comment.post_id)
+        .where(Comment.author_id == me, Post.hidden_at.is_not(None), Post.author_id.is_distinct_from(me))
+    )
+    with work.reading() as connection:
+        return connection.execute(statement.order_by(Comment.id.desc()).limit(limit)).all()
 
 
 def render(work: Work, body: str, written_at: datetime | None = None) -> markdown.Rendered:

@@ -268,7 +268,7 @@ def test_a_hidden_post_stands_among_ones_drafts_with_the_reason(
     assert "Mine" not in browser.get("/drafts")
     decide(posts, post, "<i>off topic")
     page = browser.get("/user/anna").click("Drafts", index=0)
-    assert len(statements()) == 2
+    assert len(statements()) == 3
     assert "&lt;i&gt;off topic" in page
     assert "not yet" in page
     assert "of another" not in page

@@ -38,6 +38,7 @@ MATRIX: dict[tuple[str, str], dict[str, int]] = {
     ("blog.delete", "GET"): {NOBODY: 403, ANNA: 200, BOB: 403, MONA: 403},
     ("blog.delete", "POST"): {NOBODY: 403, BOB: 403, MONA: 403, ANNA: 303},
     ("blog.comment", "GET"): {NOBODY: 303, ANNA: 303, BOB: 303, MONA: 303},
+    ("blog.comment", "GET"): {NOBODY: 303, ANNA: 303, BOB: 303, MONA: 303},
     ("blog.comment", "POST"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
     ("blog.report_post", "GET"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},
     ("blog.report_post", "POST"): {NOBODY: 403, ANNA: 200, BOB: 200, MONA: 200},

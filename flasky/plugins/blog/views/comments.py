@@ -14,10 +14,11 @@ from flasky.languages import _
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import comments, pace, posts, reading
-from flasky.plugins.blog.errors import NotAllowed, SentBefore, Stale
+from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.views.common import see_other, show_fault
+from flasky.plugins.blog.views.gone import keep_comment
 from flasky.plugins.blog.views.once import Before, ask_again
 
 _TEMPLATE = "blog/comment.jinja2"
@@ -40,7 +41,20 @@ def place_of(request: Request, comment: Comment) -> str:
 @view_config(route_name="blog.to_comment", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
 def lead_to(request: Request) -> Response:
     """To the page where a comment is read."""
-    return see_other(place_of(request, comments.find(request.accounts, parse_id(request.matchdict["id"]))))
+    return see_other(_place(request, comments.find(request.accounts, parse_id(request.matchdict["id"]), own_too=True)))
+
+
+def _place(request: Request, comment: Comment) -> str:
+    """Where whoever asks reads a comment: one's own below a post that is hidden now only in its form."""
+    if posts.may_see(request.identity, comment.post):
+        return place_of(request, comment)
+    return str(request.route_path("blog.edit_comment", id=comment.id))
+
+
+@view_config(route_name="blog.comment", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=0)
+def lead_back(request: Request) -> Response:
+    """To the post: this is the address of a preview, which the switch of languages leads to."""
+    return see_other(request.route_path("blog.post", id=parse_id(request.matchdict["id"]), _anchor="comments"))
 
 
 @view_config(
@@ -48,8 +62,11 @@ def lead_to(request: Request) -> Response:
 )
 def add(request: Request) -> Mapping[str, Any] | Response:
     """Comment on a post; what cannot be taken comes back in a page of its own, with a preview on demand."""
-    post = posts.find(request.accounts, parse_id(request.matchdict["id"]))
     form = CommentForm(request)
+    try:
+        post = posts.find(request.accounts, parse_id(request.matchdict["id"]))
+    except NotThere:
+        return keep_comment(request, form.body.data)
     form.renew()
     if form.validate():
         if request.POST.get("do") == "preview":
@@ -60,6 +77,8 @@ def add(request: Request) -> Mapping[str, Any] | Response:
             comment = comments.add(request.accounts, post, form.body.data, key=form.key.data, again=again)
         except Fault as fault:
             show_fault(form, fault)
+        except NotThere:
+            return keep_comment(request, form.body.data)
         except SentBefore as sent:
             return _page(form, post, before=ask_again(request, form, sent))
         else:
@@ -75,14 +94,18 @@ def edit(request: Request) -> Mapping[str, Any]:
     """The form with a comment of one's own."""
     comment = _own(request)
     form = CommentForm(request, data={"body": comment.body, "version": str(comment.version)})
-    return _page(form, comment.post, comment)
+    return _edit_page(form, comment)
 
 
 @view_config(route_name="blog.edit_comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment")
 def save(request: Request) -> Mapping[str, Any] | Response:
     """Store a changed comment."""
-    comment, form = _own(request), CommentForm(request)
-    page = _page(form, comment.post, comment)
+    form = CommentForm(request)
+    try:
+        comment = _own(request)
+    except NotThere:
+        return keep_comment(request, form.body.data, is_edit=True)
+    page = _edit_page(form, comment)
     if not form.validate():
         return page
     if request.POST.get("do") == "preview":
@@ -101,7 +124,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         request.flash(_("Your comment is saved."), "success")
     else:
         request.flash(_("Your comment is saved. It stays hidden until a moderator has it shown again."), "success")
-    return see_other(place_of(request, comment))
+    return see_other(_place(request, comment))
 
 
 @view_config(
@@ -113,22 +136,24 @@ def save(request: Request) -> Mapping[str, Any] | Response:
 )
 def confirm_delete(request: Request) -> Mapping[str, Any]:
     """Ask before a comment is deleted."""
-    return {"comment": _own(request), "post": None}
+    comment = _own(request)
+    return {"comment": comment, "post": None, "is_seen": posts.may_see(request.identity, comment.post)}
 
 
 @view_config(route_name="blog.delete_comment", request_method="POST", permission="blog.comment")
 def delete(request: Request) -> Response:
     """Delete a comment of one's own."""
     comment = _own(request)
-    post_id = comment.post_id
+    is_seen = posts.may_see(request.identity, comment.post)
+    there = request.route_path("blog.post", id=comment.post_id) if is_seen else request.route_path("main.index")
     comments.remove(request.accounts, comment)
     request.flash(_("Your comment is deleted."), "success")
-    return see_other(request.route_path("blog.post", id=post_id))
+    return see_other(there)
 
 
 def _page(
     form: CommentForm,
-    post: Post,
+    post: Post | None,
     comment: Comment | None = None,
     *,
     preview: str = "",
@@ -137,9 +162,14 @@ def _page(
     return {"form": form, "post": post, "comment": comment, "preview": preview, "current": None, "before": before}
 
 
+def _edit_page(form: CommentForm, comment: Comment) -> dict[str, Any]:
+    request = form.request
+    return _page(form, comment.post if posts.may_see(request.identity, comment.post) else None, comment)
+
+
 def _own(request: Request) -> Comment:
     lock = request.method == "POST"
-    comment = comments.find(request.accounts, parse_id(request.matchdict["id"]), lock=lock)
+    comment = comments.find(request.accounts, parse_id(request.matchdict["id"]), lock=lock, own_too=True)
     if comment.author_id != request.identity.user_id:
         raise NotAllowed
     return comment

@@ -13,7 +13,7 @@ from pyramid.view import view_config
 from flasky.languages import _
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog import markdown, pace, posts, reading
+from flasky.plugins.blog import comments, markdown, pace, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
@@ -40,8 +40,8 @@ def post(request: Request) -> Mapping[str, Any] | Response:
     if row is None:
         raise NotThere
     bounds, limit = bounds_of(request), request.registry.settings["blog.comments_per_page"]
-    comments = reading.comments_of(request.read, row.id, reader, bounds, limit)
-    beginning = back_to(request, bounds, comments, ascending=True)
+    found = reading.comments_of(request.read, row.id, reader, bounds, limit)
+    beginning = back_to(request, bounds, found, ascending=True)
     if beginning is not None:
         return see_other(f"{beginning}#comments")
     can_comment = may(request, "blog.comment") and row.listed_at is not None
@@ -51,14 +51,15 @@ def post(request: Request) -> Mapping[str, Any] | Response:
         "text": text[:200],
         # Markdown may render to no text at all: a comment, a picture that is taken out.
         "title": row.title or text[:60] or f"#{row.id}",
-        "comments": comments,
+        "comments": found,
         # Whether the page begins somewhere in the middle.
         "in_the_middle": bounds != Bounds(),
         "look": reading.Look(request),
         "reader": reader,
         "form": empty_comment(request) if can_comment else None,
         "comment": None,
-        "can_report": may(request, "blog.comment"),
+        "may_write": may(request, "blog.write"),
+        "may_comment": may(request, "blog.comment"),
     }
 
 
@@ -87,8 +88,12 @@ def write(request: Request) -> Mapping[str, Any]:
 )
 def save(request: Request) -> Mapping[str, Any] | Response:
     """Show what was typed as it will look, or store it."""
-    form, stored = PostForm(request), _own(request)
+    form = PostForm(request)
     form.renew()
+    try:
+        stored = _own(request)
+    except NotThere:
+        return _gone(request, form)
     if not form.validate():
         return _page(form, stored)
     if request.POST.get("do") == _PREVIEW:
@@ -135,7 +140,7 @@ def edit(request: Request) -> Mapping[str, Any]:
 )
 def confirm_delete(request: Request) -> Mapping[str, Any]:
     """Ask before a post is deleted."""
-    return {"post": _own(request), "comment": None}
+    return {"post": _own(request), "comment": None, "is_seen": True}
 
 
 @view_config(route_name="blog.delete", request_method="POST", permission="blog.write")
@@ -151,22 +156,32 @@ def delete(request: Request) -> Response:
     request_method="GET",
     renderer="blog/drafts.jinja2",
     permission="blog.write",
-    statements=2,
+    statements=3,
 )
 def drafts(request: Request) -> Mapping[str, Any] | Response:
-    """The visitor's own drafts and hidden posts."""
+    """The visitor's own drafts and hidden posts, and their comments below hidden posts of others."""
     bounds = bounds_of(request)
     found = posts.unlisted(request.accounts, bounds)
     beginning = back_to(request, bounds, found)
     if beginning is not None:
         return see_other(beginning)
-    return {"posts": found, "in_the_middle": bounds != Bounds()}
+    in_the_middle = bounds != Bounds()
+    below_hidden = () if in_the_middle else comments.below_hidden(request.accounts)
+    return {"posts": found, "in_the_middle": in_the_middle, "below_hidden": below_hidden}
+
+
+def _gone(request: Request, form: PostForm) -> Mapping[str, Any]:
+    """404 with what was typed, to be stored as a new post. Raises NotThere when nothing was."""
+    if not form.body.data:
+        raise NotThere
+    request.response.status_int = 404
+    return {**_page(form), "is_gone": True}
 
 
 def _page(
     form: PostForm, post: Any = None, *, preview: str = "", current: Any = None, before: Before | None = None
 ) -> Mapping[str, Any]:
-    return {"form": form, "post": post, "preview": preview, "current": current, "before": before}
+    return {"form": form, "post": post, "preview": preview, "current": current, "before": before, "is_gone": False}
 
 
 def _own(request: Request) -> Any:

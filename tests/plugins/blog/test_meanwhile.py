@@ -1,0 +1,149 @@
+"""What a member writes and may do while others delete and hide what it is about, or take their rights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from flasky.plugins.accounts.models import RolePermission, User
+from flasky.plugins.accounts.work import open_work
+from flasky.plugins.blog import comments, moderation, posts
+from flasky.plugins.blog.models import Comment, Post, Submission
+
+pytestmark = pytest.mark.databases("sqlite")
+
+
+@pytest.fixture
+def people(member: Any) -> dict[str, int]:
+    return {"anna": member("anna"), "bob": member("bob"), "mona": member("mona", role="Moderator")}
+
+
+def form_of(page: Any) -> Any:
+    return next(form for form in page.forms.values() if "body" in form.fields)
+
+
+def button_of(page: Any) -> Any:
+    return next(form for form in page.forms.values() if "/language" not in form.action)
+
+
+def remove(work_as: Any, who: int, module: Any, number: int) -> None:
+    with work_as(who) as work:
+        module.remove(work, module.find(work, number))
+
+
+def hide(work_as: Any, who: int, module: Any, number: int, reason: str = "no") -> None:
+    with work_as(who) as work:
+        moderation.hide(work, module.find(work, number), reason)
+
+
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_a_comment_on_what_is_deleted_or_hidden_meanwhile_is_given_back(
+    is_hidden: bool, people: Any, write: Any, work_as: Any, client: Any, db: Session
+) -> None:
+    """ACL-02: which of the two it was is not told."""
+    post, browser = write(people["anna"], "x", title="A title"), client(people["bob"])
+    form = form_of(browser.get(f"/post/{post}"))
+    if is_hidden:
+        hide(work_as, people["mona"], posts, post)
+    else:
+        remove(work_as, people["anna"], posts, post)
+    form["body"] = "my long & thoughtful comment"
+    for do in ("preview", None):
+        page = form.submit("do" if do else None, value=do, status=404)
+        assert page.html.find("textarea", id="typed").get_text().strip() == "my long & thoughtful comment"
+        assert "its author has deleted it, or a moderator has hidden it" in page
+        assert "A title" not in page
+    form["body"] = ""
+    assert "typed" not in form.submit(status=404)
+    assert db.scalar(select(func.count()).select_from(Submission)) == 0
+
+
+def test_a_comment_on_ones_own_hidden_post_is_given_back(people: Any, write: Any, work_as: Any, client: Any) -> None:
+    post, browser = write(people["anna"]), client(people["anna"])
+    form = form_of(browser.get(f"/post/{post}"))
+    hide(work_as, people["mona"], posts, post)
+    form["body"] = "said"
+    assert "said" in form.submit(status=404)
+
+
+def test_an_edit_of_what_is_deleted_meanwhile_is_given_back(
+    people: Any, write: Any, comment: Any, work_as: Any, client: Any, db: Session
+) -> None:
+    anna, browser = people["anna"], client(people["anna"])
+    post = write(anna, "x", title="A title", tags="walk")
+    made = comment(anna, write(people["bob"]))
+    comment_form, post_form = (form_of(browser.get(path)) for path in (f"/comment/{made}/edit", f"/post/{post}/edit"))
+    remove(work_as, anna, comments, made)
+    remove(work_as, anna, posts, post)
+    comment_form["body"], post_form["body"] = "edited comment", "edited post"
+    assert "edited comment" in comment_form.submit(status=404).html.find("textarea", id="typed").get_text()
+    for do in ("draft", "preview", None):
+        page = post_form.submit("do" if do else None, value=do, status=404)
+        assert "You can publish it as a new post" in page
+    # What was typed is one button away from being a post again.
+    there = form_of(page).submit(status=303).follow()
+    assert "edited post" in there
+    assert db.execute(select(Post.title, Post.tag_names).where(Post.body == "edited post")).one() == ("A title", "walk")
+
+
+def test_ones_own_comment_below_a_hidden_post_is_found_edited_and_deleted(
+    people: Any, write: Any, comment: Any, work_as: Any, client: Any, db: Session
+) -> None:
+    """ACL-02: nothing of the post is shown."""
+    post = write(people["anna"], "secret body", title="Secret title")
+    first, second = (comment(people["bob"], post, f"words {number}") for number in range(2))
+    other = comment(people["mona"], post, "of mona")
+    browser = client(people["bob"])
+    assert "below posts that are hidden" not in browser.get("/drafts")
+    hide(work_as, people["mona"], comments, second)
+    hide(work_as, people["mona"], posts, post)
+    found = browser.get("/drafts")
+    assert "of mona" not in found
+    assert "words 1" in found
+    pages = [found, browser.get(f"/comment/{first}").follow(), browser.get(f"/comment/{first}/delete")]
+    form = form_of(pages[1])
+    form["body"] = "other words"
+    pages += [form.submit("do", value="preview"), form.submit(status=303).follow()]
+    assert "other words" in pages[-1]
+    for page in pages:
+        assert "ecret" not in page
+    assert button_of(pages[2]).submit(status=303).follow(status=200)
+    browser.get(f"/comment/{first}/report", status=404)
+    for who in ("anna", None):
+        client(people.get(who)).get(f"/comment/{other}/edit", status="4*" if who else "3*")
+    client(people["anna"]).get(f"/comment/{second}/edit", status=404)
+    assert db.scalars(select(Comment.id).order_by(Comment.id)).all() == [second, other]
+    assert db.get(Post, post).comment_count == 1
+
+
+def test_acl_01_who_may_not_write_or_comment_any_more_has_no_button_for_it(
+    people: Any, write: Any, comment: Any, client: Any, registry: Any
+) -> None:
+    post = write(people["anna"])
+    made = comment(people["anna"], post)
+    browser = client(people["anna"])
+    paths = [f"/{kind}/{number}/{what}" for kind, number in (("post", post), ("comment", made))
+             for what in ("edit", "delete")]  # fmt: skip
+    page = browser.get(f"/post/{post}")
+    assert [f'"{path}"' in page for path in paths] == [True] * 4
+    with open_work(registry) as work:
+        role = work.db.get(User, people["anna"]).role_id
+        for permission in ("blog.write", "blog.comment"):
+            work.db.add(RolePermission(role_id=role, permission=permission, granted=False))
+    page = browser.get(f"/post/{post}")
+    assert [f'"{path}"' in page for path in paths] == [False] * 4
+    assert "/report" not in page
+
+
+def test_the_switch_of_languages_on_a_preview_leads_to_the_post(people: Any, write: Any, client: Any) -> None:
+    post, browser = write(people["anna"]), client(people["bob"])
+    form = form_of(browser.get(f"/post/{post}"))
+    form["body"] = "typed"
+    page = form.submit("do", value="preview")
+    switch = next(form for form in page.forms.values() if "/language" in form.action)
+    there = switch.submit("language", value="zh").follow()
+    assert there.location.endswith(f"/post/{post}#comments")
+    there.follow(status=200)
