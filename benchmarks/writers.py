@@ -62,7 +62,9 @@ class Writer:
 
     def write(self) -> float:
         """Comment; returns the milliseconds it took. Raises RuntimeError when it was not accepted."""
-        fields = {"csrf_token": self._token, "body": "One more", "key": secrets.token_urlsafe(16)}
+        key = secrets.token_urlsafe(16)
+        # Not the same text each time: it would be taken for a form that was sent again.
+        fields = {"csrf_token": self._token, "body": f"One more, {key[:8]}", "key": key}
         begin = time.perf_counter()
         answer, _page = self._send("POST", f"{self._path}/comment", urlencode(fields))
         if answer.status != 303:
