@@ -33,6 +33,14 @@ _FALSE = frozenset({"false", "off", "no", "0"})
 Source = Literal["environment", "ini", "default"]
 
 
+def parse_folder(value: str) -> str:
+    """The path of a folder that is there; empty means none."""
+    text = value.strip()
+    if text and not Path(text).is_dir():
+        raise ValueError("expected a folder that is there: make it, or take the line out")
+    return text
+
+
 def parse_str(value: str) -> str:
     """Take the text as it stands, without surrounding white space."""
     return value.strip()
@@ -231,7 +239,13 @@ def parse_database_url(value: str) -> str:
         if find_spec("psycopg") is None:
             raise ValueError("PostgreSQL needs its driver: pip install 'flasky[postgresql]'")
         _check_port(rest)
-    elif rest.strip("/") not in {"", ":memory:"} and not rest.startswith(("//", "/file:")):
+    elif "?" in rest or rest.startswith("/file:"):
+        # Flasky opens the file in its own way, so that nothing of it would take effect.
+        raise ValueError(
+            "expected the path of a file and nothing else, as in sqlite:////srv/flasky/data.sqlite: "
+            "neither ?… after it nor file: before it"
+        )
+    elif rest.strip("/") not in {"", ":memory:"} and not rest.startswith("//"):
         # It would be another database in every folder that somebody starts a command in.
         raise ValueError(
             "expected an absolute path, with four slashes: sqlite:////srv/flasky/data.sqlite "
@@ -425,6 +439,7 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "flasky.templates",
+        parse_folder,
         help="A folder of templates that override those of Flasky and its plug-ins by name. If nothing is said, the "
         "folder `templates` beside the INI file, if there is one.",
     ),

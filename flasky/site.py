@@ -117,6 +117,8 @@ def read_site(
     read = {key: value for key, value in ini.items() if key not in left}
     settings, setting_faults = resolve(declared_settings(plugins), read, environ, ini_file, names)
     faults.extend(setting_faults)
+    faults.extend(_mail_faults(settings))
+    faults.extend(_database_faults(settings, place))
     if settings.get("flasky.environment") == "production":
         faults.extend(production_faults(settings, ini, environ, place))
     return Site(settings, tuple(plugins)), faults
@@ -135,7 +137,6 @@ def production_faults(
     return [
         *_secret_faults(settings, place),
         *_address_faults(settings, place),
-        *_database_faults(settings, place),
         *_switch_faults(ini, environ, place),
     ]
 
@@ -160,13 +161,33 @@ def _address_faults(settings: Settings, place: str) -> list[Fault]:
 
 
 def _database_faults(settings: Settings, place: str) -> list[Fault]:
-    url = str(settings.get("sqlalchemy.url", ""))
-    scheme, _, path = url.partition("://")
-    in_memory = path in {"", "/"} or ":memory:" in path or "mode=memory" in path
-    if not (scheme.startswith("sqlite") and in_memory):
+    """A database in memory: no two processes see the same one, so `alembic upgrade` cannot make its tables."""
+    value = settings.values_by_name.get("sqlalchemy.url")
+    if value is None or settings.get("flasky.environment") == "testing":
         return []
+    scheme, _, path = str(value.value).partition("://")
+    if not (scheme.startswith("sqlite") and path.strip("/") in {"", ":memory:"}):
+        return []
+    where = value.where if value.source == "environment" else f"{place}, key sqlalchemy.url"
     problem = "a database in memory is lost when the process ends"
-    return [Fault(f"{place}, key sqlalchemy.url", problem, "Name a file, or a PostgreSQL server")]
+    return [Fault(where, problem, "Name a file, or a PostgreSQL server")]
+
+
+def _mail_faults(settings: Settings) -> list[Fault]:
+    """The site's own addresses that no mail could be sent with: told at start and not with the first mail."""
+    faults = []
+    for name in ("flasky.mail_sender", "flasky.admin"):
+        value = settings.values_by_name.get(name)
+        if value is None or not value.value or value.source == "default":
+            continue
+        # Only where there is something to look at: commands that send no mail start faster without.
+        from flasky.mail.addresses import InvalidAddress, split_sender  # noqa: PLC0415 - see above
+
+        try:
+            split_sender(value.value)
+        except InvalidAddress as error:
+            faults.append(Fault(value.where, f"{str(error).rstrip('.')}; got {value.value!r}"))
+    return faults
 
 
 def _switch_faults(ini: Mapping[str, Any], environ: Mapping[str, str], place: str) -> list[Fault]:

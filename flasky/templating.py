@@ -35,7 +35,7 @@ from flasky.languages import DOMAIN, LANGUAGES, known_identity
 from flasky.overriding import arrange, behind
 from flasky.ownership import KERNEL, home, owner_of_file
 from flasky.redirects import current_path
-from flasky.settings import ConfigurationFaults, Fault, Place
+from flasky.settings import Fault
 from flasky.site import Site, get_site
 from flasky.slots import faults_of_slots, may_see, show_slot
 from flasky.times import FILTERS
@@ -402,19 +402,11 @@ def template_folders(registry: Registry) -> list[tuple[str, Path]]:
 
 
 def site_templates(site: Site) -> Path | None:
-    """The folder of the site's own templates: `flasky.templates`, else `templates` beside the INI file; None if none.
-
-    Raises ConfigurationFaults for a folder that was named and is not there.
-    """
+    """The folder of the site's own templates: `flasky.templates`, else `templates` beside the INI file, or None."""
     named = site.settings.get("flasky.templates") or ""
     beside = Path(site.ini_file).parent / "templates" if site.ini_file else None
     folder = Path(named).absolute() if named else beside
-    if folder is None or folder.is_dir():
-        return folder
-    if named:
-        where = Place(site.ini_file).key("flasky.templates")
-        raise ConfigurationFaults([Fault(where, f"there is no {folder}", "Make the folder, or take the line out")])
-    return None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def shown_slots(registry: Registry) -> dict[str, list[str]]:

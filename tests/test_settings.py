@@ -307,10 +307,18 @@ def test_a_host_in_other_letters_is_what_browsers_and_mails_write_for_it() -> No
         "sqlite:/srv/a",
         "postgresql+psycopg2://a/b",
         "postgres://a/b",
+        "sqlite:////srv/a.sqlite?timeout=abc",
+        "sqlite:////srv/a.sqlite?mode=ro",
+        "sqlite:////srv/a.sqlite?",
+        "sqlite:///file:/srv/a.sqlite?uri=true",
+        "sqlite:///file:/srv/a.sqlite",
     ],
 )
 def test_a_database_url_is_an_absolute_file_or_postgresql(text: str) -> None:
-    """A relative path would be another database in every folder that somebody starts a command in."""
+    """A relative path would be another database in every folder that somebody starts a command in.
+
+    What stands behind a `?` took no effect, or ended in a traceback, and `file:` became a folder of that name.
+    """
     with pytest.raises(ValueError, match="expected"):
         parse_database_url(text)
 

@@ -57,7 +57,7 @@ def test_cfg_01_a_good_configuration_starts():
         ({"sqlalchemy.url": "sqlite://"}, "in memory"),
         ({"sqlalchemy.url": "sqlite:///:memory:"}, "in memory"),
         ({"sqlalchemy.url": "sqlite+pysqlite:///:memory:"}, "in memory"),
-        ({"sqlalchemy.url": "sqlite:///file:x?mode=memory&uri=true"}, "in memory"),
+        ({"sqlalchemy.url": "sqlite:///file:x?mode=memory&uri=true"}, "path of a file and nothing else"),
         ({"pyramid.debug_all": "true"}, "pyramid.debug_all"),
         ({"debug_notfound": "yes"}, "debug_notfound"),
         ({"pyramid.debug_authorization": "1"}, "pyramid.debug_authorization"),
@@ -78,6 +78,17 @@ def test_cfg_01_a_bad_configuration_does_not_start(changes, named):
     assert "production.ini" in text
     secret = changes.get("flasky.secret_key") or ""
     assert len(secret) < 10 or secret not in text
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_cfg_01_a_database_in_memory_is_for_tests_alone(url):
+    """CFG-01: in development, the button that makes the tables led back to itself."""
+    development = {"flasky.environment": "development", "sqlalchemy.url": None}
+    text = faults(development, {"DEV_DATABASE_URL": url})
+
+    assert "1 fault in" in text
+    assert "environment variable DEV_DATABASE_URL: a database in memory is lost when the process ends" in text
+    assert faults({"flasky.environment": "testing", "sqlalchemy.url": url}) == ""
 
 
 SWITCHES = ["DEBUG_ALL", "DEBUG_AUTHORIZATION", "DEBUG_NOTFOUND", "DEBUG_ROUTEMATCH", "DEBUG_TEMPLATES",

@@ -6,11 +6,10 @@ from pyramid.config import Configurator
 from pyramid_mailer.interfaces import IMailer
 
 from flasky.languages import _
-from flasky.mail.addresses import InvalidAddress, clean_address, split_sender
+from flasky.mail.addresses import InvalidAddress, clean_address
 from flasky.mail.declarations import TEST_MAIL, add_mail
 from flasky.mail.services import administrator, prepare_wake_event, send_mail, send_request_mail
 from flasky.mail.transport import make_mailer
-from flasky.settings import ConfigurationFaults, Fault, Settings
 from flasky.site import get_site
 
 __all__ = ["InvalidAddress", "administrator", "clean_address", "includeme", "send_mail"]
@@ -19,8 +18,6 @@ __all__ = ["InvalidAddress", "administrator", "clean_address", "includeme", "sen
 def includeme(config: Configurator) -> None:
     """Add `request.send_mail`, the directive `add_mail`, and in development the viewer at ``/_mail``."""
     site = get_site(config.registry)
-    if faults := _address_faults(site.settings):
-        raise ConfigurationFaults(faults)
     # Whoever takes pyramid_mailer's own mailer from the registry sends over a verified connection, too (P20).
     config.registry.registerUtility(make_mailer(site.settings), IMailer)
     prepare_wake_event(config.registry)
@@ -30,16 +27,3 @@ def includeme(config: Configurator) -> None:
     config.add_mail(TEST_MAIL, _("Test mail"), sample={})
     if site.environment == "development":
         config.include("flasky.mail.views")
-
-
-def _address_faults(settings: Settings) -> list[Fault]:
-    """What is wrong with the addresses of the site itself, told at start and not with the first mail."""
-    faults = []
-    for name in ("flasky.mail_sender", "flasky.admin"):
-        try:
-            if settings[name]:
-                split_sender(settings[name])
-        except InvalidAddress as error:
-            where = next(value.where for value in settings.describe() if value.setting.name == name)
-            faults.append(Fault(where, f"{error}; got {settings[name]!r}"))
-    return faults

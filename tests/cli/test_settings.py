@@ -71,3 +71,15 @@ def test_a_configuration_with_faults_is_shown_and_the_faults_after_it(
     assert result.exit_code == 1
     assert "owner@example.com" in result.output
     assert "key mail.port: expected a whole number, got 'abc'" in result.output
+
+
+def test_the_faults_are_those_of_a_start(flasky: Flasky, ini_file: Callable[..., Path]) -> None:
+    """Also those of addresses that only mail knows to be impossible."""
+    environ = {"FLASKY_ADMIN": "a@b", "FLASKY_MAIL_SENDER": "Ann <ann@localhost>"}
+    result = flasky("--ini", ini_file(), "settings", **environ)
+    assert result.exit_code == 1
+    assert (
+        "environment variable FLASKY_ADMIN: Enter one mail address, such as name@example.com; got 'a@b'"
+        in result.output
+    )
+    assert "environment variable FLASKY_MAIL_SENDER: " in result.output

@@ -36,7 +36,12 @@ def deliverer_to(registry: Registry) -> Callable[..., Deliverer]:
 
     def make(port: int, **settings: Any) -> Deliverer:
         given = {"mail.host": "127.0.0.1", "mail.port": port, "mail.tls": False, "mail.timeout": 3, **settings}
-        return Deliverer(registry, make_mailer(load_site({}, {"sqlalchemy.url": "sqlite://", **given}, {}).settings))
+        return Deliverer(
+            registry,
+            make_mailer(
+                load_site({}, {"sqlalchemy.url": "sqlite://", "flasky.environment": "testing", **given}, {}).settings
+            ),
+        )
 
     return make
 

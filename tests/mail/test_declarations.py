@@ -12,9 +12,10 @@ from pyramid.interfaces import IRoutesMapper
 from pyramid.urldispatch import RoutesMapper
 
 from flasky.languages import _
+from flasky.mail.addresses import split_sender
 from flasky.mail.declarations import DeclaredMail, UndeclaredMail, add_mail, declared_mail, declared_mails
 from flasky.mail.rendering import check_templates
-from flasky.settings import ConfigurationFaults
+from flasky.settings import KERNEL_SETTINGS, ConfigurationFaults
 from flasky.testing.mails import assert_every_mail_renders
 
 
@@ -134,5 +135,19 @@ def test_a_template_that_nobody_declared_fails_the_check(site_with, tmp_path: Pa
     [("flasky__mail_sender", "ünï@example.com"), ("flasky__admin", '"a b"@example.com')],
 )
 def test_an_address_of_the_site_that_cannot_be_used_is_told_at_start(make_app, setting: str, value: str) -> None:
-    with pytest.raises(ConfigurationFaults, match=setting.replace("__", ".")):
+    with pytest.raises(ConfigurationFaults, match=setting.replace("__", ".")) as caught:
         make_app(**{setting: value})
+    assert len(caught.value.faults) == 1
+
+
+def test_the_declared_sender_can_be_used() -> None:
+    """A start does not look at it."""
+    [sender] = [setting for setting in KERNEL_SETTINGS if setting.name == "flasky.mail_sender"]
+    assert split_sender(sender.default) == ("Flasky Admin", "flasky@example.com")
+
+
+def test_a_folder_of_templates_that_is_not_there_is_one_fault(make_app) -> None:
+    """The test mail was blamed, too, in both its parts."""
+    with pytest.raises(ConfigurationFaults, match=r"flasky\.templates: expected a folder that is there") as caught:
+        make_app(flasky__templates="/nonexistent")
+    assert len(caught.value.faults) == 1

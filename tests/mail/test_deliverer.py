@@ -411,7 +411,9 @@ def test_in_production_the_body_goes_when_the_mail_is_sent(make_app, mailer, tmp
 def _mailer_for(port: int) -> Any:
     """The site's own kind of mailer, at another port than the settings of the application say."""
     settings = {"mail.host": "127.0.0.1", "mail.port": port, "mail.tls": False}
-    return make_mailer(load_site({}, {"sqlalchemy.url": "sqlite://", **settings}, {}).settings)
+    return make_mailer(
+        load_site({}, {"sqlalchemy.url": "sqlite://", "flasky.environment": "testing", **settings}, {}).settings
+    )
 
 
 def _counted(monkeypatch: pytest.MonkeyPatch, deliverer: Deliverer) -> list[int]:
