@@ -40,7 +40,7 @@ from flasky.plugins.blog.models import Comment
 WRITERS = 16
 USERS, POSTS = 100, 2000
 SECONDS = 5
-ROUNDS = 5
+ROUNDS = 8
 READ_EVERY = 0.02
 WRITE_EVERY = 4.0
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
