@@ -25,7 +25,7 @@ ROUTE, TEMPLATE, STATIC_FILE, PERMISSION, SETTING, MAIL = (
 SYNTAX = "syntax"
 
 _ROUTE_METHODS = frozenset({"route_url", "route_path"})
-_TEMPLATE_FUNCTIONS = frozenset({"render", "render_to_response"})
+_TEMPLATE_FUNCTIONS = frozenset({"render", "render_to_response", "get_template"})
 _ADDING = "add_route"
 _ASSET_FUNCTIONS = frozenset({"asset_url", "asset_integrity"})
 _TEMPLATE_SUFFIX = ".jinja2"
@@ -42,11 +42,42 @@ class Reference(NamedTuple):
 
 def in_python(file: Path) -> Iterator[Reference]:
     """The names that a Python file uses."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+    tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+    for node, names in _in_scopes(tree, frozenset({"settings"})):
         if isinstance(node, ast.Call):
-            yield from (Reference(file, node.lineno, kind, name) for kind, name in _call(node))
-        elif isinstance(node, ast.Subscript) and _is_settings(node.value) and (name := _text(node.slice)):
+            yield from (Reference(file, node.lineno, kind, name) for kind, name in _call(node, names))
+        elif isinstance(node, ast.Subscript) and _is_settings(node.value, names) and (name := _text(node.slice)):
             yield Reference(file, node.lineno, SETTING, name)
+
+
+def _in_scopes(scope: ast.AST, names: frozenset[str]) -> Iterator[tuple[ast.AST, frozenset[str]]]:
+    """Every node in `scope`, with the names that stand for the settings there."""
+    own: list[ast.AST] = []
+    inner: list[ast.AST] = []
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        own.append(node)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            inner.append(node)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+    names = names.union(*(_names_for_settings(node, names) for node in own))
+    yield from ((node, names) for node in own)
+    for node in inner:
+        yield from _in_scopes(node, names)
+
+
+def _names_for_settings(node: ast.AST, names: frozenset[str]) -> Iterator[str]:
+    """The names that an assignment gives to the settings: ``s = get_site(registry).settings``."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
+        targets = [node.target]
+    value: ast.expr | None = getattr(node, "value", None)
+    if targets and value is not None and _is_settings(value, names):
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 def routes_added_in(file: Path) -> Iterator[str]:
@@ -59,7 +90,7 @@ def routes_added_in(file: Path) -> Iterator[str]:
             yield _text(node.args[0])
 
 
-def _call(node: ast.Call) -> Iterator[tuple[str, str]]:
+def _call(node: ast.Call, names: frozenset[str]) -> Iterator[tuple[str, str]]:
     yield from _keywords(node)
     called = getattr(node.func, "attr", getattr(node.func, "id", ""))
     given = [_text(argument) for argument in node.args]
@@ -74,7 +105,7 @@ def _call(node: ast.Call) -> Iterator[tuple[str, str]]:
         yield STATIC_FILE, "/".join(given[1:])
     elif called == "send_mail" and isinstance(node.func, ast.Attribute) and len(given) > 2 and given[2]:
         yield MAIL, given[2]
-    elif called == "get" and first and isinstance(node.func, ast.Attribute) and _is_settings(node.func.value):
+    elif called == "get" and first and isinstance(node.func, ast.Attribute) and _is_settings(node.func.value, names):
         yield SETTING, first
 
 
@@ -89,8 +120,10 @@ def _keywords(node: ast.Call) -> Iterator[tuple[str, str]]:
             yield TEMPLATE, name
 
 
-def _is_settings(node: ast.expr) -> bool:
-    return getattr(node, "attr", getattr(node, "id", "")) == "settings"
+def _is_settings(node: ast.expr, names: frozenset[str]) -> bool:
+    if isinstance(node, ast.NamedExpr):
+        node = node.value
+    return getattr(node, "attr", "") == "settings" or getattr(node, "id", "") in names
 
 
 def _text(node: ast.expr) -> str:
@@ -112,6 +145,21 @@ def in_template(environment: Environment, file: Path) -> Iterator[Reference]:
     for call in tree.find_all(nodes.Call):
         for kind, name in _template_call(call):
             yield Reference(file, call.lineno, kind, name)
+    for item in tree.find_all((nodes.Getitem, nodes.Call)):
+        if name := _template_setting(item):
+            yield Reference(file, item.lineno, SETTING, name)
+
+
+def _template_setting(node: Any) -> str:
+    """The name in ``settings["name"]`` or ``settings.get("name")``; empty for anything else."""
+    if isinstance(node, nodes.Getitem):
+        settings, given = node.node, _constants([node.arg])
+    elif isinstance(node.node, nodes.Getattr) and node.node.attr == "get":
+        settings, given = node.node.node, _constants(node.args[:1])
+    else:
+        return ""
+    named = getattr(settings, "attr", getattr(settings, "name", ""))
+    return given[0] if given and named == "settings" else ""
 
 
 def _template_call(call: nodes.Call) -> Iterator[tuple[str, str]]:

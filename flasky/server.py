@@ -157,7 +157,7 @@ def _refused(name: str, value: Any, given: Mapping[str, Any]) -> str:
         read = getattr(Adjustments(**{**needed, name: value}), name, None)
     except (ValueError, TypeError) as error:
         return str(error)
-    return f"expected {_LEAST[name]} or more" if name in _LEAST and read < _LEAST[name] else ""
+    return f"expected {_LEAST[name]} or more" if isinstance(read, int) and read < _LEAST.get(name, read) else ""
 
 
 def _bind(settings: dict[str, Any], place: str) -> list[socket.socket]:

@@ -28,6 +28,19 @@ def index(request):
     request.asset_url(request, "flasky", "flaksy.css")
     request.route_path("polls." + "computed")
     return {}
+
+
+def shapes(request):
+    get_environment(request.registry).get_template("polls/nothing.jinja2")
+    s = get_site(request.registry).settings
+    (t := request.registry.settings)["mail.a"]
+
+    def inner():
+        return s["mail.b"], t.get("mail.c")
+
+
+def other(s):
+    return s["mail.port of something else"]
 """
 TEMPLATE = """\
 {% extends "base.jinja2" %}
@@ -35,6 +48,8 @@ TEMPLATE = """\
 {{ request.route_path("main.idnex") }} {{ request.route_url("main.index") }}
 {{ asset_url("flasky", "favicon.svgg") }}
 {% include "polls/perhaps.jinja2" ignore missing %}
+{{ request.registry.settings["flasky.bse_url"] }}
+{{ request.registry.settings.get("mail.prot") }} {{ request.registry.settings["flasky.base_url"] }}
 {% endblock %}
 """
 INIT = """\
@@ -90,6 +105,8 @@ def test_every_kind_of_mistake_is_found_with_file_and_line(
     assert result.output.splitlines() == [
         f"{page}:3: there is no route 'main.idnex'. Did you mean 'main.index'?",
         f"{page}:4: there is no static file 'flasky/favicon.svgg'. Did you mean 'flasky/favicon.svg'?",
+        f"{page}:6: there is no setting 'flasky.bse_url'. Did you mean 'flasky.base_url'?",
+        f"{page}:7: there is no setting 'mail.prot'. Did you mean 'mail.port'?",
         "flasky_polls/views.py:5: there is no permission 'polls.vote'",
         "flasky_polls/views.py:7: there is no route 'polls.idnex'. Did you mean 'polls.index'?",
         "flasky_polls/views.py:8: there is no permission 'polls.vtoe'",
@@ -97,13 +114,17 @@ def test_every_kind_of_mistake_is_found_with_file_and_line(
         "flasky_polls/views.py:9: there is no setting 'polls.sise'",
         "flasky_polls/views.py:11: there is no mail 'mail/tset'. Did you mean 'mail/test'?",
         "flasky_polls/views.py:12: there is no static file 'flasky/flaksy.css'. Did you mean 'flasky/flasky.css'?",
-        "9 problems.",
+        "flasky_polls/views.py:18: there is no template 'polls/nothing.jinja2'. Did you mean 'polls/index.jinja2'?",
+        "flasky_polls/views.py:20: there is no setting 'mail.a'",
+        "flasky_polls/views.py:23: there is no setting 'mail.b'",
+        "flasky_polls/views.py:23: there is no setting 'mail.c'",
+        "15 problems.",
     ]
 
 
 def test_json(flasky: Flasky, ini_file: Callable[..., Path], polls: Path) -> None:
     rows = json.loads(flasky("--ini", ini_file(flasky__plugins="main polls"), "check", "--json").output)
-    assert len(rows) == 9
+    assert len(rows) == 15
     assert rows[0]["where"] == "flasky_polls/templates/polls/index.jinja2:3"
 
 
