@@ -36,11 +36,7 @@ class LiveSite:
 
     def start(self) -> None:
         """Start the server and return when it answers; raises RuntimeError with its output when it does not."""
-        command = [sys.executable, "-m", "pyramid.scripts.pserve", str(self.ini)]
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
-                command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **self.environ}
-            )
+        self.process = self.launch()
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             if self._answers():
@@ -48,6 +44,14 @@ class LiveSite:
             time.sleep(0.05)
         self.kill()
         raise RuntimeError(f"the site did not start:\n{self.log.read_text(encoding='utf-8')}")
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start `pserve` and return its process, which need not answer yet."""
+        command = [sys.executable, "-m", "pyramid.scripts.pserve", str(self.ini)]
+        with self.log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own command
+                command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **self.environ}
+            )
 
     def stop(self, seconds: float = 35) -> int:
         """End the server politely (SIGTERM); returns its exit status."""

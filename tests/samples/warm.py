@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,13 +53,26 @@ class WarmConsole:
         """Run a command like `run` with files for `input`, `output` and `errors` (where left out, they go to the
         output), and return its exit status, negative for the signal that ended it."""
         streams = {stream: str(file) for stream, file in files.items()}
-        job = {"arguments": arguments, "folder": str(folder), "environ": dict(environ), **streams}
+        status = self.ask({"arguments": arguments, "folder": str(folder), "environ": dict(environ), **streams})
+        assert status is not None
+        return status
+
+    def start(self, *arguments: str, environ: Mapping[str, str], output: Path, folder: Path | None = None) -> Forked:
+        """Start a console script that goes on until it is ended; what it says comes to the end of the file `output`."""
+        job = {"arguments": arguments, "folder": str(folder or Path.cwd()), "environ": dict(environ), "goes_on": True}
+        pid = self.ask({**job, "input": os.devnull, "output": str(output)})
+        assert pid is not None
+        return Forked(self, pid)
+
+    def ask(self, job: Mapping[str, object]) -> int | None:
+        """Send a line to the warm process and return its answer."""
         process = self._process = self._process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(job) + "\n")
         process.stdin.flush()
-        return int(process.stdout.readline())
+        answer: int | None = json.loads(process.stdout.readline())
+        return answer
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -76,3 +91,40 @@ class WarmConsole:
             self._process.stdin.close()
             self._process.wait(10)
             self._process = None
+
+
+class Forked:
+    """A process that a warm one started, for whoever would hold a `subprocess.Popen`."""
+
+    def __init__(self, console: WarmConsole, pid: int) -> None:
+        self._console = console
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit status, negative for a signal; None as long as it runs."""
+        if self.returncode is None:
+            self.returncode = self._console.ask({"of": self.pid})
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end and return the exit status; raises subprocess.TimeoutExpired after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(0.01)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended: the number may be another's by then."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)

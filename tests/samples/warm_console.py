@@ -1,9 +1,10 @@
 """Console scripts without the second that their imports take: a warm process that forks for each command.
 
 It reads a line of JSON for each command (arguments, folder, environment, files for input, output and errors) and
-answers with the exit status (tests/samples/warm.py asks it). Arguments that begin with `-m` run a module. What was
-imported before is the libraries and Flasky's kernel, never a plug-in: those are read anew by each command. Every
-command is a process of its own and ends like one.
+answers with the exit status (tests/samples/warm.py asks it). With `goes_on`, for a server, it answers with the process
+id at once, and to a line with that id as `of` with the exit status, or `null` as long as there is none. Arguments that
+begin with `-m` run a module. What was imported before is the libraries and Flasky's kernel, never a plug-in: those are
+read anew by each command. Every command is a process of its own and ends like one.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ _WARM = (
 
 def _run(job: dict) -> None:
     source = os.open(job["input"], os.O_RDONLY)
-    output = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    output = os.open(
+        job["output"], os.O_WRONLY | os.O_CREAT | (os.O_APPEND if job.get("goes_on") else os.O_TRUNC), 0o600
+    )
     errors = os.open(job["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if "errors" in job else output
     os.dup2(source, 0)
     os.dup2(output, 1)
@@ -102,12 +105,23 @@ def main() -> None:
     # Not sys.stdin, which would keep in its buffer what belongs to the commands.
     with os.fdopen(os.dup(0), encoding="utf-8") as jobs:
         for line in jobs:
-            child = os.fork()
-            if child == 0:
-                _run(json.loads(line))
-            _, status = os.waitpid(child, 0)
-            sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+            sys.stdout.write(f"{json.dumps(_answer(json.loads(line)))}\n")
             sys.stdout.flush()
+
+
+def _answer(job: dict) -> int | None:
+    """The process id or the exit status that is asked for."""
+    if "of" in job:
+        return _ended(job["of"], os.WNOHANG)
+    child = os.fork()
+    if child == 0:
+        _run(job)
+    return child if job.get("goes_on") else _ended(child, 0)
+
+
+def _ended(child: int, options: int) -> int | None:
+    found, status = os.waitpid(child, options)
+    return os.waitstatus_to_exitcode(status) if found else None
 
 
 if __name__ == "__main__":
