@@ -14,7 +14,7 @@ from flasky.plugins.blog import limits, markdown, mentions, notices, pace, submi
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
-from flasky.plugins.blog.posts import check_text, may_see, who
+from flasky.plugins.blog.posts import check_text, is_equal, may_see, who
 from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.submissions import COMMENT, Sent
 
@@ -63,7 +63,7 @@ def add(work: Work, post: Post, body: str, *, key: str = "", again: bool = False
 
 
 def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
-    """Change one's own comment. Raises Fault, NotAllowed, Stale, TooManyTries."""
+    """Change one's own comment. What is stored already is no edit. Raises Fault, NotAllowed, Stale, TooManyTries."""
     if comment.author_id != who(work).user_id:
         raise NotAllowed
     check_text("body", body, limits.LONGEST_COMMENT)
@@ -71,6 +71,8 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
     comment = find(work, comment.id, lock=True, own_too=True)
     if comment.version != version:
         raise Stale(comment)
+    if is_equal(comment.body, body):
+        return
     pace.of_member(work, pace.EDITS)
     before, rendered = comment.html, render(work, body)
     comment.body, comment.html = body, rendered.html

@@ -87,3 +87,11 @@ class Followed(BlogEvent):
 
     follower_id: int
     followed: User
+
+
+@dataclass(frozen=True)
+class Unfollowed(BlogEvent):
+    """A member no longer follows another, because they said so; when one of the two leaves, there is no such event."""
+
+    follower_id: int
+    unfollowed: User

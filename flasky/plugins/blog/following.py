@@ -11,7 +11,7 @@ from flasky.languages import _
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Refused, Work
 from flasky.plugins.blog import notices, pace
-from flasky.plugins.blog.events import Followed
+from flasky.plugins.blog.events import Followed, Unfollowed
 from flasky.plugins.blog.models import BlogMember, Follow
 from flasky.plugins.blog.posts import who
 from flasky.plugins.blog.reading import Bounds, Part, part
@@ -53,6 +53,7 @@ def unfollow(work: Work, user: User) -> bool:
     if not changed(work.db, delete(Follow).where(Follow.follower_id == me, Follow.followed_id == user.id)):
         return False
     _count_both(work, me, user.id, -1)
+    work.registry.notify(Unfollowed(work, me, user))
     return True
 
 
@@ -89,18 +90,23 @@ def standing(work: Work, user_id: int) -> Standing:
 
 
 def followers(work: Work, user_id: int, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
-    """Who follows a member: rows with id, username and name, in the order of the ids. One statement that only reads."""
-    return _people(work, Follow.follower_id, Follow.followed_id == user_id, bounds, limit)
+    """Who follows a member: rows with id, username, name and has_profile, in the order of the ids.
+
+    One statement that only reads.
+    """
+    return _people(work, Follow.follower_id, (Follow.followed_id == user_id) & User.has_profile, bounds, limit)
 
 
 def following(work: Work, user_id: int, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
-    """Whom a member follows, as `followers`."""
-    return _people(work, Follow.followed_id, Follow.follower_id == user_id, bounds, limit)
+    """Whom a member follows, as `followers`; for themselves also those who have no profile now, to be unfollowed."""
+    condition = Follow.follower_id == user_id
+    if work.identity is None or work.identity.user_id != user_id:
+        condition &= User.has_profile
+    return _people(work, Follow.followed_id, condition, bounds, limit)
 
 
 def _people(work: Work, key: Any, condition: Any, bounds: Bounds, limit: int) -> Part:
-    statement = (
-        select(User.id, User.username, User.name).join(Follow, key == User.id).where(condition, User.has_profile)
-    )
+    columns = select(User.id, User.username, User.name, User.has_profile)
+    statement = columns.join(Follow, key == User.id).where(condition)
     with work.reading() as connection:
         return part(connection, statement, key, bounds, limit, ascending=True)

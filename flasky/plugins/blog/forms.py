@@ -21,6 +21,9 @@ class _Once(RequestForm):
     #: "1" once its sender was told that the same text was sent before, and what to do about it.
     again = HiddenField(validators=[Regexp(r"1?\Z")])
 
+    #: "1" once its sender was told that another version was stored meanwhile.
+    conflict = HiddenField(validators=[Regexp(r"1?\Z")])
+
     def renew(self) -> None:
         """Give the form a key, when it has none yet."""
         self.key.data = self.key.data or secrets.token_urlsafe(16)

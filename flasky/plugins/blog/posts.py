@@ -75,7 +75,8 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
 def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
     """Change one's own post.
 
-    Raises Fault, NotAllowed, TooManyTries, and Stale when `version` is not the stored one (CON-02).
+    What is stored already is no edit. Raises Fault, NotAllowed, TooManyTries, and Stale when `version` is not the
+    stored one (CON-02).
     """
     author = who(work)
     if post.author_id != author.user_id:
@@ -86,6 +87,8 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
     post = find(work, post.id, lock=True)
     if post.version != version:
         raise Stale(post)
+    if _is_stored(post, writing, names):
+        return
     pace.of_member(work, pace.EDITS)
     was_draft, before = post.is_draft, post.html
     mentioned = _fill(work, post, writing, names)
@@ -173,6 +176,17 @@ def _check(writing: Writing) -> None:
     if len(writing.title) > limits.LONGEST_TITLE:
         text = _("At most ${most} characters; these are ${length}.")
         raise Fault("title", _(text, mapping=_sizes(writing.title, limits.LONGEST_TITLE)))
+
+
+def _is_stored(post: Post, writing: Writing, names: list[str]) -> bool:
+    typed = (" ".join(writing.title.split()), " ".join(names))
+    is_as_public = writing.draft or not post.is_draft
+    return is_as_public and (post.title, post.tag_names) == typed and is_equal(post.body, writing.body)
+
+
+def is_equal(stored: str, typed: str) -> bool:
+    """Whether a text that comes from a form is what is stored: forms end a line with one character, others may not."""
+    return stored.replace("\r\n", "\n") == typed.replace("\r\n", "\n")
 
 
 def _sizes(text: str, most: int) -> dict[str, int]:

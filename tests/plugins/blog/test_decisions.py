@@ -16,7 +16,7 @@ from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, events, following, members, moderation, notices, posts
-from flasky.plugins.blog.models import Notice, Post
+from flasky.plugins.blog.models import Comment, Notice, Post
 from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox, html_of, text_of
 
@@ -336,7 +336,60 @@ def test_con_02_a_stale_edit_shows_the_stored_tags_too(people: Any, write: Any, 
     form = next(form for form in browser.get(f"/post/{post}/edit").forms.values() if "body" in form.fields)
     with work_as(people["anna"]) as work:
         posts.edit(work, posts.find(work, post), Writing("x", tags="hike 胡同"), version=1)
-    assert "hike 胡同" in form.submit(status=409)
+    form["body"] = "typed"
+    page = form.submit(status=409)
+    assert "hike 胡同" in page
+    # Both stay in view until one is saved.
+    for do, values in (("preview", {}), ("draft", {"title": "x" * 300})):
+        form = next(form for form in page.forms.values() if "body" in form.fields)
+        for name, value in values.items():
+            form[name] = value
+        page = form.submit("do", value=do, status=200)
+        assert "hike 胡同" in page
+        assert "What is stored now" in page
+    form = next(form for form in page.forms.values() if "body" in form.fields)
+    form["title"] = ""
+    assert "typed" in form.submit(status=303).follow()
+
+
+@pytest.mark.databases("sqlite")
+def test_con_02_a_stale_comment_stays_in_view_in_the_preview(
+    people: Any, write: Any, comment: Any, work_as: Any, client: Any
+) -> None:
+    made = comment(people["bob"], write(people["anna"]), "one")
+    browser = client(people["bob"])
+    form = next(form for form in browser.get(f"/comment/{made}/edit").forms.values() if "body" in form.fields)
+    with work_as(people["bob"]) as work:
+        comments.edit(work, comments.find(work, made), "stored elsewhere", version=1)
+    form["body"] = "typed"
+    page = form.submit(status=409)
+    form = next(form for form in page.forms.values() if "body" in form.fields)
+    assert "stored elsewhere" in form.submit("do", value="preview", status=200)
+
+
+@pytest.mark.databases("sqlite")
+def test_saving_what_is_stored_is_no_edit(
+    people: Any, write: Any, comment: Any, client: Any, heard: list[str], db: Session
+) -> None:
+    post = write(people["anna"], "two\r\nlines", title="A  title", tags="walk hike")
+    made = comment(people["anna"], post, "said\nso")
+    draft = write(people["anna"], "x", draft=True)
+    heard.clear()
+    browser = client(people["anna"])
+    for path in (f"/post/{post}/edit", f"/comment/{made}/edit", f"/post/{draft}/edit"):
+        form = next(form for form in browser.get(path).forms.values() if "body" in form.fields)
+        form.submit("do" if str(draft) in path else None, value="draft", status=303)
+    assert db.execute(select(Post.edited_at, Post.version).order_by(Post.id)).all() == [(None, 1), (None, 1)]
+    assert db.execute(select(Comment.edited_at, Comment.version)).all() == [(None, 1)]
+    assert heard == []
+    db.rollback()
+    form = next(form for form in browser.get(f"/post/{draft}/edit").forms.values() if "body" in form.fields)
+    form.submit(status=303)
+    assert heard == ["PostPublished"]
+    form = next(form for form in browser.get(f"/post/{post}/edit").forms.values() if "body" in form.fields)
+    form["tags"] = "walk"
+    form.submit(status=303)
+    assert heard == ["PostPublished", "PostEdited"]
 
 
 @pytest.mark.databases("sqlite")

@@ -16,6 +16,7 @@ from flasky.plugins.accounts.models import RolePermission, User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import following, members, reading
 from flasky.plugins.blog.errors import NotAllowed
+from flasky.plugins.blog.events import Followed, Unfollowed
 from flasky.plugins.blog.models import BlogMember, Follow
 from flasky.plugins.blog.reading import Bounds, Way
 
@@ -51,6 +52,27 @@ def test_following_twice_is_once_and_so_is_leaving(member: Any, work_as: Any, db
     assert results == [True, False, True, False, True]
     assert db.get(BlogMember, anna).follower_count == 1
     assert (db.get(BlogMember, bob).following_count, db.get(BlogMember, bob).follower_count) == (1, 0)
+
+
+@pytest.mark.databases("sqlite")
+def test_other_plugins_hear_who_follows_and_no_longer_does(member: Any, work_as: Any, registry: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    heard: list[tuple[Any, ...]] = []
+
+    def hear(event: Any) -> None:
+        heard.append((type(event), event.follower_id, (event.followed if began(event) else event.unfollowed).id))
+
+    def began(event: Any) -> bool:
+        return isinstance(event, Followed)
+
+    for kind in (Followed, Unfollowed):
+        registry.registerHandler(hear, (kind,))
+    for change in (following.follow, following.follow, following.unfollow, following.unfollow):
+        with work_as(bob) as work:
+            change(work, work.db.get(User, anna))
+    for kind in (Followed, Unfollowed):
+        registry.unregisterHandler(hear, (kind,))
+    assert heard == [(Followed, bob, anna), (Unfollowed, bob, anna)]
 
 
 def test_who_is_not_signed_in_follows_nobody(member: Any, registry: Any) -> None:
@@ -281,12 +303,19 @@ def test_who_has_no_profile_is_in_no_list_of_people_and_no_link_leads_there(
         browser.get(path, status=404)
     for path in (f"/feed/people/{bob}", f"/member/{bob}"):
         browser.get(path, status=404)
-    for path in (f"/people/{anna}/followers", f"/people/{anna}/following"):
-        assert "bob" not in browser.get(path)
+    for who, path in ((anna, "followers"), (None, "following"), (member("carl"), "following")):
+        assert "bob" not in client(who).get(f"/people/{anna}/{path}")
     for path in (f"/post/{post}", "/notices", "/search?q=leaves"):
         page = browser.get(path)
         assert "bob" in page, path
         assert "/user/bob" not in page, path
+    # Whom one follows oneself is to be unfollowed.
+    page = browser.get(f"/people/{anna}/following")
+    assert "/user/bob" not in page
+    form = next(form for form in page.forms.values() if "/unfollow/" in form.action)
+    page = form.submit().follow()
+    assert "You no longer follow bob" in page
+    assert "bob" not in page.html.find(id="content").get_text().replace("follow bob", "")
 
 
 def test_a_member_takes_along_what_is_theirs(member: Any, follow: Any, write: Any, comment: Any, registry: Any) -> None:

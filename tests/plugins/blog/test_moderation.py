@@ -231,6 +231,23 @@ def test_the_moderators_page_shows_the_reason_and_shows_again(people: Any, write
     assert "words" in client().get(f"/post/{post}")
 
 
+@pytest.mark.databases("sqlite")
+def test_a_report_of_what_is_hidden_is_answered_without_showing_it(
+    people: Any, write: Any, work_as: Any, client: Any, db: Session
+) -> None:
+    """Moderators see it, and so may report it."""
+    post, moderator = write(people["anna"], "words"), client(people["mona"])
+    with work_as(people["mona"]) as work:
+        moderation.hide(work, posts.find(work, post), "no")
+    assert "Leave it hidden" not in moderator.get(f"/post/{post}/hide")
+    tell(work_as, people["mona"], posts, post, "worse than I thought")
+    page = moderator.get("/moderate").click("Decide")
+    assert "Leave it hidden" in page
+    send(page, "keep")
+    assert open_reports(db) == 0
+    client().get(f"/post/{post}", status=404)
+
+
 def tell(work_as: Any, who: int, module: Any, number: int, reason: str) -> None:
     with work_as(who) as work:
         moderation.report(work, module.find(work, number), reason)

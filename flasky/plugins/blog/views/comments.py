@@ -105,7 +105,8 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         comment = _own(request)
     except NotThere:
         return keep_comment(request, form.body.data, is_edit=True)
-    page = _edit_page(form, comment)
+    # Who was shown what is stored beside their text sees both until one of them is saved.
+    page = {**_edit_page(form, comment), "current": comment if form.conflict.data else None}
     if not form.validate():
         return page
     if request.POST.get("do") == "preview":
@@ -118,7 +119,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         return page
     except Stale as stale:
         request.response.status_int = 409
-        form.version.data = str(stale.current.version)
+        form.version.data, form.conflict.data = str(stale.current.version), "1"
         return {**page, "current": stale.current}
     if comment.hidden_at is None:
         request.flash(_("Your comment is saved."), "success")

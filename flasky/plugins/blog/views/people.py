@@ -22,7 +22,7 @@ from flasky.plugins.blog.forms import MailForm
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.reading import Bounds, Look
 from flasky.plugins.blog.unread import UNREAD
-from flasky.plugins.blog.views.common import back_to, bounds_of, see_other
+from flasky.plugins.blog.views.common import back_to, bounds_of, may, see_other
 
 
 @view_config(route_name="blog.follow", request_method="POST", permission="blog.follow", statements=15)
@@ -105,6 +105,7 @@ def people(request: Request) -> Mapping[str, Any] | Response:
         "people": found,
         "in_the_middle": bounds != Bounds(),
         "followers": are_followers,
+        "may_follow": may(request, "blog.follow"),
         "look": Look(request),
     }
 

@@ -94,11 +94,14 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         stored = _own(request)
     except NotThere:
         return _gone(request, form)
+    # Who was shown what is stored beside their text sees both until one of them is saved.
+    current = stored if form.conflict.data else None
     if not form.validate():
-        return _page(form, stored)
+        return _page(form, stored, current=current)
     if request.POST.get("do") == _PREVIEW:
         pace.of_member(request.accounts, pace.PREVIEWS)
-        return _page(form, stored, preview=posts.render(request.accounts, form.body.data).html)
+        preview = posts.render(request.accounts, form.body.data).html
+        return _page(form, stored, preview=preview, current=current)
     writing = Writing(form.body.data, form.title.data, form.tags.data, draft=request.POST.get("do") == _DRAFT)
     was_public = stored is not None and not stored.is_draft
     try:
@@ -108,7 +111,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
             posts.edit(request.accounts, stored, writing, version=int(form.version.data or 0))
     except Fault as fault:
         show_fault(form, fault)
-        return _page(form, stored)
+        return _page(form, stored, current=current)
     except SentBefore as sent:
         return _page(form, before=ask_again(request, form, sent))
     except Stale as stale:
@@ -198,5 +201,5 @@ def _own(request: Request) -> Any:
 def _conflict(request: Request, form: PostForm, stale: Stale) -> Mapping[str, Any]:
     """409: both texts, and the form with what was typed on top of the version that is stored now (CON-02)."""
     request.response.status_int = 409
-    form.version.data = str(stale.current.version)
+    form.version.data, form.conflict.data = str(stale.current.version), "1"
     return _page(form, stale.current, current=stale.current)
