@@ -26,7 +26,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 serve: runtime ## serve the site on http://localhost:6543/ (installs what is needed, applies the migrations)
-	@exec $(BIN)/python tools/serve.py $(INI)
+	@exec $(BIN)/python tools/serve.py '$(INI)'
 
 test: dev ## run the whole test suite, with branch coverage
 	@$(if $(TESTS),exec $(BIN)/pytest $(TESTS),tools/test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import configparser
 import re
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from plaster.exceptions import PlasterError
 
 #: Where PasteDeploy looks for the application when nothing else is said.
 APP_SECTION = "app:main"
+
+#: How PasteDeploy says that a section does not say what it is.
+_NO_USE = "No loader given in section"
 
 _SECTION = re.compile(r"\[(?P<name>[^\]]+)\]")
 _KEY = re.compile(r"(?:set\s+)?(?P<key>[^\s=:#;][^=:]*?)\s*[=:]")
@@ -36,6 +40,7 @@ def read_ini(path: str | Path) -> IniFile:
     file = Path(path).absolute()
     if not file.is_file():
         raise CannotStart(f"There is no INI file {file}.")
+    _check_bytes(file)
     # Not plaster.get_loader: to find out that an INI file is read by this loader it reads what every installed
     # distribution says of itself, which takes longer than all the rest.
     from plaster_pastedeploy import Loader  # noqa: PLC0415 - not needed to list the commands
@@ -47,9 +52,31 @@ def read_ini(path: str | Path) -> IniFile:
         settings = loader.get_wsgi_app_settings()
     except configparser.Error as error:
         raise CannotStart(explain(error, file)) from error
-    except (OSError, UnicodeDecodeError, LookupError, ImportError, PlasterError) as error:
+    except (OSError, LookupError, ImportError, PlasterError) as error:
+        if _NO_USE in str(error):
+            raise CannotStart(
+                f"{file.name}, key use in [{APP_SECTION}]: it is missing. Write `use = egg:flasky`."
+            ) from error
         raise CannotStart(f"{file} cannot be read: {error}") from error
     return IniFile(file, dict(settings), dict(settings.global_conf))
+
+
+def _check_bytes(file: Path) -> None:
+    """Raise CannotStart for a file that is not UTF-8 or begins with the mark that some editors write before it."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CannotStart(f"{file} cannot be read: {error}") from error
+    if data.startswith(codecs.BOM_UTF8):
+        raise CannotStart(
+            f"{file.name} begins with a byte-order mark, which stands before its first section. Save it as UTF-8 "
+            "without one (`UTF-8`, not `UTF-8 with BOM`)."
+        )
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CannotStart(f"{file.name} line {line}: this is not UTF-8. Save the file as UTF-8.") from error
 
 
 def set_up_logging(path: str | Path) -> None:

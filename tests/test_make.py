@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -146,6 +147,11 @@ def test_make_serve_on_a_busy_port_says_so(ini: Path) -> None:
     assert refused.returncode != 0
     assert str(port_of(ini)) in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_an_ini_file_with_a_blank_in_its_name_is_one_argument() -> None:
+    commands = make("--dry-run", "serve", "INI=my site.ini").stdout.splitlines()
+    assert shlex.split(commands[-1])[-2:] == ["tools/serve.py", "my site.ini"]
 
 
 @pytest.mark.parametrize("chosen", ["python9.9", "/nowhere/python3"])

@@ -7,7 +7,12 @@ cannot start.
 
 from __future__ import annotations
 
+import difflib
+import os
+import sys
+import traceback
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -47,11 +52,39 @@ class Families(PlainErrors):
         target = FAMILIES[cmd_name][0] if cmd_name in FAMILIES else plugin_commands(ctx).get(cmd_name, ("", ""))[0]
         return _import(target, cmd_name) if target else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As in click, which knows no names to suggest here: the commands are not imported to list them."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            raise click.UsageError(f"No such command {name!r}.{f' Did you mean {near[0]!r}?' if near else ''}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run a command line; also an output that takes no more is told in a sentence, with status 1."""
+        try:
+            return super().main(*arguments, **options)
+        except OSError as error:
+            if not _is_of_output(error):
+                raise
+            sys.stderr.write(f"Error: The output cannot be written: {error.strerror}\n")
+            # What waits for it would fail once more when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line each, from the tables: no command is imported."""
         lines = {name: line for name, (_, line) in {**plugin_commands(ctx), **FAMILIES}.items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted(lines.items()))
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether `error` comes from where click writes to the terminal, and not from a file."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return str(frames[-1][0].f_globals.get("__name__")).startswith("click.")
 
 
 def plugin_commands(ctx: click.Context) -> dict[str, tuple[str, str]]:

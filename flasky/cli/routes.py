@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 def routes(context: Context, path: str | None, method: str, as_json: bool) -> None:
     """List the routes in the order in which they are tried, or show who answers PATH.
 
-    With PATH the exit status is 1 when nobody answers.
+    PATH may be copied from a browser, with the host before and a query after it. With PATH the exit status is 1 when
+    nobody answers.
     """
     registry = context.registry
+    path = None if path is None else _path_in(path)
     if path is not None and not path.startswith("/"):
         raise CannotStart(f"A path begins with a slash: flasky routes /{path}")
     if as_json:
@@ -36,6 +39,12 @@ def routes(context: Context, path: str | None, method: str, as_json: bool) -> No
         return
     if not show_routes(registry, path, method):
         raise click.exceptions.Exit(1)
+
+
+def _path_in(address: str) -> str:
+    if "://" in address:
+        return unquote(urlsplit(address).path) or "/"
+    return address.partition("?")[0].partition("#")[0]
 
 
 def _answering(registry: Registry, path: str, method: str) -> list[RouteView]:

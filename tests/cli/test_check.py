@@ -33,10 +33,10 @@ def index(request):
 def shapes(request):
     get_environment(request.registry).get_template("polls/nothing.jinja2")
     s = get_site(request.registry).settings
-    (t := request.registry.settings)["mail.a"]
+    (t := request.registry.settings)["mail.qqqqqqqqqqqqq1"]
 
     def inner():
-        return s["mail.b"], t.get("mail.c")
+        return s["mail.qqqqqqqqqqqqq2"], t.get("mail.qqqqqqqqqqqqq3")
 
 
 def other(s):
@@ -115,9 +115,9 @@ def test_every_kind_of_mistake_is_found_with_file_and_line(
         "flasky_polls/views.py:11: there is no mail 'mail/tset'. Did you mean 'mail/test'?",
         "flasky_polls/views.py:12: there is no static file 'flasky/flaksy.css'. Did you mean 'flasky/flasky.css'?",
         "flasky_polls/views.py:18: there is no template 'polls/nothing.jinja2'. Did you mean 'polls/index.jinja2'?",
-        "flasky_polls/views.py:20: there is no setting 'mail.a'",
-        "flasky_polls/views.py:23: there is no setting 'mail.b'",
-        "flasky_polls/views.py:23: there is no setting 'mail.c'",
+        "flasky_polls/views.py:20: there is no setting 'mail.qqqqqqqqqqqqq1'",
+        "flasky_polls/views.py:23: there is no setting 'mail.qqqqqqqqqqqqq2'",
+        "flasky_polls/views.py:23: there is no setting 'mail.qqqqqqqqqqqqq3'",
         "15 problems.",
     ]
 

@@ -88,7 +88,27 @@ def test_the_ini_file_is_named_by_option_variable_or_folder(
 def test_an_unknown_command_is_refused(flasky: Flasky) -> None:
     result = flasky("frobnicate")
     assert result.exit_code == 2
-    assert "No such command 'frobnicate'" in result.output
+    assert "No such command 'frobnicate'.\n" in result.output
+    result = flasky("mial", "list")
+    assert result.exit_code == 2
+    assert "No such command 'mial'. Did you mean 'mail'?" in result.output
+    result = flasky("mail", "lits")
+    assert (result.exit_code, "No such command 'lits'. Did you mean 'list'?" in result.output) == (2, True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+@pytest.mark.parametrize("command", [["settings"], ["--help"]])
+def test_an_output_that_is_full_is_told(ini_file: Callable[..., Path], command: list[str]) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "flasky", "--ini", str(ini_file()), *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "Error: The output cannot be written: No space left on device\n"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +124,8 @@ def test_an_unknown_command_is_refused(flasky: Flasky) -> None:
             "site.ini line 3, key sqlalchemy.url in [app:main]: %(DATABASE_URL)s stands for nothing",
         ),
         ("[app:main]\nuse = egg:nothing_of_the_kind\n", "cannot be read"),
+        ("[app:main]\na = 1\n", "site.ini, key use in [app:main]: it is missing. Write `use = egg:flasky`."),
+        ("\ufeff[app:main]\nuse = egg:flasky\n", "site.ini begins with a byte-order mark"),
     ],
 )
 def test_a_broken_ini_file_is_told_with_its_line(flasky: Flasky, tmp_path: Path, text: str, problem: str) -> None:
@@ -115,10 +137,10 @@ def test_a_broken_ini_file_is_told_with_its_line(flasky: Flasky, tmp_path: Path,
 
 
 def test_an_ini_file_that_is_no_text_is_refused(flasky: Flasky, tmp_path: Path) -> None:
-    (tmp_path / "site.ini").write_bytes(b"\xff\xfe\x00[app:main]")
+    (tmp_path / "site.ini").write_bytes(b"[app:main]\nuse = egg:flasky\n# caf\xe9\n")
     result = flasky("--ini", tmp_path / "site.ini", "about")
     assert result.exit_code == 1
-    assert "cannot be read" in result.output
+    assert "site.ini line 3: this is not UTF-8. Save the file as UTF-8." in result.output
 
 
 def test_configuration_faults_are_lines_and_status_1(flasky: Flasky, ini_file: Callable[..., Path]) -> None:

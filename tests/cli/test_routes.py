@@ -42,6 +42,13 @@ def test_who_answers_a_path(flasky: Flasky, ini: Path) -> None:
     assert "main.index  /  GET  →  answers: flasky.plugins.main.views.index" in result.output
 
 
+@pytest.mark.parametrize("address", ["http://localhost:6543", "https://www.example.com/?page=2#end", "/?x=1", "/#top"])
+def test_a_path_may_be_copied_from_a_browser(flasky: Flasky, ini: Path, address: str) -> None:
+    result = flasky("--ini", ini, "routes", address)
+    assert result.exit_code == 0
+    assert "main.index  /  GET  →  answers: " in result.output
+
+
 def test_why_nobody_answers(flasky: Flasky, ini: Path) -> None:
     """A wrong method, and a path that no pattern matches: exit status 1 and each candidate's reason."""
     result = flasky("--ini", ini, "routes", "/", "--method", "POST")
