@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flasky.languages import _
 from flasky.plugin import Plugin
+from flasky.plugins.blog.limits import RATES
 from flasky.settings import Setting, parse_count
 
 if TYPE_CHECKING:
@@ -29,6 +30,31 @@ def parse_page_size(value: str) -> int:
     return number
 
 
+def parse_rate(value: str) -> int:
+    """How often something may be done, 1 to 100000."""
+    number = parse_count(value)
+    if not 1 <= number <= 100_000:
+        raise ValueError("expected a number from 1 to 100000")
+    return number
+
+
+_COUNTED = {
+    "posts": "posts of one member, drafts too,",
+    "comments": "comments of one member",
+    "edits": "edits of posts and comments by one member",
+    "follows": "members whom one member begins to follow",
+    "reports": "reports of one member",
+    "previews": "previews of one member",
+    "searches": "searches of one member, or from one address,",
+}
+
+
+def _rate(name: str, amount: int) -> Setting:
+    what, _per, unit = name.partition("_per_")
+    help_text = f"At most so many {_COUNTED[what]} in {'an' if unit == 'hour' else 'a'} {unit}, 1 to 100000."
+    return Setting(f"blog.{name}", parse_rate, default=str(amount), help=help_text)
+
+
 plugin = Plugin(
     name="blog",
     requires=("main", "accounts"),
@@ -45,6 +71,7 @@ plugin = Plugin(
             help="How many notices of an hour a member who wants them by mail at once gets so, 1 to 1000. What comes "
             "beyond that is in the next daily digest.",
         ),
+        *(_rate(name, amount) for name, amount in RATES.items()),
         Setting(
             "blog.keep_lists",
             bool,

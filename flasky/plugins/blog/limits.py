@@ -1,4 +1,4 @@
-"""The limits of what members write: one number for the form, the service and the column (INP-07)."""
+"""The limits of what members write: one number for the form, the service and the column (INP-07); and how often."""
 
 from __future__ import annotations
 
@@ -16,3 +16,17 @@ LONGEST_QUERY = 100
 LONGEST_KEY = 43
 #: The largest number of an Integer column.
 LARGEST_ID = 2**31 - 1
+
+#: How often one member may do something (RTE-02), where the site's settings (`blog.posts_per_hour`) say nothing else.
+RATES = {
+    "posts_per_hour": 30,
+    "posts_per_day": 100,
+    "comments_per_hour": 60,
+    "comments_per_day": 300,
+    "edits_per_hour": 120,
+    "follows_per_hour": 60,
+    "follows_per_day": 300,
+    "reports_per_hour": 20,
+    "previews_per_minute": 30,
+    "searches_per_second": 5,
+}

@@ -8,31 +8,40 @@ for nobody is not counted.
 from __future__ import annotations
 
 from flasky.plugins.accounts.services import Limit, Work, allows, pace, peer_key, spend
+from flasky.plugins.blog.limits import RATES
 
-_HOUR, _DAY = 3600, 86400
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
-POSTS = (Limit("blog.posts", 30, _HOUR), Limit("blog.posts_of_day", 100, _DAY))
-COMMENTS = (Limit("blog.comments", 60, _HOUR), Limit("blog.comments_of_day", 300, _DAY))
-EDITS = (Limit("blog.edits", 120, _HOUR),)
-FOLLOWS = (Limit("blog.follows", 60, _HOUR), Limit("blog.follows_of_day", 300, _DAY))
-REPORTS = (Limit("blog.reports", 20, _HOUR),)
+
+def _of(what: str) -> tuple[Limit, ...]:
+    """The limits of `RATES` for something, each called as the setting that says how much it is."""
+    rates = ((name, name.rpartition("_")[2], amount) for name, amount in RATES.items())
+    return tuple(Limit(f"blog.{name}", amount, _SECONDS[unit]) for name, unit, amount in rates if name.startswith(what))
+
+
+POSTS, COMMENTS, EDITS, FOLLOWS, REPORTS = map(_of, ("posts", "comments", "edits", "follows", "reports"))
 #: Each costs as much as storing the text.
-PREVIEWS = (Limit("blog.previews", 30, 60),)
-SEARCHES = (Limit("blog.searches", 5, 1),)
+PREVIEWS = _of("previews")
+SEARCHES = _of("searches")
 
 
 def of_member(work: Work, limits: tuple[Limit, ...]) -> None:
     """Count what whoever asks does now. Raises TooManyTries, which is recorded, when they did it too often."""
     if work.identity is not None:
         user_id = work.identity.user_id
-        spend(work, *((limit, str(user_id)) for limit in limits), user_id=user_id)
+        spend(work, *((limit, str(user_id)) for limit in _of_site(work, limits)), user_id=user_id)
 
 
 def of_reader(work: Work, limits: tuple[Limit, ...]) -> None:
     """Count what a member or a visitor does now. Raises TooManyTries, which is not recorded: it comes often."""
     key = f"user {work.identity.user_id}" if work.identity is not None else peer_key(work)
     if key:
-        pace(work, *((limit, key) for limit in limits))
+        pace(work, *((limit, key) for limit in _of_site(work, limits)))
+
+
+def _of_site(work: Work, limits: tuple[Limit, ...]) -> list[Limit]:
+    """The limits with the amounts that the site has set; one that is no setting, as of another plug-in, as it is."""
+    return [limit._replace(amount=work.settings.get(limit.name, limit.amount)) for limit in limits]
 
 
 def allows_notice_mail(work: Work, user_id: int) -> bool:
@@ -41,5 +50,5 @@ def allows_notice_mail(work: Work, user_id: int) -> bool:
     Mails are counted and no notices: these go with a comment or post, and whoever writes and deletes by turns would
     fill a mailbox. A mail whose transaction failed counts as well: at worst one more notice waits for the digest.
     """
-    limit = Limit("blog.notice_mails", work.settings["blog.notice_mails_per_hour"], _HOUR)
+    limit = Limit("blog.notice_mails", work.settings["blog.notice_mails_per_hour"], _SECONDS["hour"])
     return allows(work, limit, str(user_id))

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from flasky.plugins.accounts.limits import get_limiter
 from flasky.plugins.accounts.models import SecurityEvent, User
 from flasky.plugins.accounts.services import Limit, TooManyTries
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, following, moderation, pace, posts
+from flasky.plugins.blog import comments, following, moderation, pace, parse_rate, posts
 from flasky.plugins.blog.errors import Stale
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.posts import Writing
@@ -20,11 +21,44 @@ from flasky.plugins.blog.posts import Writing
 pytestmark = pytest.mark.databases("sqlite")  # nothing of it is counted in the database
 
 
+_NAMES = ("POSTS", "COMMENTS", "EDITS", "FOLLOWS", "REPORTS", "PREVIEWS", "SEARCHES")
+_AS_THEY_ARE = {name: getattr(pace, name) for name in _NAMES}
+
+
 @pytest.fixture(autouse=True)
 def _twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything may be done twice an hour: a slow machine takes longer than a second for six searches."""
-    for name in ("POSTS", "COMMENTS", "EDITS", "FOLLOWS", "REPORTS", "PREVIEWS", "SEARCHES"):
+    for name in _NAMES:
         monkeypatch.setattr(pace, name, (Limit(f"blog.{name}", 2, 3600),))
+
+
+def test_rte_02_a_site_sets_how_often(
+    member: Any, work_as: Any, registry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RTE-02: each limit is a setting, which holds from the next request on; the shortest counts."""
+    named = {limit.name: limit for limits in _AS_THEY_ARE.values() for limit in limits}
+    assert {name: registry.settings[name] for name in named} == {name: limit.amount for name, limit in named.items()}
+    assert {limit.seconds for limit in named.values()} == {1, 60, 3600, 86400}
+    monkeypatch.setattr(pace, "POSTS", _AS_THEY_ARE["POSTS"])
+    anna = member("anna")
+    for setting, most in (("blog.posts_per_hour", 1), ("blog.posts_per_day", 3)):
+        monkeypatch.setitem(registry.settings, "blog.posts_per_hour", 50)
+        monkeypatch.setitem(registry.settings, setting, most)
+        get_limiter(registry).clear()
+        for _again in range(most):
+            with work_as(anna) as work:
+                posts.create(work, Writing("x"))
+        with work_as(anna) as work, pytest.raises(TooManyTries):
+            posts.create(work, Writing("x"))
+
+
+@pytest.mark.parametrize(("value", "good"), [("1", True), ("100000", True), ("0", False), ("100001", False)])
+def test_a_limit_is_a_number_that_lets_something_pass(value: str, good: bool) -> None:
+    if good:
+        assert parse_rate(value) == int(value)
+    else:
+        with pytest.raises(ValueError, match="from 1 to 100000"):
+            parse_rate(value)
 
 
 def form_of(page: Any, field: str) -> Any:
@@ -47,7 +81,7 @@ def test_rte_02_the_services_refuse_the_third_of_one_member_and_not_the_first_of
 
     def edit(work: Any) -> None:
         post = posts.find(work, things[0])
-        posts.edit(work, post, Writing("y"), version=post.version)
+        posts.edit(work, post, Writing(f"y {post.version}"), version=post.version)
 
     acts: dict[str, Callable[[Any], Any]] = {
         "comment": lambda work: comments.add(work, posts.find(work, things[0]), "x"),
