@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -26,8 +26,12 @@ class DatabaseServer(Protocol):
 
     name: str
 
-    def create(self, migrate: Migrate) -> TestDatabase:
-        """A new database that `migrate` (given its URL) brought to the newest schema."""
+    def create(self, migrate: Migrate, schema: Hashable = None) -> TestDatabase:
+        """A new database that `migrate` (given its URL) brought to the newest schema.
+
+        `schema` is what decides which schema that is: where it is given, `migrate` runs for the first database of that
+        schema, and the next ones are copies of it as it was then.
+        """
 
     def stop(self) -> None:
         """End what was started."""
@@ -50,12 +54,19 @@ class SQLiteServer:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="flasky-sqlite-"))
+        self._migrated: dict[Hashable, Path] = {}
 
-    def create(self, migrate: Migrate) -> SQLiteDatabase:
+    def create(self, migrate: Migrate, schema: Hashable = None) -> SQLiteDatabase:
         """A file, and a pristine copy of it."""
         path = self.folder / f"{uuid.uuid4().hex}.sqlite"
-        migrate(f"sqlite:///{path}")
-        return SQLiteDatabase(path)
+        if schema is not None and schema in self._migrated:
+            shutil.copyfile(self._migrated[schema], path)
+        else:
+            migrate(f"sqlite:///{path}")
+        database = SQLiteDatabase(path)
+        if schema is not None:
+            self._migrated.setdefault(schema, database.pristine)
+        return database
 
     def stop(self) -> None:
         """Remove the folder."""
@@ -68,18 +79,18 @@ class SQLiteDatabase:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
-        self._pristine = path.with_suffix(".pristine")
+        self.pristine = path.with_suffix(".pristine")
         engine = create_engine(self.url)
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         engine.dispose()
-        shutil.copyfile(path, self._pristine)
+        shutil.copyfile(path, self.pristine)
 
     def restore(self) -> None:
         """Copy the pristine file over, without the journal of the old one."""
         for suffix in ("-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-        shutil.copyfile(self._pristine, self.path)
+        shutil.copyfile(self.pristine, self.path)
 
 
 class PostgreSQLServer:
@@ -101,13 +112,18 @@ class PostgreSQLServer:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             self._execute(f"ALTER SYSTEM SET {setting} = off")
         self._execute("SELECT pg_reload_conf()")
+        self._migrated: dict[Hashable, str] = {}
 
-    def create(self, migrate: Migrate) -> PostgreSQLDatabase:
+    def create(self, migrate: Migrate, schema: Hashable = None) -> PostgreSQLDatabase:
         """A database, and a template to make it again from."""
         name = f"t{uuid.uuid4().hex[:12]}"
-        template = f"{name}_template"
-        self._execute(f'CREATE DATABASE "{template}"')
-        migrate(self.url_of(template))
+        template = self._migrated.get(schema, "") if schema is not None else ""
+        if not template:
+            template = f"{name}_template"
+            self._execute(f'CREATE DATABASE "{template}"')
+            migrate(self.url_of(template))
+            if schema is not None:
+                self._migrated[schema] = template
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return PostgreSQLDatabase(self, name, template)
 

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 import flasky
 from flasky.database import get_database
+from flasky.settings import KERNEL_SETTINGS
 from flasky.testing.browser import start_browser, watched_page
 from flasky.testing.databases import SERVERS, DatabaseServer, TestDatabase
 from flasky.testing.fixtures import load_fixtures
@@ -165,13 +166,23 @@ def test_site(
     settings = {**TEST_SETTINGS, **app_settings}
     key = tuple(sorted((name, str(value)) for name, value in settings.items()))
     if key not in site_cache:
-        database = database_server.create(lambda url: migrate({**settings, "sqlalchemy.url": url}))
+        database = _migrated(database_server, settings)
         site = TestSite(flasky.main({}, **{**settings, "sqlalchemy.url": database.url}), database)
         site.watch()
         site_cache[key] = site
     site_cache[key].reset()
     yield site_cache[key]
     site_cache[key].reset()
+
+
+def _migrated(server: DatabaseServer, settings: dict[str, Any]) -> TestDatabase:
+    """A database for a site with these settings; those of one schema are migrated once.
+
+    What the kernel's own settings say makes no difference to a schema, but for the list of plug-ins.
+    """
+    kernel = {setting.name for setting in KERNEL_SETTINGS} - {"flasky.plugins"}
+    schema = frozenset((name, str(value)) for name, value in settings.items() if name not in kernel)
+    return server.create(lambda url: migrate({**settings, "sqlalchemy.url": url}), schema)
 
 
 @pytest.fixture
@@ -312,7 +323,7 @@ def make_live_site(
             **live_site_settings,
             **given,
         }
-        database = database_server.create(lambda url: migrate({**wanted, "sqlalchemy.url": url}))
+        database = _migrated(database_server, wanted)
         ini = write_ini(tmp_path / f"live-{len(sites)}.ini", {**wanted, "sqlalchemy.url": database.url}, port)
         sites.append(LiveSite(ini, port, environ))
         if start:
