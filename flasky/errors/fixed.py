@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -29,6 +30,9 @@ _PAGE = """<!doctype html>
 </html>
 """
 
+#: A part of an Accept header that names what the client does not want (RFC 9110, 12.4.2).
+_REFUSED = re.compile(r";\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)")
+
 _APOLOGY = "Something went wrong on our side. It has been noted."
 #: The last resort knows no language, so it speaks both.
 _APOLOGY_ZH = "服务器出了问题，我们已经记录下来。"
@@ -37,11 +41,12 @@ _APOLOGY_ZH = "服务器出了问题，我们已经记录下来。"
 def prefers_json(environ: Mapping[str, Any]) -> bool:
     """Whether the client of this WSGI environ wants JSON rather than a page.
 
-    The Accept header decides; one that names neither (``*/*``, or none at all) leaves it to what the request itself
-    was sent as.
+    The Accept header decides, in which `q=0` is a no; one that names neither (``*/*``, or none at all) leaves it to
+    what the request itself was sent as.
     """
     accept = str(environ.get("HTTP_ACCEPT", "")).lower()
-    html, wants_json = "html" in accept, "json" in accept
+    wanted = ",".join(part for part in accept.split(",") if not _REFUSED.search(part))
+    html, wants_json = "html" in wanted, "json" in wanted
     if html and wants_json:
         try:
             offers = create_accept_header(accept).acceptable_offers(["text/html", "application/json", JSON])
@@ -50,6 +55,8 @@ def prefers_json(environ: Mapping[str, Any]) -> bool:
         return bool(offers) and offers[0][0] != "text/html"
     if html or wants_json:
         return wants_json
+    if "html" in accept or "json" in accept:
+        return "json" not in accept
     content_type = str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
     return content_type == "application/json" or content_type.endswith("+json")
 

@@ -23,7 +23,15 @@ HIDDEN = "(hidden)"
 #: Shorter values are not looked for: they would blot out ordinary words.
 _LEAST_LENGTH = 6
 
-_NAMES = r"csrf_token|\w*token|password\w*|passwd|passphrase|secret\w*|api_?key"
+#: Atomic: what comes after a name is looked for once, however often a long word has "password" in it.
+_PASSWORDS = r"(?>\w*?passw(?:or)?d\w*)|passphrase|pwd|(?>\w*?token\b)|api_?key"
+_NAMES = rf"{_PASSWORDS}|passfile|secret\w*"
+#: Text in quotes, which may hold escaped ones; what was cut off has no end. None of these patterns goes back far.
+_QUOTED = r"""b?(?:'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?)"""
+#: A list, a dictionary or the like, and others in it.
+_INNER = rf"""[\[({{](?:{_QUOTED}|[^\[\](){{}}'"])*[\])}}]?"""
+_NESTED = rf"""[\[({{](?:{_QUOTED}|{_INNER}|[^\[\](){{}}'"])*[\])}}]?"""
+
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A header in a dump: to the end of the line or of the quoted text.
     (
@@ -34,9 +42,15 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1\2{HIDDEN}",
     ),
     # name=value, as in a query or a form.
-    (re.compile(rf"(?i)\b({_NAMES})(\s*=\s*)('[^']*'|\"[^\"]*\"|[^\s&,;)}}\]'\"]+)"), rf"\1\2{HIDDEN}"),
-    # 'name': 'value' and ('name', 'value'), as in a dictionary or a list of pairs.
-    (re.compile(rf"(?i)(['\"](?:{_NAMES})['\"]\s*[:,]\s*)('[^']*'|\"[^\"]*\")"), rf"\1{HIDDEN}"),
+    (re.compile(rf"(?i)\b({_NAMES})(\s*=\s*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"), rf"\1\2{HIDDEN}"),
+    # name: value, but not what is said of a setting (`key mail.password: …`) or of a variable.
+    (
+        re.compile(rf"(?i)(?<![\w.])(?<!variable )({_PASSWORDS})(\s*:\s*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"),
+        rf"\1\2{HIDDEN}",
+    ),
+    # 'name': 'value' and ('name', 'value'), as in a dictionary or a list of pairs; also in JSON that is text in JSON.
+    (re.compile(rf"(?i)(\\['\"](?:{_NAMES})\\['\"]\s*:\s*)\\(['\"])(?:(?!\\\2).)*"), rf"\1\\\2{HIDDEN}"),
+    (re.compile(rf"(?i)(['\"](?:{_NAMES})['\"]\s*[:,]\s*)({_QUOTED}|{_NESTED}|-?\d[\d.]*)"), rf"\1{HIDDEN}"),
     # scheme://user:password@host
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}"), rf"\1 {HIDDEN}"),
