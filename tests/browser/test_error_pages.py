@@ -1,4 +1,4 @@
-"""Error pages in a real browser: the report can be copied, and nothing breaks the site's policy."""
+"""Error pages and other pages of development in a real browser: accessible, and the report can be copied."""
 
 from __future__ import annotations
 
@@ -50,6 +50,20 @@ def test_error_pages_are_accessible(live: LiveSite, open_page: Callable[..., Any
     page = open_page(live.url + path, color_scheme=scheme, viewport={"width": 390, "height": 844})
     assert Axe().run(page).response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_pages_for_developers_and_nobodys_administration_are_accessible(
+    live: LiveSite, open_page: Callable[..., Any]
+) -> None:
+    """PARITY 11: the frames around slots, what ran for a page, and the screens that nobody may open."""
+    page = open_page(live.url, color_scheme="dark", viewport={"width": 390, "height": 844})
+    for path, status in (("/?_slots", 200), ("/_trace", 200), ("/administration", 403)):
+        assert page.goto(live.url + path).status == status
+        assert Axe().run(page).response["violations"] == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+    page.goto(f"{live.url}/_trace")
+    page.locator("main a[href*='/_trace/']").first.click()
+    assert Axe().run(page).response["violations"] == [], page.url
 
 
 def test_the_button_copies_the_report(live: LiveSite, open_page: Callable[..., Any]) -> None:
