@@ -160,7 +160,7 @@ def part(
     """The rows of `statement`, each with its `id`, in the order of the column `key`, the highest first unless told.
 
     One statement. Behind "back" the list may have come to its beginning: `back` is None then, and fewer rows than
-    there could be are no reason to show so few (`views.common.back_to`).
+    there could be are no reason to show so few (`views.common.page_of`).
     """
     turned = bool(bounds.below if ascending else bounds.above)
     if bounds.below:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
@@ -36,13 +37,27 @@ def bounds_of(request: Request) -> Bounds:
     return Bounds(below, 0 if below else above)
 
 
-def back_to(request: Request, bounds: Bounds, part: Part, *, ascending: bool = False) -> str | None:
-    """The path of the list where a link towards its beginning has arrived there: a short page would be all there is.
+class Page(NamedTuple):
+    """A part of a list, and whether it begins somewhere in the middle of it."""
 
-    None where it has not.
+    part: Part
+    in_the_middle: bool
+
+
+def page_of(
+    request: Request, read: Callable[[Bounds], Part], *, ascending: bool = False, beginning: str | None = None
+) -> Page:
+    """What `read` finds of a list in the order of its ids, in the bounds that the query asks for.
+
+    Raises RefusedInput (400), and HTTPSeeOther to the `beginning` of the list, this path unless told, where a link
+    towards it has arrived there: a short page would be all there is.
     """
+    bounds = bounds_of(request)
+    part = read(bounds)
     turned = bounds.below if ascending else bounds.above
-    return str(request.path) if turned and part.back is None else None
+    if turned and part.back is None:
+        raise see_other(beginning or str(request.path))
+    return Page(part, bounds != Bounds())
 
 
 def reader_of(request: Request) -> Reader:

@@ -21,7 +21,7 @@ from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.models import Post, Tag
 from flasky.plugins.blog.reading import Bounds, Look, Part, Source
 from flasky.plugins.blog.tags import canonical
-from flasky.plugins.blog.views.common import back_to, bounds_of, see_other
+from flasky.plugins.blog.views.common import page_of
 from flasky.templating import SITE_NAME
 
 _ENTRIES = 20
@@ -37,22 +37,24 @@ _MOST_TAGS = 49_999
     permission=NO_PERMISSION_REQUIRED,
     statements=2,
 )
-def find(request: Request) -> Mapping[str, Any] | Response:
+def find(request: Request) -> Mapping[str, Any]:
     """What has all the words that were asked for, newest first."""
     asked = storable(" ".join(request.GET.get("q", "").split()))
     if len(asked) > limits.LONGEST_QUERY:
         raise RefusedInput(seen=f"{len(asked)} characters in q", expected=f"at most {limits.LONGEST_QUERY}")
     if asked:
         pace.of_reader(request.accounts, pace.SEARCHES)
-    bounds, limit = bounds_of(request), request.registry.settings["blog.posts_per_page"]
-    found = search.find(request.read, asked, bounds, limit) if asked else Part([], None, None)
+    limit = request.registry.settings["blog.posts_per_page"]
     beginning = request.route_path("blog.search", _query={"q": asked})
-    if asked and back_to(request, bounds, found) is not None:
-        return see_other(beginning)
+
+    def read(bounds: Bounds) -> Part:
+        return search.find(request.read, asked, bounds, limit) if asked else Part([], None, None)
+
+    found, in_the_middle = page_of(request, read, beginning=beginning)
     return {
         "asked": asked,
         "found": found,
-        "in_the_middle": bounds != Bounds(),
+        "in_the_middle": in_the_middle,
         "path_of_list": beginning,
         "look": Look(request),
         "most": limits.LONGEST_QUERY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pyramid.request import Request
@@ -16,9 +17,9 @@ from flasky.plugins.accounts.services import Fault, Refused
 from flasky.plugins.blog import comments, markdown, moderated, moderation, posts
 from flasky.plugins.blog.forms import ReasonForm
 from flasky.plugins.blog.models import Comment, Post
-from flasky.plugins.blog.reading import Bounds, Look, Part, Way
+from flasky.plugins.blog.reading import Look, Part, Way
 from flasky.plugins.blog.views.comments import path_of, place_of
-from flasky.plugins.blog.views.common import back_to, bounds_of, place, see_other, show_fault
+from flasky.plugins.blog.views.common import page_of, place, see_other, show_fault
 
 _TEMPLATE = "blog/reason.jinja2"
 _REPORTS = "reports"
@@ -45,13 +46,9 @@ def lists(request: Request) -> Mapping[str, Any] | Response:
     return _hidden(request, shown)
 
 
-def _reports(request: Request) -> Mapping[str, Any] | Response:
-    bounds = bounds_of(request)
-    found = moderated.reports(request.accounts, bounds)
-    beginning = back_to(request, bounds, found, ascending=True)
-    if beginning is not None:
-        return see_other(beginning)
-    return _list(request, _REPORTS, found, bounds != Bounds())
+def _reports(request: Request) -> Mapping[str, Any]:
+    page = page_of(request, partial(moderated.reports, request.accounts), ascending=True)
+    return _list(request, _REPORTS, *page)
 
 
 def _hidden(request: Request, shown: str) -> Mapping[str, Any] | Response:

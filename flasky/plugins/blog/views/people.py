@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pyramid.request import Request
@@ -20,9 +21,9 @@ from flasky.plugins.blog import following, mails, notices, reading
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.forms import MailForm
 from flasky.plugins.blog.mentions import since
-from flasky.plugins.blog.reading import Bounds, Look
+from flasky.plugins.blog.reading import Look
 from flasky.plugins.blog.unread import UNREAD
-from flasky.plugins.blog.views.common import back_to, bounds_of, may, see_other
+from flasky.plugins.blog.views.common import may, page_of, see_other
 
 
 @view_config(route_name="blog.follow", request_method="POST", permission="blog.follow", statements=15)
@@ -88,22 +89,18 @@ def person(request: Request) -> Response:
 @view_config(
     route_name="blog.following", request_method="GET", renderer="blog/people.jinja2", permission=NO_PERMISSION_REQUIRED
 )
-def people(request: Request) -> Mapping[str, Any] | Response:
+def people(request: Request) -> Mapping[str, Any]:
     """Who follows a member, or whom they follow."""
     person = reading.member(request.read, parse_id(request.matchdict["id"]))
     if person is None:
         raise NotThere
     are_followers = request.matched_route.name == "blog.followers"
     read = following.followers if are_followers else following.following
-    bounds = bounds_of(request)
-    found = read(request.accounts, person.id, bounds)
-    beginning = back_to(request, bounds, found, ascending=True)
-    if beginning is not None:
-        return see_other(beginning)
+    found, in_the_middle = page_of(request, partial(read, request.accounts, person.id), ascending=True)
     return {
         "person": person,
         "people": found,
-        "in_the_middle": bounds != Bounds(),
+        "in_the_middle": in_the_middle,
         "followers": are_followers,
         "may_follow": may(request, "blog.follow"),
         "look": Look(request),
@@ -117,19 +114,15 @@ def people(request: Request) -> Mapping[str, Any] | Response:
     permission="accounts.take_part",
     statements=3,
 )
-def show_notices(request: Request) -> Mapping[str, Any] | Response:
+def show_notices(request: Request) -> Mapping[str, Any]:
     """What happened since, newest first."""
-    bounds = bounds_of(request)
-    found = notices.listed(request.accounts, bounds)
-    beginning = back_to(request, bounds, found)
-    if beginning is not None:
-        return see_other(beginning)
+    found, in_the_middle = page_of(request, partial(notices.listed, request.accounts))
     choice = notices.mail_choice(request.accounts, request.identity.user_id)
     return {
         "notices": found,
         # The number beside the link knows the newest ones only.
         "unread": request.identity.values[UNREAD] or any(row.read_at is None for row in found.rows),
-        "in_the_middle": bounds != Bounds(),
+        "in_the_middle": in_the_middle,
         "form": MailForm(request, data={"mail": choice}),
         "look": Look(request),
     }

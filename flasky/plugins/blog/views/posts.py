@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pyramid.request import Request
@@ -18,8 +19,8 @@ from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.posts import Writing
-from flasky.plugins.blog.reading import Bounds
-from flasky.plugins.blog.views.common import back_to, bounds_of, may, reader_of, see_other, show_fault
+from flasky.plugins.blog.reading import Bounds, Part
+from flasky.plugins.blog.views.common import may, page_of, reader_of, see_other, show_fault
 from flasky.plugins.blog.views.once import Before, ask_again
 
 #: What the two buttons beside "Publish" send as `do`.
@@ -33,17 +34,18 @@ _PREVIEW, _DRAFT = "preview", "draft"
     permission=NO_PERMISSION_REQUIRED,
     statements=3,
 )
-def post(request: Request) -> Mapping[str, Any] | Response:
+def post(request: Request) -> Mapping[str, Any]:
     """A post with its comments: two statements, and one for who reads."""
     reader = reader_of(request)
     row = reading.one_post(request.read, parse_id(request.matchdict["id"]), reader)
     if row is None:
         raise NotThere
-    bounds, limit = bounds_of(request), request.registry.settings["blog.comments_per_page"]
-    found = reading.comments_of(request.read, row.id, reader, bounds, limit)
-    beginning = back_to(request, bounds, found, ascending=True)
-    if beginning is not None:
-        return see_other(f"{beginning}#comments")
+    limit = request.registry.settings["blog.comments_per_page"]
+
+    def read(bounds: Bounds) -> Part:
+        return reading.comments_of(request.read, row.id, reader, bounds, limit)
+
+    found, in_the_middle = page_of(request, read, ascending=True, beginning=f"{request.path}#comments")
     can_comment = may(request, "blog.comment") and row.listed_at is not None
     text = " ".join(markdown.text_of(row.html).split())
     return {
@@ -53,7 +55,7 @@ def post(request: Request) -> Mapping[str, Any] | Response:
         "title": row.title or text[:60] or f"#{row.id}",
         "comments": found,
         # Whether the page begins somewhere in the middle.
-        "in_the_middle": bounds != Bounds(),
+        "in_the_middle": in_the_middle,
         "look": reading.Look(request),
         "reader": reader,
         "form": empty_comment(request) if can_comment else None,
@@ -161,14 +163,9 @@ def delete(request: Request) -> Response:
     permission="blog.write",
     statements=3,
 )
-def drafts(request: Request) -> Mapping[str, Any] | Response:
+def drafts(request: Request) -> Mapping[str, Any]:
     """The visitor's own drafts and hidden posts, and their comments below hidden posts of others."""
-    bounds = bounds_of(request)
-    found = posts.unlisted(request.accounts, bounds)
-    beginning = back_to(request, bounds, found)
-    if beginning is not None:
-        return see_other(beginning)
-    in_the_middle = bounds != Bounds()
+    found, in_the_middle = page_of(request, partial(posts.unlisted, request.accounts))
     below_hidden = () if in_the_middle else comments.below_hidden(request.accounts)
     return {"posts": found, "in_the_middle": in_the_middle, "below_hidden": below_hidden}
 
