@@ -147,6 +147,8 @@ def _reason(error: HTTPException, request: Request) -> str:
     if isinstance(error, HTTPForbidden) and error.result is not None:
         message = getattr(error.result, "msg", error.result)
         return f"{message}; decided by permission= on the view (`flasky routes PATH` shows it)"
+    if isinstance(error.detail, TranslationString):
+        return f"{type(error).__name__}: {in_english(error.detail)}"
     return text_of(error) if error.detail else ""
 
 

@@ -355,6 +355,11 @@ def test_err_01_a_refusal_of_the_server_is_in_the_log_without_what_was_sent(raw,
     assert record.levelname == "WARNING"
     assert ": 400 " in record.getMessage()
     assert "hidden" not in caplog.text
+    caplog.clear()
+    raw.send(TOO_LONG + b"\r\n")
+    (record,) = [record for record in caplog.records if record.name == "flasky.errors"]
+    assert record.getMessage().startswith("POST /doors/post route=- ")
+    assert "413 HTTPRequestEntityTooLarge: What you sent has more than the 1114111 bytes" in record.getMessage()
 
 
 def test_inp_01_a_file_that_is_too_large_still_gets_its_answer(raw):
