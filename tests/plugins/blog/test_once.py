@@ -36,6 +36,7 @@ def bodies(db: Session, model: Any = Post) -> list[str]:
     return found
 
 
+@pytest.mark.databases("sqlite", "postgresql")
 def test_con_03_the_form_of_a_draft_sent_with_more_text_loses_nothing(member: Any, client: Any, db: Session) -> None:
     browser = client(member())
     form = form_of(browser.get("/write"))
@@ -97,6 +98,7 @@ def test_con_03_what_a_form_made_is_deleted_and_the_form_sent_again(member: Any,
     send(form_of(browser.get("/write")), "one")
 
 
+@pytest.mark.databases("sqlite", "postgresql")
 def test_con_03_going_back_fetches_another_form_and_stores_the_same_text_once(
     member: Any, write: Any, client: Any, db: Session
 ) -> None:
