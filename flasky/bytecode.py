@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import pickle
 from pathlib import Path
-from types import CodeType
+from typing import BinaryIO
 
 from jinja2 import BytecodeCache, Environment, FileSystemBytecodeCache
+from jinja2.bccache import Bucket, bc_magic
 
 from flasky.versions import version_of
 
@@ -49,13 +51,25 @@ def _fingerprint(environment: Environment) -> str:
     return hashlib.sha256(repr(options).encode()).hexdigest()[:16]
 
 
-def kept_code(environment: Environment, name: str, file: str, source: str) -> CodeType | None:
-    """The kept code of the template `name` in `file`; None when it has to be compiled, see `keep`."""
+class _Head(Bucket):
+    """The beginning of what is kept of a template: it says of which source the code is. The code is not read."""
+
+    kept = False
+
+    def load_bytecode(self, f: BinaryIO) -> None:
+        """Compare the beginning of the file `f` with that of one of this source."""
+        head = bc_magic + pickle.dumps(self.checksum, 2)
+        self.kept = f.read(len(head)) == head
+
+
+def is_kept(environment: Environment, name: str, file: str | None, source: str) -> bool:
+    """Whether there is kept code of the template `name` in `file`; if not it has to be compiled, see `keep`."""
     cache = environment.bytecode_cache
     if cache is None:
-        return None
-    code: CodeType | None = cache.get_bucket(environment, name, file, source).code
-    return code
+        return False
+    head = _Head(environment, cache.get_cache_key(name, file), cache.get_source_checksum(source))
+    cache.load_bytecode(head)
+    return head.kept
 
 
 def keep(environment: Environment, name: str, file: str, source: str) -> None:

@@ -10,6 +10,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,7 +27,7 @@ from pyramid_jinja2 import IJinja2Environment
 from translationstring import TranslationString
 
 from flasky.assets import asset_integrity, asset_url
-from flasky.bytecode import keep, keep_compiled, kept_code
+from flasky.bytecode import is_kept, keep, keep_compiled
 from flasky.compiling import QuickEnvironment
 from flasky.directives import Badge, NavigationEntry, navigation
 from flasky.errors.failures import report_hook
@@ -310,16 +311,20 @@ def faults_of_templates(environment: Environment, folders: Iterable[tuple[str, P
     """
     faults: list[Fault] = []
     before: Counter[str] = Counter()
+    # Most templates name the same few.
+    is_there = cache(partial(_is_there, environment))
     for owner, folder in folders:
         for file in sorted(folder.rglob(f"*{_SUFFIX}")):
             name = file.relative_to(folder).as_posix()
             # The environment knows this very file by its name and by how many others stand before it.
-            faults.extend(_faults_of(environment, owner, behind(name, before[name]), file))
+            faults.extend(_faults_of(environment, owner, behind(name, before[name]), file, is_there))
             before[name] += 1
     return faults
 
 
-def _faults_of(environment: Environment, owner: str, name: str, file: Path) -> Iterator[Fault]:
+def _faults_of(
+    environment: Environment, owner: str, name: str, file: Path, is_there: Callable[[str], bool]
+) -> Iterator[Fault]:
     plugin = owner.removeprefix("plug-in ")
     try:
         source = file.read_text(encoding="utf-8")
@@ -327,7 +332,7 @@ def _faults_of(environment: Environment, owner: str, name: str, file: Path) -> I
         yield Fault(f"{owner}, {file}", "the template is not UTF-8", "Save it as UTF-8", plugin)
         return
     faults = 0
-    if kept_code(environment, name, str(file), source) is None:
+    if not is_kept(environment, name, str(file), source):
         for line, problem in _faults_of_source(environment, name, str(file), source):
             remedy = "Mend the template" if "compile" in problem else "Correct the name"
             yield Fault(f"{owner}, {file}, line {line}", problem, remedy, plugin)
@@ -335,7 +340,7 @@ def _faults_of(environment: Environment, owner: str, name: str, file: Path) -> I
         if not faults:
             keep(environment, name, str(file), source)
     for line, target in _references(source):
-        if not _is_there(environment, environment.join_path(target, name)):
+        if not is_there(environment.join_path(target, name)):
             problem = f"no enabled plug-in has the template {target!r}"
             yield Fault(f"{owner}, {file}, line {line}", problem, "Correct the name", plugin)
 

@@ -13,7 +13,7 @@ from jinja2 import Environment
 from webtest import TestApp
 
 from flasky import templating
-from flasky.bytecode import keep, keep_compiled, kept_code
+from flasky.bytecode import is_kept, keep, keep_compiled
 
 SOURCE = "{{ name }}"
 
@@ -33,18 +33,18 @@ def environment(**options: Any) -> Environment:
 
 def test_what_one_environment_kept_another_like_it_finds(folder: Path) -> None:
     keep(environment(autoescape=True), "a", "a.jinja2", SOURCE)
-    assert kept_code(environment(autoescape=True), "a", "a.jinja2", SOURCE) is not None
+    assert is_kept(environment(autoescape=True), "a", "a.jinja2", SOURCE)
 
 
 def test_a_changed_source_is_compiled_again(folder: Path) -> None:
     keep(environment(autoescape=True), "a", "a.jinja2", SOURCE)
-    assert kept_code(environment(autoescape=True), "a", "a.jinja2", SOURCE + "!") is None
+    assert not is_kept(environment(autoescape=True), "a", "a.jinja2", SOURCE + "!")
 
 
 def test_code_that_does_not_escape_is_never_taken_for_a_page(folder: Path) -> None:
     """XSS-02, P30: plain-text mails are compiled without escaping."""
     keep(environment(autoescape=False), "a", "a.jinja2", SOURCE)
-    assert kept_code(environment(autoescape=True), "a", "a.jinja2", SOURCE) is None
+    assert not is_kept(environment(autoescape=True), "a", "a.jinja2", SOURCE)
 
 
 def test_a_filter_that_went_makes_its_templates_be_checked_again(folder: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_filter_that_went_makes_its_templates_be_checked_again(folder: Path) -
     with_filter.filters["shout"] = str.upper
     keep_compiled(with_filter)
     keep(with_filter, "a", "a.jinja2", "{{ name|shout }}")
-    assert kept_code(environment(autoescape=True), "a", "a.jinja2", "{{ name|shout }}") is None
+    assert not is_kept(environment(autoescape=True), "a", "a.jinja2", "{{ name|shout }}")
 
 
 def test_without_a_safe_folder_nothing_is_kept_and_everything_works(folder: Path, make_app: Callable[..., Any]) -> None:
@@ -61,7 +61,7 @@ def test_without_a_safe_folder_nothing_is_kept_and_everything_works(folder: Path
     assert TestApp(app, extra_environ={"HTTP_HOST": "localhost"}).get("/auth/login").status_int == 200
     made = environment(autoescape=True)
     keep(made, "a", "a.jinja2", SOURCE)
-    assert kept_code(made, "a", "a.jinja2", SOURCE) is None
+    assert not is_kept(made, "a", "a.jinja2", SOURCE)
 
 
 def test_a_second_start_parses_no_template(

@@ -11,7 +11,6 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
 from email.charset import QP, Charset
 from email.header import Header
 from email.message import Message
@@ -28,7 +27,7 @@ ONE_CLICK = "List-Unsubscribe=One-Click"
 
 _UTF8 = Charset("utf-8")
 _UTF8.body_encoding = QP
-_POLICY = policy.compat32.clone(linesep="\r\n", mangle_from_=False)
+_POLICY = Message().policy.clone(linesep="\r\n", mangle_from_=False)
 
 #: Other, control, surrogate, line and paragraph separator: none of them belongs into one line of text.
 _UNWANTED = frozenset({"Cc", "Cs", "Zl", "Zp"})

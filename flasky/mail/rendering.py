@@ -22,7 +22,7 @@ from pyramid.request import Request, apply_request_extensions
 from pyramid.threadlocal import RequestContext
 from translationstring import TranslationString
 
-from flasky.bytecode import keep_compiled
+from flasky.bytecode import is_kept, keep_compiled
 from flasky.languages import DOMAIN, LANGUAGES
 from flasky.mail.declarations import DeclaredMail, declared_mails, unsubscribe_route
 from flasky.mail.message import clean_subject
@@ -115,7 +115,9 @@ def _fault_of_unsubscribe(registry: Registry, mail: DeclaredMail) -> Fault | Non
 def _fault_of(environment: Environment, mail: DeclaredMail, name: str) -> Fault | None:
     where = f"the mail {mail.template!r} of {mail.package}"
     try:
-        environment.get_template(name)
+        source, file, _is_new = environment.loader.get_source(environment, name)  # type: ignore[union-attr]
+        if not is_kept(environment, name, file, source):
+            environment.get_template(name)
     except TemplateSyntaxError as error:
         place = f"{where}, {error.filename or name}, line {error.lineno}"
         return Fault(place, f"the template does not compile: {error.message}", "Mend the template")
