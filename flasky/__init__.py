@@ -22,21 +22,20 @@ def main(global_config: Mapping[str, Any], **settings: Any) -> Application:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Let Python's garbage collector rest: what is imported and declared is here to stay.
+    """Let Python's garbage collector rest, and leave what was made to the end of the process.
 
-    It would look through all of that again and again while it grows, for a fifth of the processor time of a start
-    (`python -m benchmarks start`).
+    The collector would look through all of it again and again while it grows, once more in the middle of a request,
+    and a last time when the process ends (docs/decisions/0071-collector-at-start.md).
     """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
+        # Of the first application only: a process that makes several wants some of them to go.
+        if was_on and not gc.get_freeze_count():
+            gc.freeze()
     finally:
         if was_on:
-            if not gc.get_freeze_count():
-                # Hands everything to the oldest generation, unseen: the next small collection is a small one again.
-                gc.freeze()
-                gc.unfreeze()
             gc.enable()
 
 
@@ -53,10 +52,12 @@ def _make_site(global_config: Mapping[str, Any], settings: Mapping[str, Any]) ->
     from flasky.assembly import Assembly
     from flasky.kernel import LIBRARIES, ROOMS, pyramid_settings
     from flasky.site import set_site
+    from flasky.sorting import sort_once
     from flasky.wsgi import Application
 
     assembly = Assembly(global_config, settings)
     with Configurator(settings=pyramid_settings(assembly.site, settings)) as config:
+        sort_once(config.registry)
         set_site(config.registry, assembly.site)
         for room in (*LIBRARIES, *ROOMS):
             assembly.include(config, room)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pytest
 from webtest import TestApp
 
 import flasky
+from flasky.settings import ConfigurationFaults
 from flasky.wsgi import Application
 
 
@@ -39,3 +42,40 @@ def test_importing_flasky_costs_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """The garbage collector as a process begins with it: on, and it looks at everything."""
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.mark.usefixtures("collector")
+def test_the_collector_leaves_the_first_application_alone(make_app: Callable[..., Application]) -> None:
+    """Not the second: a process that makes several wants some of them to go."""
+    make_app()
+    left_alone = gc.get_freeze_count()
+    assert left_alone
+    assert gc.isenabled()
+    make_app()
+    assert gc.get_freeze_count() <= left_alone
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_start_that_fails_leaves_the_collector_as_it_was(make_app: Callable[..., Application]) -> None:
+    with pytest.raises(ConfigurationFaults):
+        make_app(flasky__plugins="nowhere")
+    assert gc.isenabled()
+    assert not gc.get_freeze_count()
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_collector_that_is_off_stays_off(make_app: Callable[..., Application]) -> None:
+    gc.disable()
+    make_app()
+    assert not gc.isenabled()
+    assert not gc.get_freeze_count()
