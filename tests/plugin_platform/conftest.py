@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,19 +17,36 @@ SAMPLES = Path(__file__).resolve().parents[1] / "sample_plugins"
 
 
 class QuickWorkbench(Workbench):
-    """A workbench whose builds coverage does not watch: pip and setuptools run nothing of Flasky, at half the speed."""
+    """A workbench whose builds coverage does not watch: pip and setuptools run nothing of Flasky, at half the speed.
+
+    What one process of this run of the tests has built the others take over, by a list in `shared`.
+    """
+
+    def __init__(self, folder: Path, shared: Path) -> None:
+        super().__init__(folder)
+        self._list = shared / "installed.json"
 
     def installed(self, *sources: Path) -> Path:
         """Like that of the workbench."""
-        with pytest.MonkeyPatch.context() as patch:
+        with self._list.open("a+", encoding="utf-8") as file, pytest.MonkeyPatch.context() as patch:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            known = json.loads(file.read() or "{}")
+            self._installed = {Path(source): Path(target) for source, target in known.items()} | self._installed
             patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-            return super().installed(*sources)
+            target = super().installed(*sources)
+            file.truncate(0)
+            json.dump({str(source): str(target) for source, target in self._installed.items()}, file)
+            return target
 
 
 @pytest.fixture(scope="session")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     """Where the conformance suite works: one wheel of Flasky, and one migrated database, for all who ask."""
-    return QuickWorkbench(tmp_path_factory.mktemp("workbench"))
+    own = tmp_path_factory.getbasetemp()
+    # xdist gives each of its processes a folder in that of the run.
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return QuickWorkbench(tmp_path_factory.mktemp("workbench"), shared)
 
 
 @pytest.fixture(scope="session")
