@@ -55,6 +55,15 @@ def test_a_single_letter_is_a_word_and_not_the_beginning_of_one(member: Any, wri
     assert len(words.query_words(letters)) == 10
 
 
+@pytest.mark.databases("sqlite")
+def test_words_are_found_across_marks_within_a_line(member: Any, write: Any, found: Any, client: Any) -> None:
+    post = write(member(), "老城的**胡同**还很安静，un**believ**able `co`de\n\none\n\ntwo")
+    for text in ("的胡同", "胡同还", "老城的胡同还很安静", "unbelievable", "code"):
+        assert found(text) == [post], text
+    assert found("onetwo") == []
+    assert "老城<mark>的胡同</mark>还很安静，unbelievable" in client().get("/search", {"q": "的胡同"})
+
+
 @pytest.mark.parametrize("text", ["文胡", "同胡", "文同化", "海", "ive", "rasse", "北化"])
 def test_what_was_not_written_is_not_found(text: str, member: Any, write: Any, found: Any) -> None:
     write(member(), "北京的老胡同文化 привет strasse naive")
