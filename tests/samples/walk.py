@@ -33,6 +33,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import unified_diff
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from warm import WarmConsole
@@ -173,6 +174,9 @@ class Walk:
                 target = self.folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
+                # What Python made of it is good for the copy too, which has the same time and size.
+                if name.startswith("flasky/") and source.suffix == ".py":
+                    _copy_compiled(source, target)
         for ini in self.folder.glob("*.ini"):
             ini.write_text(ini.read_text(encoding="utf-8").replace("6543", str(self.port)), encoding="utf-8")
 
@@ -301,6 +305,13 @@ class Walk:
             process.kill()
             process.wait(10)
         self._warm.stop()
+
+
+def _copy_compiled(source: Path, target: Path) -> None:
+    compiled, copy = (Path(cache_from_source(str(file))) for file in (source, target))
+    if compiled.is_file():
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy2(compiled, copy)
 
 
 def _split(line: str) -> tuple[dict[str, str], list[str]]:
