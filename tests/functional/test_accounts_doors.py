@@ -156,6 +156,7 @@ def dump(registry: Registry) -> list[Any]:
         ]
 
 
+@pytest.mark.databases("sqlite")  # no statement is sent
 def test_acl_01_the_table_is_complete(registry: Registry) -> None:
     """Each route is in the reviewed table, with the methods that the table says."""
     found: dict[str, set[str]] = {}
@@ -166,6 +167,7 @@ def test_acl_01_the_table_is_complete(registry: Registry) -> None:
     assert found.keys() == {name for name, _pattern in ROUTES}
 
 
+@pytest.mark.databases("sqlite")  # who may is decided in Python; following every link opens the pages on both
 def test_acl_01_every_visitor_route_and_method(app: Any) -> None:
     """ACL-01, ACL-06, CSR-01: principal x route x method, with and without a token."""
     visitors = [Visitor(app, kind) for kind in HELD]
@@ -212,6 +214,7 @@ def test_csr_04_following_every_link_changes_nothing(app: Any) -> None:
     assert dump(app.registry) == before
 
 
+@pytest.mark.databases("sqlite")  # no statement is sent
 def test_anonymous_pages_send_no_statement(testapp: TestApp, statements: Callable[[], list[str]]) -> None:
     """SES-10: and set no cookie but the token of their form."""
     for path in ("login", "register", "link", "reset", "resend", "logout"):

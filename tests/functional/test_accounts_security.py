@@ -157,6 +157,7 @@ def test_acl_05_nothing_private_of_a_member_is_shown_to_others(browser: Browser,
                 assert canary not in answer.text, path
 
 
+@pytest.mark.databases("sqlite")  # it is about cookies
 def test_ses_09_large_forms_and_messages_make_no_large_cookie(browser: Browser, member: Any) -> None:
     """A refused form of 6 kB comes back in the page; what a flash message repeats of it is cut."""
     client = browser(member("anna", "Administrator"))
@@ -258,6 +259,7 @@ def sign_in_with(form: Any, login: str) -> Any:
 MARKERS = ("{{7*7}}", "${7*7}", "%(username)s", "{0.real}", "{% raw %}", "<%= 7*7 %>")
 
 
+@pytest.mark.databases("sqlite")  # templates know of no database
 @pytest.mark.parametrize("marker", MARKERS)
 def test_inj_03_markers_of_templates_stay_text(marker: str, browser: Browser, mailbox: Mailbox, stored: Stored) -> None:
     """In a name, on the profile, in a mail's subject, text and HTML, and in a message that is shown once."""
@@ -284,6 +286,7 @@ def test_inj_03_markers_of_templates_stay_text(marker: str, browser: Browser, ma
     assert page.html.select_one(".about").get_text(strip=True) == marker
 
 
+@pytest.mark.databases("sqlite")  # it is about the log
 def test_inj_06_one_event_is_one_line(browser: Browser, caplog: pytest.LogCaptureFixture) -> None:
     """A name with a line break in it, as signing in with it is logged."""
     caplog.set_level(logging.DEBUG)
@@ -292,6 +295,7 @@ def test_inj_06_one_event_is_one_line(browser: Browser, caplog: pytest.LogCaptur
     assert not any("FAKE" in record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.databases("sqlite")  # it is about the network
 def test_inj_05_an_address_in_a_profile_fetches_nothing(
     browser: Browser, member: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
