@@ -401,7 +401,7 @@ def test_cfg_03_secrets_are_hidden_when_settings_are_shown() -> None:
         ("postgresql:///db?password=a@b&host=h", "postgresql:///db?password=(hidden)&host=h"),
         ("postgresql://h:5432/db?password=a@b", "postgresql://h:5432/db?password=(hidden)"),
         ("postgresql://u:a?b@h/db?password=p", "postgresql://u:(hidden)@h/db?password=(hidden)"),
-        ("postgresql://h/db?pass%77ord=p&sslmode=require", "postgresql://h/db?pass%77ord=(hidden)&sslmode=require"),
+        ("postgresql://h/db?p%61ssword=p&sslmode=require", "postgresql://h/db?p%61ssword=(hidden)&sslmode=require"),
         ("postgresql://h/db?SSLPASSWORD=p&passfile=/f", "postgresql://h/db?SSLPASSWORD=(hidden)&passfile=(hidden)"),
         ("no url", "no url"),
     ],
