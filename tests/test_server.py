@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from warm import Forked, WarmConsole
 
 from flasky.server import DEFAULTS, make_server
 from flasky.startup import CannotStart
@@ -46,7 +47,7 @@ def make(global_config, folder):
 class Server:
     """`pserve` with an INI file of its own, in a process of its own."""
 
-    def __init__(self, folder: Path, options: str = "", nofile: int = 0) -> None:
+    def __init__(self, folder: Path, options: str = "", nofile: int = 0, warm: WarmConsole | None = None) -> None:
         self.port = free_port()
         self.folder = folder
         self.log = folder / "log"
@@ -63,13 +64,18 @@ class Server:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
 
         command = [sys.executable, "-m", "pyramid.scripts.pserve", str(self.ini)]
+        environ = {**os.environ, "PYTHONPATH": str(folder)}
         with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": str(folder)},
-                preexec_fn=limit,  # noqa: PLW1509 - this process starts no thread before
+            self.process: subprocess.Popen[bytes] | Forked = (
+                warm.start("pserve", str(self.ini), environ=environ, output=self.log)
+                if warm
+                else subprocess.Popen(
+                    command,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environ,
+                    preexec_fn=limit,  # noqa: PLW1509 - this process starts no thread before
+                )
             )
         self.until(lambda: "Flasky is at" in self.text, "it did not start")
 
@@ -118,10 +124,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """A function that starts a server; all end with the test."""
     servers: list[Server] = []
 
-    def start(options: str = "", nofile: int = 0) -> Server:
+    def start(options: str = "", nofile: int = 0, warm: WarmConsole | None = None) -> Server:
         folder = tmp_path / str(len(servers))
         folder.mkdir()
-        servers.append(Server(folder, options, nofile))
+        servers.append(Server(folder, options, nofile, warm))
         return servers[-1]
 
     yield start
@@ -131,12 +137,20 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         server.process.wait(10)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.fixture
+def serve_warm(serve: Callable[..., Server], warm_console: WarmConsole) -> Callable[..., Server]:
+    """Like `serve`, without the imports of a cold start: for what the other tests' servers show of the start."""
+    return lambda options="": serve(options, warm=warm_console)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [("serve", signal.SIGTERM), ("serve_warm", signal.SIGINT)], ids=["SIGTERM", "SIGINT"]
+)
 def test_f39_p17_a_signal_ends_the_server_without_cutting_off_running_or_queued_requests(
-    serve: Callable[..., Server], number: int
+    request: pytest.FixtureRequest, kind: str, number: int
 ) -> None:
     """Two threads, six requests: two run and four wait in the queue when the signal comes. All are answered."""
-    server = serve("threads = 2")
+    server = request.getfixturevalue(kind)("threads = 2")
     # All six are connected and have asked before the signal: who comes later is turned away, and rightly.
     connections = [server.connect() for _ in range(6)]
     for connection in connections:
@@ -149,9 +163,9 @@ def test_f39_p17_a_signal_ends_the_server_without_cutting_off_running_or_queued_
     assert server.started == 6
 
 
-def test_f39_no_request_of_busy_clients_is_cut_off(serve: Callable[..., Server]) -> None:
+def test_f39_no_request_of_busy_clients_is_cut_off(serve_warm: Callable[..., Server]) -> None:
     """Eight clients ask one request after the other on open connections; whoever got through is answered."""
-    server = serve("threads = 4")
+    server = serve_warm("threads = 4")
     stop = threading.Event()
     cut: list[str] = []
 
@@ -185,8 +199,8 @@ def test_f39_no_request_of_busy_clients_is_cut_off(serve: Callable[..., Server])
     assert answered == server.started
 
 
-def test_p17_after_the_signal_nobody_new_is_let_in(serve: Callable[..., Server]) -> None:
-    server = serve()
+def test_p17_after_the_signal_nobody_new_is_let_in(serve_warm: Callable[..., Server]) -> None:
+    server = serve_warm()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(server.get, 1)
         server.until(lambda: server.started == 1, "the request did not begin")
@@ -313,9 +327,9 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_localhost_is_served_on_every_address_that_it_has(serve: Callable[..., Server]) -> None:
+def test_localhost_is_served_on_every_address_that_it_has(serve_warm: Callable[..., Server]) -> None:
     """A visitor's browser may take ::1 or 127.0.0.1 for localhost."""
-    server = serve("# ")
+    server = serve_warm("# ")
     ini = server.ini.read_text(encoding="utf-8").replace("host = 127.0.0.1", "host = localhost")
     assert server.end() == 0
     server.ini.write_text(ini, encoding="utf-8")
