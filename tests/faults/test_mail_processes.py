@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from fake_smtp import DrippingSMTP
 from sqlalchemy import create_engine, text
+from warm import Forked, WarmConsole
 
 from flasky.testing.live import LiveSite
 from flasky.testing.smtp import SMTPServer
@@ -120,7 +121,9 @@ def test_f04_killed_before_the_note_that_it_was_sent(mail_site, smtp_server: SMT
 
 
 @one_database
-def test_f02_killed_after_the_commit_the_mail_is_sent(mail_site, smtp_server: SMTPServer) -> None:
+def test_f02_killed_after_the_commit_the_mail_is_sent(
+    mail_site, smtp_server: SMTPServer, warm_console: WarmConsole
+) -> None:
     """Killed before the answer: what was committed is there."""
     # The deliverer is off at first: it must not be quicker than the kill.
     site = mail_site("after_commit:kill", flasky__mail_deliver=False)
@@ -129,7 +132,7 @@ def test_f02_killed_after_the_commit_the_mail_is_sent(mail_site, smtp_server: SM
     _until_killed(site)
     assert _statuses(site) == ["queued"]
 
-    with _deliver_process(site.ini):
+    with _deliver_process(site, warm_console):
         (message,) = smtp_server.wait_for(1)
     assert message["To"] == "ann@example.com"
 
@@ -196,25 +199,25 @@ def test_a_test_mail_survives_a_server_that_is_down_and_a_kill(mail_site, smtp_s
 
 
 @contextlib.contextmanager
-def _deliver_process(ini: Path) -> Iterator[subprocess.Popen[str]]:
-    """`flasky mail deliver`, ended politely."""
-    command = [sys.executable, "-m", "flasky", "--ini", str(ini), "mail", "deliver"]
+def _deliver_process(site: LiveSite, console: WarmConsole) -> Iterator[Forked]:
+    """`flasky mail deliver`, ended politely. (Its cold start: tests/mail/test_cli.py.)"""
+    output = site.ini.with_suffix(".deliverer")
     environ = {**os.environ, "PYTHONPATH": str(SAMPLES)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith("Delivering mails through 127.0.0.1 port ")
-            yield process
-        finally:
-            process.terminate()
-            assert process.wait(20) == 0
+    process = console.start("flasky", "--ini", str(site.ini), "mail", "deliver", environ=environ, output=output)
+    try:
+        beginning = "Delivering mails through 127.0.0.1 port "
+        wait_until(lambda: output.exists() and output.read_text().startswith(beginning), "the deliverer to begin")
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
 
 
-def test_two_deliverers_send_each_mail_once(mail_site, smtp_server: SMTPServer) -> None:
+def test_two_deliverers_send_each_mail_once(mail_site, smtp_server: SMTPServer, warm_console: WarmConsole) -> None:
     """The thread of the server and a process of its own on one outbox."""
     site = mail_site()
     addresses = [f"ann{number}@example.com" for number in range(24)]
-    with _deliver_process(site.ini):
+    with _deliver_process(site, warm_console):
         _post(site, *addresses)
         smtp_server.wait_for(len(addresses), seconds=40)
         wait_until(lambda: _statuses(site) == ["sent"] * len(addresses), "the notes that they were sent")
