@@ -25,7 +25,7 @@ ROUTE, TEMPLATE, STATIC_FILE, PERMISSION, SETTING, MAIL = (
 SYNTAX = "syntax"
 
 _ROUTE_METHODS = frozenset({"route_url", "route_path"})
-_TEMPLATE_FUNCTIONS = frozenset({"render", "render_to_response", "get_template"})
+_TEMPLATE_FUNCTIONS = frozenset({"render", "render_to_response"})
 _ADDING = "add_route"
 _ASSET_FUNCTIONS = frozenset({"asset_url", "asset_integrity"})
 _TEMPLATE_SUFFIX = ".jinja2"
@@ -52,20 +52,25 @@ def in_python(file: Path) -> Iterator[Reference]:
 
 def _in_scopes(scope: ast.AST, names: frozenset[str]) -> Iterator[tuple[ast.AST, frozenset[str]]]:
     """Every node in `scope`, with the names that stand for the settings there."""
+    if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        names -= {argument.arg for argument in ast.walk(scope.args) if isinstance(argument, ast.arg)} - {"settings"}
+    outside = names
     own: list[ast.AST] = []
     inner: list[ast.AST] = []
     waiting = list(ast.iter_child_nodes(scope))
     while waiting:
         node = waiting.pop()
         own.append(node)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             inner.append(node)
         else:
             waiting.extend(ast.iter_child_nodes(node))
     names = names.union(*(_names_for_settings(node, names) for node in own))
     yield from ((node, names) for node in own)
+    # What a class gives a name to is no name in its methods.
+    seen = outside if isinstance(scope, ast.ClassDef) else names
     for node in inner:
-        yield from _in_scopes(node, names)
+        yield from _in_scopes(node, seen)
 
 
 def _names_for_settings(node: ast.AST, names: frozenset[str]) -> Iterator[str]:
@@ -99,7 +104,7 @@ def _call(node: ast.Call, names: frozenset[str]) -> Iterator[tuple[str, str]]:
         yield ROUTE, first
     elif called == "has_permission" and first:
         yield PERMISSION, first
-    elif called in _TEMPLATE_FUNCTIONS and first.endswith(_TEMPLATE_SUFFIX):
+    elif (called in _TEMPLATE_FUNCTIONS or _asks_environment(node)) and first.endswith(_TEMPLATE_SUFFIX):
         yield TEMPLATE, first
     elif called in _ASSET_FUNCTIONS and len(given) == 3 and all(given[1:]):
         yield STATIC_FILE, "/".join(given[1:])
@@ -107,6 +112,13 @@ def _call(node: ast.Call, names: frozenset[str]) -> Iterator[tuple[str, str]]:
         yield MAIL, given[2]
     elif called == "get" and first and isinstance(node.func, ast.Attribute) and _is_settings(node.func.value, names):
         yield SETTING, first
+
+
+def _asks_environment(node: ast.Call) -> bool:
+    """Whether it is ``get_environment(…).get_template(…)``: other environments of Jinja have templates of their own."""
+    asked = node.func.value if getattr(node.func, "attr", "") == "get_template" else None  # type: ignore[attr-defined]
+    called = getattr(asked, "func", None)
+    return getattr(called, "attr", getattr(called, "id", "")) == "get_environment"
 
 
 def _keywords(node: ast.Call) -> Iterator[tuple[str, str]]:

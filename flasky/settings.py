@@ -36,9 +36,11 @@ Source = Literal["environment", "ini", "default"]
 def parse_folder(value: str) -> str:
     """The path of a folder that is there; empty means none."""
     text = value.strip()
-    if text and not Path(text).is_dir():
-        raise ValueError("expected a folder that is there: make it, or take the line out")
-    return text
+    # A name that is too long, or a folder that may not be looked into, is an error of its own.
+    with suppress(OSError):
+        if not text or Path(text).is_dir():
+            return text
+    raise ValueError("expected a folder that is there: make it, or take the line out")
 
 
 def parse_str(value: str) -> str:
@@ -162,8 +164,8 @@ def parse_base_url(value: str) -> str:
 _OWN_PORTS = {"http": 80, "https": 443}
 #: Host and port of an address; whether the host can be one is `_host`'s to say.
 _PLACE = re.compile(r"(?P<host>\[[^\]]*\]|[^\s\\/?#@:]+)(?::(?P<port>[^\s\\/?#@:]*))?")
-#: Letters, digits and inner hyphens, between dots (RFC 1123).
-_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?!\Z)|\Z))+")
+#: Letters, digits and inner hyphens, between dots (RFC 1123); and underscores, as the names of containers have them.
+_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!\Z)|\Z))+")
 
 
 def parse_hosts(value: str) -> tuple[str, ...]:
@@ -180,6 +182,8 @@ def _name_of_host(text: str) -> str:
 
 def _meant(text: str) -> str:
     """What whoever wrote `text` for the name of a host meant, as the end of a sentence; empty if nobody knows."""
+    with suppress(ValueError):
+        return f": write [{IPv6Address(text).compressed}]"
     every = "." * ("*." in text)
     place = _PLACE.match(text.rpartition("://")[2].rpartition("@")[2].replace("*.", "", 1))
     with suppress(ValueError):
@@ -192,9 +196,8 @@ def parse_mail_host(value: str) -> str:
     text = value.strip()
     with suppress(ValueError):
         return str(ip_address(text))
-    # The names of containers have underscores.
     name = _ascii_host(text.lower())
-    if _NAME.fullmatch(name.replace("_", "-")) is None:
+    if _NAME.fullmatch(name) is None:
         raise ValueError("expected the name of a server alone, as in smtp.example.com; its port is mail.port")
     return name
 

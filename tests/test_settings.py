@@ -24,6 +24,7 @@ from flasky.settings import (
     parse_bool,
     parse_count,
     parse_database_url,
+    parse_folder,
     parse_hosts,
     parse_int,
     parse_list,
@@ -211,7 +212,7 @@ def test_one_address_and_only_one(text: str) -> None:
             "https://..",
             "https://*.x",
         ),
-        *("https://a.", "https://a..b", "https://-a", "https://a_b.c", "https://[x]", "https://[fe80::1%eth0]"),
+        *("https://a.", "https://a..b", "https://-a", "https://a!b.c", "https://[x]", "https://[fe80::1%eth0]"),
         *("http://localhost:99999", "http://localhost:0", "http://localhost:abc", "http://a:1:2", "https://::1"),
         *("https://999.1.1.1", "https://127.1"),
     ],
@@ -234,6 +235,8 @@ def test_a_base_url_is_scheme_and_host(text: str) -> None:
         ("https://[2001:DB8::0001]:8443", "https://[2001:db8::1]:8443"),
         ("http://127.0.0.1:6543", "http://127.0.0.1:6543"),
         ("http://localhost:6543", "http://localhost:6543"),
+        # As containers are called.
+        ("http://my_app:6543", "http://my_app:6543"),
     ],
 )
 def test_red_02_a_base_url_is_what_browsers_send(text: str, sent: str) -> None:
@@ -250,9 +253,9 @@ def test_red_02_a_base_url_is_what_browsers_send(text: str, sent: str) -> None:
         ("*.foo.com", ".foo.com"),
         ("a.example, https://*.Foo.com", ".foo.com"),
         ("*", ""),
-        ("::1", ""),
+        ("::1", "[::1]"),
         ("..", ""),
-        ("a_b.c", ""),
+        ("a!b.c", ""),
     ],
 )
 def test_red_02_what_no_host_header_says_is_no_name_of_a_host(text: str, meant: str) -> None:
@@ -262,6 +265,13 @@ def test_red_02_what_no_host_header_says_is_no_name_of_a_host(text: str, meant: 
     ):
         parse_hosts(text)
     assert parse_hosts(" WWW.X.com .Foo.com,[::0001] 10.0.0.1") == ("www.x.com", ".foo.com", "[::1]", "10.0.0.1")
+
+
+@pytest.mark.parametrize("text", ["/nowhere/at/all", "a" * 300, __file__])
+def test_a_folder_is_one_that_is_there(text: str) -> None:
+    """Also where the system refuses to look."""
+    with pytest.raises(ValueError, match="expected a folder that is there"):
+        parse_folder(text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "smtp.x:587", "http://smtp.x", "a b", "a..b", "[::1]"])

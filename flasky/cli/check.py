@@ -85,8 +85,9 @@ def _problem(found: references.Reference, known: Mapping[str, Collection[str]], 
         return f"the template does not compile: {found.name}"
     if found.name in known[found.kind]:
         return ""
-    # Settings of the libraries are theirs to know.
-    if found.kind == references.SETTING and found.name.partition(".")[0] not in sections:
+    section, dot, _name = found.name.partition(".")
+    # Settings of the libraries are theirs to know, and other dictionaries are called settings, too.
+    if found.kind == references.SETTING and not (dot and section in sections):
         return ""
     near = difflib.get_close_matches(found.name, known[found.kind], n=1)
     return f"there is no {found.kind} {found.name!r}" + (f". Did you mean {near[0]!r}?" if near else "")

@@ -25,7 +25,7 @@ from flasky.site import Site, get_site
 Handler = Callable[[Request], Response]
 
 #: A name or an IPv4 address, or an IPv6 address in brackets; then perhaps a port.
-_HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+_HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 #: The names of the machine itself, for whoever develops on it.
 _OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DEFAULT_PORTS = frozenset({"", "80", "443"})

@@ -27,10 +27,15 @@ _LEAST_LENGTH = 6
 _PASSWORDS = r"(?>\w*?passw(?:or)?d\w*)|passphrase|pwd|(?>\w*?token\b)|api_?key"
 _NAMES = rf"{_PASSWORDS}|passfile|secret\w*"
 #: Text in quotes, which may hold escaped ones; what was cut off has no end. None of these patterns goes back far.
-_QUOTED = r"""b?(?:'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?)"""
-#: A list, a dictionary or the like, and others in it.
-_INNER = rf"""[\[({{](?:{_QUOTED}|[^\[\](){{}}'"])*[\])}}]?"""
-_NESTED = rf"""[\[({{](?:{_QUOTED}|{_INNER}|[^\[\](){{}}'"])*[\])}}]?"""
+_QUOTED = r"""b?(?:'(?:[^'\\\n]|\\.)*+'?|"(?:[^"\\\n]|\\.)*+"?)"""
+#: A list, a dictionary or the like, and others in it: over several lines, or, cut off, to the end of one. What follows
+#: a bracket in the source code of a traceback is no secret.
+_INNER = rf"""[\[({{](?:{_QUOTED}|[^\[\](){{}}'"]++){{0,50}}+[\])}}]"""
+_INNER_CUT = rf"""[\[({{](?:{_QUOTED}|[^\[\](){{}}'"\n]++)*+[\])}}]?"""
+_NESTED = (
+    rf"""(?:[\[({{](?:{_QUOTED}|{_INNER}|[^\[\](){{}}'"]++){{0,50}}+[\])}}]"""
+    rf"""|[\[({{](?:{_QUOTED}|{_INNER_CUT}|[^\[\](){{}}'"\n]++)*+[\])}}]?)"""
+)
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A header in a dump: to the end of the line or of the quoted text.
@@ -42,17 +47,17 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1\2{HIDDEN}",
     ),
     # name=value, as in a query or a form.
-    (re.compile(rf"(?i)\b({_NAMES})(\s*=\s*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"), rf"\1\2{HIDDEN}"),
+    (re.compile(rf"(?i)\b({_NAMES})([ \t]*=[ \t]*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"), rf"\1\2{HIDDEN}"),
     # name: value, but not what is said of a setting (`key mail.password: …`) or of a variable.
     (
-        re.compile(rf"(?i)(?<![\w.])(?<!variable )({_PASSWORDS})(\s*:\s*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"),
+        re.compile(rf"(?i)(?<![\w.])(?<!variable )({_PASSWORDS})([ \t]*:[ \t]*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"),
         rf"\1\2{HIDDEN}",
     ),
     # 'name': 'value' and ('name', 'value'), as in a dictionary or a list of pairs; also in JSON that is text in JSON.
     (re.compile(rf"(?i)(\\['\"](?:{_NAMES})\\['\"]\s*:\s*)\\(['\"])(?:(?!\\\2).)*"), rf"\1\\\2{HIDDEN}"),
     (re.compile(rf"(?i)(['\"](?:{_NAMES})['\"]\s*[:,]\s*)({_QUOTED}|{_NESTED}|-?\d[\d.]*)"), rf"\1{HIDDEN}"),
     # scheme://user:password@host
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]++://[^\s:/@]*:)[^\s@/]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}"), rf"\1 {HIDDEN}"),
 )
 

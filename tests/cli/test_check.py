@@ -40,7 +40,22 @@ def shapes(request):
 
 
 def other(s):
-    return s["mail.port of something else"]
+    settings = {}
+    jinja2.Environment().get_template("polls/of_another_environment.jinja2")
+    return s["mail.port of something else"], settings["mail"], settings.get("polls")
+
+
+def parameter(t, request):
+    s = request.registry.settings
+    return t["mail.port of something else"], (lambda s: s["mail.port of something else"])
+
+
+def inside():
+    class Names:
+        s = get_site(None).settings
+
+        def method(self, registry):
+            return s["mail.port of something else"]
 """
 TEMPLATE = """\
 {% extends "base.jinja2" %}

@@ -86,6 +86,7 @@ def production(make_doors):
         ("community.example:443", 200),
         ("www.community.example", 200),
         ("a.pages.example", 200),
+        ("my_app.pages.example", 200),
         ("pages.example", 400),
         ("evilpages.example", 400),
         ("community.example:8080", 400),
