@@ -110,15 +110,15 @@ def test_a_job_whose_server_is_killed_is_done_after_the_restart(job_site, file: 
 
 def test_two_processes_do_each_job_once(job_site, file: Path, warm_console: WarmConsole, tmp_path: Path) -> None:
     site = job_site(start=False)
-    _queue(site, *({"text": f"job {number}", "seconds": 0.02} for number in range(12)))
-    assert _statuses(site) == ["queued"] * 12
     environ = {**os.environ, **site.environ}
     command = ("flasky", "--ini", str(site.ini), "jobs", "run")
     outputs = [tmp_path / "one", tmp_path / "two"]
     workers = [warm_console.start(*command, environ=environ, output=output) for output in outputs]
     try:
+        for output in outputs:
+            wait_until(lambda output=output: "Doing jobs" in output.read_text(), "both to begin")
+        _queue(site, *({"text": f"job {number}", "seconds": 0.02} for number in range(12)))
         wait_until(lambda: _statuses(site) == ["done"] * 12, "the jobs to be done")
-        assert [output.read_text().startswith("Doing jobs") for output in outputs] == [True, True]
     finally:
         for worker in workers:
             worker.terminate()
