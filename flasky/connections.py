@@ -11,7 +11,9 @@ from typing import Any
 
 from pyramid.registry import Registry
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import BadRequest
 
 from flasky.errors.refusals import REFUSED, refusal
 
@@ -36,12 +38,17 @@ class _Closing:
     """
 
     channel: Any
+    request: Any
+    close_on_finish: bool
     set_close_on_finish: Callable[[], None]
 
     def build_response_header(self) -> bytes:
         # Requests that were sent ahead on the same connection are answered first.
         if self.channel.stopping.is_set() and len(self.channel.requests) <= 1:
             self.set_close_on_finish()
+        if self.close_on_finish:
+            # A client of HTTP/1.0 that asked for `keep-alive` would be promised it, in a second header.
+            self.request.headers["CONNECTION"] = "close"
         header: bytes = super().build_response_header()  # type: ignore[misc]
         return header
 
@@ -59,7 +66,6 @@ class RefusingTask(ClosingTask):
 
     def execute(self) -> None:
         """Ask the application."""
-        self.channel.lingers = True
         self.set_close_on_finish()
         super().execute()
 
@@ -74,11 +80,29 @@ class RefusingTask(ClosingTask):
         return environ
 
 
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """What reads a request; one that cannot be read is refused."""
+
+    def received(self, data: bytes) -> int:
+        """Take in `data`; returns how many bytes of it belong to this request."""
+        try:
+            taken: int = super().received(data)
+        except ValueError:
+            # `http://[::1/` as the address, a length of 5,000 digits: waitress would drop the connection without a
+            # word, and log what was sent.
+            self.error = BadRequest("The address or the Content-Length cannot be read")
+            self.completed = True
+            return len(data)
+        return taken
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection; see `channel_class`."""
 
     task_class = ClosingTask
+    parser_class = Parser
     stopping: threading.Event
+    request: Any
     will_close: bool
     close_when_flushed: bool
     #: Whether what the client still sends is read after the last answer.
@@ -91,18 +115,34 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.request.error is None:
             super().send_continue()
 
+    def service(self) -> None:
+        """Answer the first request, as the worker's part."""
+        self.lingers = self.lingers or self.requests[0].error is not None
+        super().service()
+
     def handle_write(self) -> None:
         """Send what there is; after the last of it close the connection, or this side of it."""
-        if not (self.lingers and self.close_when_flushed) or self.will_close:
+        if self.will_close or not self._refuses():
             super().handle_write()
             return
-        self._flush_exception(self._flush_some)
-        if not self.total_outbufs_len:
-            # Closed with bytes unread, the connection would be reset, and the answer lost with it (RFC 9112, 9.6).
-            self.lingers = self.close_when_flushed = False
-            self.dropped = 0
-            with contextlib.suppress(OSError):
-                self.socket.shutdown(socket.SHUT_WR)
+        # Not again after the flush: waitress, which asks then, closes when the worker ends meanwhile.
+        ended = self.close_when_flushed
+        self._flush_exception(self._flush_some_if_lockable if self.requests else self._flush_some)
+        if ended and not self.total_outbufs_len:
+            self._close_this_side()
+
+    def _refuses(self) -> bool:
+        # In this order: the worker sets `lingers` before it takes the request away.
+        return any(request.error for request in list(self.requests)) or self.lingers
+
+    def _close_this_side(self) -> None:
+        """Closed with bytes unread, the connection would be reset, and the answer lost with it (RFC 9112, 9.6)."""
+        self.lingers = self.close_when_flushed = False
+        self.dropped = 0
+        # Of the refused body, what came with its header looked like the start of a request to wait for.
+        self.request = None
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
 
     def received(self, data: bytes) -> bool:
         """Take in `data` as requests, or drop it; returns whether it was taken in."""

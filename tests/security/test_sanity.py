@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+from waitress.adjustments import Adjustments
 
+from flasky.connections import channel_class
 from flasky.security.cookie_header import clean_cookies
+from flasky.server import _is_idle
 
 ROUTES = ["/", "/doors/about", "/doors/closed", "/doors/item/5", "/static/flasky/flasky.css", "/nothing"]
 
@@ -316,6 +321,9 @@ def split(answer):
         (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", 400),
         (b"\x00\x01\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET http://[::1/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"1" * 5000 + b"\r\n\r\n", 400),
+        (b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1200000\r\n\r\n", 413),
     ],
 )
 def test_err_01_what_the_server_refuses_has_the_sites_page(raw, data, status):
@@ -328,6 +336,7 @@ def test_err_01_what_the_server_refuses_has_the_sites_page(raw, data, status):
     assert f"<code>{headers['X-Request-Id']}</code>" in page
     assert "flasky.css" in page
     assert (headers["Cache-Control"], headers["Connection"]) == ("no-store", "close")
+    assert answer.count(b"\r\nConnection: ") == 1
     assert headers["Content-Security-Policy"]
     assert "server" not in page.partition("</head>")[2].lower()
 
@@ -373,6 +382,96 @@ def test_inp_01_a_file_that_is_too_large_still_gets_its_answer(raw):
         while chunk := connection.recv(65536):
             rest += chunk
     assert rest.rstrip().endswith(b"</html>")
+
+
+class Line:
+    """A connection to no server: its client's end, and each step of its worker and its loop by hand."""
+
+    def __init__(self, *, stopping: bool = False) -> None:
+        ended = threading.Event()
+        if stopping:
+            ended.set()
+        settings = Adjustments(max_request_body_size=100)
+        server = SimpleNamespace(
+            active_channels={}, adj=settings, application=self.answer, effective_port=80, server_name="localhost"
+        )
+        server.add_task = server.pull_trigger = lambda *_channel: None
+        self.client, end = socket.socketpair()
+        self.client.settimeout(5)
+        self.channel = channel_class(ended, None)(server, end, ("127.0.0.1", 0), settings, {})
+
+    @staticmethod
+    def answer(_environ, start_response):
+        """The application."""
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+    def close(self):
+        """Close both ends."""
+        self.channel.handle_close()
+        self.client.close()
+
+
+@pytest.fixture
+def line():
+    """A connection."""
+    made = Line()
+    yield made
+    made.close()
+
+
+REFUSED_AND_MORE = b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\nmore"
+
+
+def test_inp_01_a_refusal_that_is_made_while_the_connection_is_written_to_is_not_lost(line):
+    """The worker ends in the midst of the loop's flush: closed then, with bytes unread, the connection is reset."""
+    channel = line.channel
+    channel.received(REFUSED_AND_MORE)
+    channel.outbufs[-1].append(b"the end of an earlier answer")
+    channel.total_outbufs_len += 28
+    flush = channel._flush_some_if_lockable
+
+    def flush_while_the_worker_ends(do_close=True):
+        flush(do_close=do_close)
+        channel.service()
+
+    channel._flush_some_if_lockable = flush_while_the_worker_ends
+
+    channel.handle_write()
+
+    assert channel.connected
+    line.client.sendall(b"what a browser still sends of its file")
+    channel.handle_write()
+    channel.handle_read()
+    answer = b""
+    while chunk := line.client.recv(65536):
+        answer += chunk
+    assert b"HTTP/1.1 413" in answer
+    assert channel.connected, "only this side of it is closed"
+
+
+def test_p17_who_was_refused_and_stays_does_not_hold_the_server_back(line):
+    """What came in one packet with the refused header is no request that has begun."""
+    line.channel.received(REFUSED_AND_MORE)
+    line.channel.service()
+    line.channel.handle_write()
+
+    assert line.channel.connected
+    assert _is_idle(line.channel)
+
+
+def test_p17_a_server_that_stops_promises_no_client_to_keep_its_connection():
+    """One of HTTP/1.0 that asked for it, too: `Connection` stands there once."""
+    line = Line(stopping=True)
+    line.channel.received(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    line.channel.service()
+    line.channel.handle_write()
+
+    answer = line.client.recv(65536)
+
+    line.close()
+    assert answer.startswith(b"HTTP/1.0 200")
+    assert answer.count(b"\r\nConnection: ") == answer.count(b"\r\nConnection: close\r\n") == 1
 
 
 def test_inp_01_who_asks_before_sending_too_much_is_not_told_to_continue(raw):
