@@ -1,19 +1,23 @@
-"""Making anew what is derived from what members wrote, in small transactions that stop nobody.
+"""Making anew what is derived from what members wrote, a portion at a time, so that nobody else waits for long.
 
-The newest come first: they are read most. So the oldest are the last that an earlier pipeline made, and tell at little
-cost whether there are any (`rebuild_is_due`).
+What is stored is read and computed before a transaction begins: it holds the lock for writing (on SQLite the one that
+there is) for storing alone, and for no more than so many characters. What was edited in between is taken once more, as
+the edit may have known an older name. The newest come first: they are read most. So the oldest are the last that an
+earlier pipeline made, and tell at little cost whether there are any (`rebuild_is_due`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
-from sqlalchemy import select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, func, select, true, update
+from sqlalchemy.orm import Session
 
 from flasky.database import get_database
+from flasky.jobs.models import BackgroundJob, Status
 from flasky.jobs.services import enqueue
 from flasky.plugins.accounts.events import NameChanged
 from flasky.plugins.accounts.models import User
@@ -23,10 +27,26 @@ from flasky.plugins.blog.mentions import last_written
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.storage import changed, lists_changed
 
-_AT_ONCE = 200
+#: One transaction takes so many texts, and of long ones no more than so many characters, but always one.
+_AT_ONCE, _CHARACTERS = 200, 100_000
 _NAMES = "blog.names"
 #: Of the oldest that members edited before they were rebuilt, there may be so many but one.
 _OLDEST = 20
+
+
+class _Portion(NamedTuple):
+    """What one transaction takes: the ids, the highest first, and the id with which the next one begins, if any."""
+
+    ids: list[int]
+    next: int | None
+
+
+class _Made(NamedTuple):
+    """What was made of a stored text: the columns of its row, and the words of a post."""
+
+    item: Any
+    values: dict[str, object]
+    words: str | None
 
 
 def rebuild_all(registry: Registry, *, everything: bool = False) -> tuple[int, int]:
@@ -51,60 +71,132 @@ def rebuild_is_due(registry: Registry) -> str | None:
 
 
 def name_changed(event: NameChanged) -> None:
-    """Have the member's posts found by their new name, and no more by the old one."""
-    enqueue(event.work.registry, event.session, _NAMES, user_id=event.user.id)
+    """Have the member's posts found by their new name, and no more by the old one.
+
+    Of a member one job waits, however often they change it: the one that is there begins again.
+    """
+    waiting = event.session.scalars(_waiting(event.user.id)).first()
+    if waiting is None:
+        enqueue(event.work.registry, event.session, _NAMES, user_id=event.user.id)
+    else:
+        waiting.arguments = {"user_id": event.user.id}
 
 
 def index_posts_of(request: Request, user_id: int, highest: int = limits.LARGEST_ID) -> None:
-    """The job `blog.names`: index the posts of a member anew, up to an id; one transaction takes so many."""
+    """The job `blog.names`: index the posts of a member anew, up to an id; what is left, another one does."""
     work = work_of(request)
-    posts = (
-        select(Post.id, Post.title, Post.html, Post.tag_names, User.username, User.name)
-        .join(User, User.id == Post.author_id)
-        .where(Post.author_id == user_id, Post.id <= highest)
-        .order_by(Post.id.desc())
-        .limit(_AT_ONCE)
-        # Who edits meanwhile waits for a moment.
-        .with_for_update(of=Post)
+    with work.reading() as connection:
+        portion = _portion(connection, Post, (Post.author_id == user_id) & (Post.id <= highest))
+        rows = connection.execute(_posts_with_names(portion.ids)).all()
+        words = [(row, search.words_of_post(row, row.username, row.name)) for row in rows]
+        renamed = [(row, found) for row, found in words if not search.is_stored(connection, row.id, found)]
+    begins = portion.next
+    for row, found in renamed:
+        if work.db.scalar(select(Post.id).where(_is_as_read(Post, row)).with_for_update()) is None:
+            begins = row.id
+            break
+        search.store(work.db, row.id, found)
+    if begins is not None and work.db.scalars(_waiting(user_id)).first() is None:
+        request.enqueue(_NAMES, user_id=user_id, highest=begins)
+
+
+def _waiting(user_id: int) -> Select[BackgroundJob]:
+    """A job of the member that nobody has begun. One that is being taken is none: it may have read the older name."""
+    return (
+        select(BackgroundJob)
+        .where(
+            BackgroundJob.name == _NAMES,
+            BackgroundJob.status == Status.QUEUED,
+            BackgroundJob.attempts == 0,
+            BackgroundJob.arguments["user_id"].as_integer() == user_id,
+        )
+        .limit(1)
+        .with_for_update(skip_locked=True)
     )
-    rows = work.db.execute(posts).all()
-    for row in rows:
-        search.index(work.db, row, row.username, row.name)
-    if len(rows) == _AT_ONCE:
-        request.enqueue(_NAMES, user_id=user_id, highest=rows[-1].id - 1)
+
+
+def _portion(connection: Connection, model: Any, wanted: ColumnElement[bool]) -> _Portion:
+    sizes = select(model.id, func.length(model.body).label("size")).where(wanted).order_by(model.id.desc())
+    ids: list[int] = []
+    characters = 0
+    for row in connection.execute(sizes.limit(_AT_ONCE + 1)):
+        characters += row.size
+        if ids and (len(ids) == _AT_ONCE or characters > _CHARACTERS):
+            return _Portion(ids, row.id)
+        ids.append(row.id)
+    return _Portion(ids, None)
+
+
+def _posts_with_names(ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
+    columns = (Post.id, Post.version, Post.author_id, Post.title, Post.html, Post.tag_names, User.username, User.name)
+    return select(*columns).join(User, User.id == Post.author_id).where(Post.id.in_(ids)).order_by(Post.id.desc())
+
+
+def _is_as_read(model: Any, item: Any) -> ColumnElement[bool]:
+    """Whether nobody has edited a text since it was read, and its author has not left, whose name is in its words."""
+    is_same: ColumnElement[bool] = (
+        (model.id == item.id) & (model.version == item.version) & model.author_id.is_not_distinct_from(item.author_id)
+    )
+    return is_same
 
 
 def _through(registry: Registry, model: Any, *, everything: bool) -> int:
-    highest, number = limits.LARGEST_ID, 0
     wanted = true() if everything else model.pipeline != markdown.PIPELINE
-    while True:
+    begins: int | None = limits.LARGEST_ID
+    number = 0
+    while begins is not None:
+        begins, made = _made(registry, model, wanted & (model.id <= begins))
         with open_work(registry) as work:
-            statement = (
-                select(model, User.username, User.name)
-                .outerjoin(User, User.id == model.author_id)
-                .where(model.id <= highest, wanted)
-                .order_by(model.id.desc())
-                .limit(_AT_ONCE)
-                # Who edits meanwhile waits for a moment.
-                .with_for_update(of=model)
-            )
-            rows = work.db.execute(statement).all()
-            if not rows:
-                return number
-            _rebuild(work, rows)
-            highest, number = rows[-1][0].id - 1, number + len(rows)
+            for one in made:
+                if not _store(work.db, model, one):
+                    begins = one.item.id
+                    break
+                number += 1
+            if made:
+                lists_changed(work.db)
+    return number
 
 
-def _rebuild(work: Work, rows: Sequence[Any]) -> None:
-    for item, *names in rows:
-        render = posts.render if isinstance(item, Post) else comments.render
-        rendered = render(work, item.body, last_written(item))
-        values: dict[str, object] = {"html": rendered.html, "pipeline": markdown.PIPELINE}
-        if isinstance(item, Post):
-            values.update(summary=rendered.summary, is_long=rendered.is_long)
-        # Not through the session: that would count as an edit.
-        changed(work.db, update(type(item)).where(type(item).id == item.id).values(**values))
-        if isinstance(item, Post):
-            work.db.refresh(item)
-            search.index(work.db, item, *filter(None, names))
-    lists_changed(work.db)
+def _made(registry: Registry, model: Any, wanted: ColumnElement[bool]) -> tuple[int | None, list[_Made]]:
+    """What becomes of the next portion, and where the one after it begins. It only reads."""
+    with get_database(registry).reader() as session:
+        portion = _portion(session.connection(), model, wanted)
+        statement = (
+            select(model, User.username, User.name)
+            .outerjoin(User, User.id == model.author_id)
+            .where(model.id.in_(portion.ids))
+            .order_by(model.id.desc())
+        )
+        work = Work(registry, session)
+        made = [_made_of(work, *row) for row in session.execute(statement).all()]
+        session.expunge_all()
+    return portion.next, made
+
+
+def _made_of(work: Work, item: Any, *names: str | None) -> _Made:
+    render = posts.render if isinstance(item, Post) else comments.render
+    rendered = render(work, item.body, last_written(item))
+    values: dict[str, object] = {"html": rendered.html, "pipeline": markdown.PIPELINE}
+    if not isinstance(item, Post):
+        return _Made(item, values, None)
+    values.update(summary=rendered.summary, is_long=rendered.is_long)
+    text = _Text(item.title, rendered.html, item.tag_names)
+    return _Made(item, values, search.words_of_post(text, *filter(None, names)))
+
+
+class _Text(NamedTuple):
+    """What the words of a post are made of."""
+
+    title: str
+    html: str
+    tag_names: str
+
+
+def _store(db: Session, model: Any, made: _Made) -> bool:
+    """Store what was made of a text; False when that is not what is stored any more."""
+    # Not through the session: that would count as an edit.
+    if not changed(db, update(model).where(_is_as_read(model, made.item)).values(**made.values)):
+        return False
+    if made.words is not None:
+        search.store(db, made.item.id, made.words)
+    return True

@@ -56,8 +56,19 @@ class Found:
 
 def index(db: Session, post: Any, *author: str) -> None:
     """Remember the words of a stored post, or a row of it: of title, text, tags and the names of its author."""
-    db.execute(delete(PostWords).where(PostWords.post_id == post.id))
-    db.execute(insert(PostWords).values(post_id=post.id, words=words_of_post(post, *author)))
+    store(db, post.id, words_of_post(post, *author))
+
+
+def store(db: Session, post_id: int, words: str) -> None:
+    """Remember the words of a post that somebody made before: no text is read here, while others wait to write."""
+    db.execute(delete(PostWords).where(PostWords.post_id == post_id))
+    db.execute(insert(PostWords).values(post_id=post_id, words=words))
+
+
+def is_stored(connection: Connection, post_id: int, words: str) -> bool:
+    """Whether these words of a post are remembered already. One statement, which only reads."""
+    same = PostWords.words == cast(words, PostWords.words.type)
+    return connection.scalar(select(PostWords.post_id).where(PostWords.post_id == post_id, same)) is not None
 
 
 def words_of_post(post: Any, *author: str) -> str:

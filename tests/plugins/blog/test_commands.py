@@ -22,6 +22,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import markdown, notices, posts, rebuilding, search, seeding
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
+from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox
 
 
@@ -218,6 +219,46 @@ def test_rebuilding_keeps_what_nobody_wrote(registry: Any, member: Any, write: A
     assert rebuilding.rebuild_all(registry) == (0, 0)
     assert rebuilding.rebuild_all(registry, everything=True) == (1, 0)
     assert found(registry, "apple") == [post]
+
+
+def test_rebuilding_keeps_what_is_edited_meanwhile_and_lets_everybody_write(
+    registry: Any, member: Any, write: Any, work_as: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = member("anna")
+    ids = [write(anna, text) for text in ("apple", "pear", "plum")]
+    db.execute(update(Post).values(html="old", pipeline=0))
+    db.commit()
+    render = posts.render
+
+    def meanwhile(work: Any, *arguments: Any) -> Any:
+        monkeypatch.setattr(posts, "render", render)
+        with work_as(anna) as other:
+            post = posts.find(other, ids[1])
+            posts.edit(other, post, Writing("cherry"), version=post.version)
+        with work_as(anna) as other:
+            posts.remove(other, posts.find(other, ids[2]))
+        return render(work, *arguments)
+
+    monkeypatch.setattr(posts, "render", meanwhile)
+    assert rebuilding.rebuild_all(registry) == (1, 0)
+    shown = list(db.scalars(select(Post.html).order_by(Post.id)))
+    db.rollback()
+    assert [text for text in ("apple", "cherry") if text in "".join(shown)] == ["apple", "cherry"]
+    assert [found(registry, text) for text in ("apple", "pear", "cherry", "plum")] == [ids[:1], [], ids[1:2], []]
+
+
+@pytest.mark.databases("sqlite")
+def test_rebuilding_takes_so_many_characters_at_a_time(
+    registry: Any, member: Any, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = member("anna")
+    for length in (10, 30, 10, 10):
+        write(anna, "x" * length)
+    monkeypatch.setattr(rebuilding, "_CHARACTERS", 20)
+    store, portions = rebuilding.lists_changed, []
+    monkeypatch.setattr(rebuilding, "lists_changed", lambda db: (portions.append(1), store(db)))
+    assert rebuilding.rebuild_all(registry, everything=True) == (4, 0)
+    assert len(portions) == 3
 
 
 @pytest.mark.databases("sqlite")

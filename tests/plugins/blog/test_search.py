@@ -7,16 +7,18 @@ from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from flasky.background import background_request
 from flasky.database import get_database
+from flasky.jobs.models import BackgroundJob
 from flasky.jobs.worker import JobWorker
 from flasky.plugins.accounts import profile
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import moderation, posts, rebuilding, search, words
+from flasky.plugins.blog import limits, moderation, posts, rebuilding, search, words
 from flasky.plugins.blog.models import PostWords
 from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds
@@ -210,6 +212,103 @@ def test_an_author_is_found_by_the_name_they_show_and_no_more_by_one_they_had(
     rename("")
     assert found("王小明") == []
     assert found("anna") == ids[::-1]
+
+
+@pytest.fixture
+def rename(registry: Any) -> Any:
+    """A function that gives a member the name that they show, and leaves the jobs where they are."""
+
+    def change(user_id: int, name: str) -> None:
+        with open_work(registry) as work:
+            user = work.db.get_one(User, user_id)
+            profile.update(work, user, name=name, location="", about="", language="", timezone="")
+
+    return change
+
+
+def jobs_of(db: Session) -> list[dict[str, Any]]:
+    waiting = select(BackgroundJob.arguments).where(
+        BackgroundJob.name == "blog.names", BackgroundJob.status == "queued"
+    )
+    found = list(db.scalars(waiting))
+    db.rollback()
+    return found
+
+
+def test_a_new_name_is_indexed_so_many_characters_at_a_time(
+    member: Any, write: Any, rename: Any, registry: Any, found: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CON-01: of long texts one transaction takes few, of any at least one."""
+    anna = member("anna")
+    ids = [write(anna, "cat " + "x" * length) for length in (10, 30, 10, 10)]
+    rename(anna, "Wang")
+    monkeypatch.setattr(rebuilding, "_CHARACTERS", 30)
+    lowest = limits.LARGEST_ID
+    for expected in (ids[2:], ids[1:], ids):
+        with background_request(registry) as request:
+            request.db.execute(delete(BackgroundJob))
+            rebuilding.index_posts_of(request, anna, lowest)
+        assert sorted(found("wang")) == expected
+        lowest = next((job["highest"] for job in jobs_of(db)), 0)
+    assert lowest == 0
+
+
+def test_of_a_member_one_job_waits_however_often_they_change_their_name(
+    member: Any, write: Any, rename: Any, registry: Any, found: Any, db: Session
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    post = write(anna, "cat")
+    for name in ("Wang", "Li", "Zhao"):
+        rename(anna, name)
+    rename(bob, "Wang")
+    assert sorted(job["user_id"] for job in jobs_of(db)) == [anna, bob]
+    # The one that goes on further down begins again.
+    with open_work(registry) as work:
+        work.db.execute(update(BackgroundJob).values(arguments={"user_id": anna, "highest": post - 1}))
+    rename(anna, "Sun")
+    assert {"user_id": anna} in jobs_of(db)
+    JobWorker(registry).run_once()
+    assert found("sun") == [post]
+    assert found("zhao") == []
+
+
+def test_whoever_writes_does_not_wait_for_words_and_what_is_edited_meanwhile_is_taken_again(
+    member: Any,
+    write: Any,
+    rename: Any,
+    registry: Any,
+    found: Any,
+    work_as: Any,
+    db: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    anna = member("anna")
+    ids = [write(anna, "cat"), write(anna, "dog")]
+    rename(anna, "Wang")
+    words_of_post = search.words_of_post
+    stored: list[str] = []
+
+    def meanwhile(post: Any, *author: str) -> str:
+        monkeypatch.setattr(search, "words_of_post", words_of_post)
+        with work_as(anna) as work:
+            stored_post = posts.find(work, ids[0])
+            posts.edit(work, stored_post, Writing("bird"), version=stored_post.version)
+        return words_of_post(post, *author)
+
+    monkeypatch.setattr(search, "words_of_post", meanwhile)
+    with background_request(registry) as request:
+        request.db.execute(delete(BackgroundJob))
+    with background_request(registry) as request:
+        rebuilding.index_posts_of(request, anna)
+    assert found("cat") == []
+    assert found("bird wang") == ids[:1]
+    assert jobs_of(db) == [{"user_id": anna, "highest": ids[0]}]
+    # What has these words already is not written.
+    store = search.store
+    monkeypatch.setattr(search, "store", lambda *given: (stored.append(given[2]), store(*given)))
+    JobWorker(registry).run_once()
+    assert stored == []
+    assert jobs_of(db) == []
 
 
 def test_highlights_are_escaped_around_and_within(member: Any, write: Any, client: Any) -> None:
