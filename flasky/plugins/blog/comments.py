@@ -32,11 +32,12 @@ def add(work: Work, post: Post, body: str, *, key: str = "", again: bool = False
     if post.listed_at is None:
         raise NotThere
     check_text("body", body, limits.LONGEST_COMMENT)
-    sent = Sent(key, COMMENT, (COMMENT, str(post.id), body))
+    # When the post was begun: SQLite may give its number, and those of its comments, to the next.
+    sent = Sent(key, COMMENT, (COMMENT, str(post.id), post.created_at.isoformat(), body))
     made = submissions.claim(work, author.user_id, sent, again=again)
     if made is not None:
         try:
-            return find(work, made)
+            return submissions.own(author.user_id, sent, find(work, made))
         except NotThere:
             raise SentBefore(COMMENT, None, same_form=True) from None
     pace.of_member(work, pace.COMMENTS)

@@ -54,7 +54,7 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
     made = submissions.claim(work, author.user_id, sent, again=again)
     if made is not None:
         try:
-            return find(work, made)
+            return submissions.own(author.user_id, sent, find(work, made))
         except NotThere:
             raise SentBefore(sent.kind, None, same_form=True) from None
     pace.of_member(work, pace.POSTS)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Integer, String, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,8 +19,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from flasky.database import UTCDateTime
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.errors import SentBefore
-from flasky.plugins.blog.models import Submission
+from flasky.plugins.blog.models import Comment, Post, Submission
 from flasky.plugins.blog.storage import changed
+
+Made = TypeVar("Made", Post, Comment)
 
 POST, DRAFT, COMMENT = "post", "draft", "comment"
 #: How long the keys of a member are kept, and how long an equal text counts as the same one.
@@ -85,10 +87,20 @@ def claim(work: Work, user_id: int, sent: Sent, *, again: bool) -> int | None:
     if before is None:
         # Deleted since the statement before this one.
         raise SentBefore(sent.kind, None, same_form=False)
+    if not before.kind:
+        # From before the kinds were kept: its number may be that of a post or of a comment.
+        raise SentBefore(sent.kind, None, same_form=True)
     if before.key == sent.key and before.made_id and (before.kind, before.digest) == (sent.kind, sent.digest):
         made_id: int = before.made_id
         return made_id
     raise SentBefore(before.kind, before.made_id, same_form=before.key == sent.key)
+
+
+def own(user_id: int, sent: Sent, made: Made) -> Made:
+    """What a form of this member made. Raises SentBefore when it is another's: SQLite gives numbers again."""
+    if made.author_id != user_id:
+        raise SentBefore(sent.kind, None, same_form=True)
+    return made
 
 
 @cache
@@ -107,7 +119,10 @@ def note_made(work: Work, user_id: int, key: str, made_id: int) -> None:
 
 
 def forget(work: Work, user_id: int | None, kinds: Sequence[str], made_id: int) -> None:
-    """Remember that what a form made is deleted: SQLite may give its number to the next."""
+    """Remember that what a form made is deleted: SQLite may give its number to the next.
+
+    Not of the comments that go with a post: their content says when that post was begun (`comments.add`).
+    """
     gone = update(Submission).where(
         Submission.user_id == user_id, Submission.kind.in_(kinds), Submission.made_id == made_id
     )

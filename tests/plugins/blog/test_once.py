@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pyramid.registry import Registry
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from webtest import AppError
 
@@ -147,8 +147,50 @@ def test_con_03_a_form_from_before_the_digests_stores_what_is_sent_now(
     form = form_of(browser.get("/write"))
     with open_work(registry) as work:
         work.db.add(Submission(user_id=anna, key=form["key"].value, made_id=1))
-    send(form_of(send(form, "new", status=409)), "new")
+    page = send(form, "new", status=409)
+    # Nor what it is: the number may be that of somebody's comment.
+    assert "not there any more" in page
+    assert "To what is stored" not in page
+    send(form_of(page), "new")
     assert bodies(db) == ["old", "new"]
+
+
+def test_con_03_a_comment_below_a_new_post_with_an_old_number_is_another(
+    member: Any, write: Any, comment: Any, work_as: Any, client: Any, db: Session
+) -> None:
+    """Comments go with their post, and SQLite gives both numbers again."""
+    anna, mona, browser = member("anna"), member("mona"), client(member("bob"))
+    post = write(anna, "first")
+    form = form_of(browser.get(f"/post/{post}"))
+    send(form, "thanks")
+    with work_as(anna) as work:
+        posts.remove(work, posts.find(work, post))
+    assert write(anna, "second") == post
+    hers = comment(mona, post, "of mona")
+    page = send(form, "thanks", status=409)
+    assert "not there any more" in page
+    assert f"/comment/{hers}" not in page
+    send(form_of(browser.get(f"/post/{post}")), "thanks")
+    assert bodies(db, Comment) == ["of mona", "thanks"]
+
+
+@pytest.mark.parametrize("path", ["/write", "/post/{}"])
+def test_con_03_what_became_somebody_elses_is_not_led_to(
+    path: str, member: Any, write: Any, client: Any, registry: Registry, db: Session
+) -> None:
+    """However it came that the number is another's now."""
+    bob = member("bob")
+    browser = client(bob)
+    path = path.format(write(member("anna"), "a post"))
+    model = Post if path == "/write" else Comment
+    form = form_of(browser.get(path))
+    send(form, "mine")
+    with open_work(registry) as work:
+        work.db.execute(update(model).where(model.body == "mine").values(author_id=1 if bob != 1 else 2, body="other"))
+    for text in ("mine", "another"):
+        page = send(form, text, status=409)
+        assert "not there any more" in page
+        assert "To what is stored" not in page
 
 
 def test_inp_01_no_other_word_insists(member: Any, client: Any) -> None:

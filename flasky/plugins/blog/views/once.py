@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from pyramid.request import Request
@@ -9,6 +10,7 @@ from pyramid.request import Request
 from flasky.plugins.blog import comments, posts
 from flasky.plugins.blog.errors import NotThere, SentBefore
 from flasky.plugins.blog.forms import CommentForm, PostForm
+from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.submissions import COMMENT
 
 
@@ -31,11 +33,14 @@ def ask_again(request: Request, form: PostForm | CommentForm, sent: SentBefore) 
 def _where(request: Request, sent: SentBefore) -> tuple[str | None, bool]:
     if sent.made_id is None:
         return None, False
+    find = partial(comments.find, own_too=True) if sent.kind == COMMENT else posts.find
     try:
-        if sent.kind == COMMENT:
-            comment = comments.find(request.accounts, sent.made_id)
-            return request.route_path("blog.to_comment", id=comment.id), False
-        post = posts.find(request.accounts, sent.made_id)
+        made: Post | Comment = find(request.accounts, sent.made_id)
     except NotThere:
         return None, False
-    return request.route_path("blog.edit" if post.is_draft else "blog.post", id=post.id), post.is_draft
+    # SQLite gives numbers again: it may be somebody else's now.
+    if made.author_id != request.identity.user_id:
+        return None, False
+    if isinstance(made, Comment):
+        return request.route_path("blog.to_comment", id=made.id), False
+    return request.route_path("blog.edit" if made.is_draft else "blog.post", id=made.id), made.is_draft
