@@ -96,6 +96,11 @@ def _repeated(piece: str) -> Callable[[int], str]:
     return lambda size: (piece * (size // len(piece) + 1))[:size]
 
 
+def _references(definition: str, piece: str) -> Callable[[int], str]:
+    """A half defines a link, with as many letters as there is room for, and the other half uses it."""
+    return lambda size: f"{definition.format('b' * (size // 2 - 20))}\n\n" + _repeated(piece)(size // 2)
+
+
 #: Shapes by name: each a function from a number of characters to a text of that length.
 SHAPES: dict[str, Callable[[int], str]] = {
     name: _repeated(piece)
@@ -146,4 +151,11 @@ SHAPES: dict[str, Callable[[int], str]] = {
         "pictures in pictures": "![a",
         "marks beside 中文": "**中",
     }.items()
+} | {
+    "long numbers": _repeated(f"&#{'9' * 4400};"),
+    "references used": _references('[a]: /x "{}"', "[a] "),
+    "long references used": _references("[a]: http://x/{}", "[a] "),
+    "pictures by reference": _references('[a]: /x "{}"', "![a] "),
+    "references without words": _references("[a]: /{}", "[][a] "),
+    "quoted references used": _references('[a]: /x&&&& "&&&&{}"', "[a]\n"),
 }

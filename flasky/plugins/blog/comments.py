@@ -14,7 +14,7 @@ from flasky.plugins.blog import limits, markdown, mentions, notices, pace, submi
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
-from flasky.plugins.blog.posts import check_text, is_equal, may_see, who
+from flasky.plugins.blog.posts import check_markdown, is_equal, may_see, who
 from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.submissions import COMMENT, Sent
 
@@ -31,7 +31,7 @@ def add(work: Work, post: Post, body: str, *, key: str = "", again: bool = False
     author = who(work)
     if post.listed_at is None:
         raise NotThere
-    check_text("body", body, limits.LONGEST_COMMENT)
+    check_markdown(work, "body", body, limits.LONGEST_COMMENT)
     # When the post was begun: SQLite may give its number, and those of its comments, to the next.
     sent = Sent(key, COMMENT, (COMMENT, str(post.id), post.created_at.isoformat(), body))
     made = submissions.claim(work, author.user_id, sent, again=again)
@@ -67,7 +67,7 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
     """Change one's own comment. What is stored already is no edit. Raises Fault, NotAllowed, Stale, TooManyTries."""
     if comment.author_id != who(work).user_id:
         raise NotAllowed
-    check_text("body", body, limits.LONGEST_COMMENT)
+    check_markdown(work, "body", body, limits.LONGEST_COMMENT)
     # Whoever saves at the same time waits here, and sees then what was stored.
     comment = find(work, comment.id, lock=True, own_too=True)
     if comment.version != version:

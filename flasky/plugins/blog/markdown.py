@@ -25,7 +25,7 @@ from markdown_it.token import Token
 from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS, is_blank
 
 #: Raise it with every change that makes other HTML of the same source.
-PIPELINE = 5
+PIPELINE = 6
 
 #: Characters after which a summary ends, where a block ends.
 _SUMMARY_LENGTH = 500
@@ -39,6 +39,11 @@ _LONGEST_WORD = 40
 #: How many members one text can call by their names.
 MOST_MENTIONED = 10
 _LONGEST_NAME = 64
+_LONGEST_TITLE = 200
+#: As how many characters of HTML a link counts beside its address and title, and how many those that are repeated may
+#: make in a text however short it is.
+_LINK = 42
+_LEAST_REPEATED = 2000
 #: How many beginnings of what follows an @ can be a member's name in one text: all those of so many members.
 MOST_NAMES = MOST_MENTIONED * _LONGEST_NAME
 
@@ -105,7 +110,7 @@ def render(source: str, *, above: int = 1, members: Members | None = None) -> Re
     behind an @, if there are any: at each the one with the longest name is meant, and the first ten who are called are
     linked, where the text calls them first.
     """
-    tokens = _with_words(_parser().parse(source))
+    tokens = _with_words(_bounded(_parser().parse(source), source))
     names = _names(tokens) if members is not None and "@" in source else []
     people = members(names) if members is not None and names else {}
     mentioned = _link_mentions(tokens, people) if people else ()
@@ -141,6 +146,80 @@ def before_call(html: str, user_id: int) -> str:
 def text_of(html: str) -> str:
     """The words of HTML that `render` made, with blanks where a block, a line or a cell of a table ends."""
     return unescape(_TAG.sub(" ", _INLINE_TAG.sub("", html)))
+
+
+def shows_nothing(source: str) -> bool:
+    """Whether nobody would see anything of a Markdown text: it has references, marks and blanks, if anything."""
+    html = render(source).html
+    return "<hr" not in html and is_blank(text_of(html))
+
+
+def surely_shows(source: str) -> bool:
+    """Whether a look at a text is enough to know that `shows_nothing` is false; most texts begin with a letter.
+
+    Where nothing defines a reference, a paragraph that begins with one shows it.
+    """
+    return "]:" not in source and _SHOWS.search(source) is not None
+
+
+#: Behind a blank line nothing goes on that began before it. No blanks in front: they could be of a list nested so
+#: deeply that the parser drops it. The last are letters that show nothing.
+_SHOWS = re.compile(r"(?:\A|\n\r?\n)\u3000*(?:#{1,6} |\*{1,2}|@)?(?![\u115f\u1160\u3164\uffa0])[^\W\d_]")
+
+
+def _bounded(tokens: list[Token], source: str) -> list[Token]:
+    """`tokens` with titles cut that are too long, and links that repeat others while there is room for them.
+
+    A reference is written once and can be used at every third character: all its uses would be half a thousand
+    characters for each one of a long text. First titles go, then links become text.
+    """
+    room = _Room(_LEAST_REPEATED + 2 * len(source))
+    for token in tokens:
+        if token.children and any(child.type == "link_open" for child in token.children):
+            token.children = list(_bounded_links(token.children, room))
+    return tokens
+
+
+class _Room:
+    """How much HTML the links of a text may still make of what was there before."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self._lengths: dict[tuple[str, str], int] = {}
+
+    def has(self, href: str, title: str) -> bool:
+        """Take the room for a link, if it is there; the first with this address and title needs none."""
+        length = self._lengths.get((href, title))
+        if length is None:
+            # A link without words shows its address.
+            self._lengths[href, title] = _LINK + 2 * len(escape(href)) + len(escape(title))
+            return True
+        if length > self.left:
+            return False
+        self.left -= length
+        return True
+
+
+def _bounded_links(children: list[Token], room: _Room) -> Iterator[Token]:
+    """What stands in a line; of a link without room only its text."""
+    is_kept = True
+    for child in children:
+        if child.type == "link_open":
+            is_kept = _fits(child, room)
+        # No link is within another.
+        if is_kept or child.type not in {"link_open", "link_close"}:
+            yield child
+
+
+def _fits(link: Token, room: _Room) -> bool:
+    href, title = str(link.attrGet("href") or ""), str(link.attrGet("title") or "")
+    if len(title) > _LONGEST_TITLE:
+        title = title[: _LONGEST_TITLE - 1] + "…"
+        link.attrSet("title", title)
+    if room.has(href, title):
+        return True
+    link.attrs.pop("title", None)
+    return bool(title) and room.has(href, "")
 
 
 def _with_words(tokens: list[Token]) -> list[Token]:
@@ -310,8 +389,9 @@ def _weight(token: Token) -> int:
     if token.children is not None:
         return _LINE + sum(map(_weight, token.children))
     lines = token.content.count("\n") + (token.type in _BEGINS_A_LINE)
-    # Addresses are not seen, but a page of nothing but long ones would be long.
-    return len(token.content) + lines * _LINE + len(str(token.attrGet("href") or "")) // 4
+    # Addresses and titles are not seen, but a page of nothing but long ones would be long.
+    unseen = sum(len(str(token.attrGet(name) or "")) for name in ("href", "title"))
+    return len(token.content) + lines * _LINE + unseen // 4
 
 
 _BEGINS_A_LINE = {"list_item_open", "tr_open", "hr", "softbreak", "hardbreak"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from html import unescape
 
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import joinedload
@@ -47,7 +46,7 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
     text; `again` allows the last.
     """
     author = who(work)
-    _check(writing)
+    _check(work, writing)
     names = tags.parse_tags(writing.tags)
     title = " ".join(writing.title.split())
     sent = Sent(key, DRAFT if writing.draft else POST, (POST, title, writing.body, *names))
@@ -81,7 +80,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
     author = who(work)
     if post.author_id != author.user_id:
         raise NotAllowed
-    _check(writing)
+    _check(work, writing)
     names = tags.parse_tags(writing.tags)
     # Whoever saves at the same time waits here, and sees then what was stored.
     post = find(work, post.id, lock=True)
@@ -165,17 +164,29 @@ def who(work: Work) -> Identity:
 
 def check_text(field: str, text: str, most: int) -> None:
     """Raise Fault for `field` unless there is text that somebody sees, and no more than `most` characters."""
-    if is_blank(unescape(text)):
-        raise Fault(field, _("Write something first."))
     if len(text) > most:
         raise Fault(field, _("At most ${most} characters; these are ${length}.", mapping=_sizes(text, most)))
+    if is_blank(text):
+        raise Fault(field, _("Write something first."))
 
 
-def _check(writing: Writing) -> None:
-    check_text("body", writing.body, limits.LONGEST_BODY)
+def check_markdown(work: Work, field: str, text: str, most: int) -> None:
+    """As `check_text`, for Markdown: what somebody sees is there when it is rendered.
+
+    Raises TooManyTries, too: a text that has to be rendered to know it costs as much as a preview, and counts as one.
+    """
+    check_text(field, text, most)
+    if not markdown.surely_shows(text):
+        pace.of_member(work, pace.PREVIEWS)
+        if markdown.shows_nothing(text):
+            raise Fault(field, _("Write something first."))
+
+
+def _check(work: Work, writing: Writing) -> None:
     if len(writing.title) > limits.LONGEST_TITLE:
         text = _("At most ${most} characters; these are ${length}.")
         raise Fault("title", _(text, mapping=_sizes(writing.title, limits.LONGEST_TITLE)))
+    check_markdown(work, "body", writing.body, limits.LONGEST_BODY)
 
 
 def _is_stored(post: Post, writing: Writing, names: list[str]) -> bool:

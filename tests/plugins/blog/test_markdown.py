@@ -410,3 +410,44 @@ def test_what_can_be_wider_than_the_page_can_have_the_focus() -> None:
     assert html.count('<pre tabindex="0">') == 2
     assert html.count('<table tabindex="0">') == 1
     assert html.count("tabindex") == 3
+
+
+def test_a_link_that_is_repeated_loses_its_title_and_then_is_text_and_no_other_link_does() -> None:
+    often = "[a]: http://e.org/aaaa 'a title'\n[b]: http://e.org/b 'b'\n\n" + "[a]\n" * 300 + "[b] [c](/c 'c')"
+    html = markdown.render(often).html
+    assert html.startswith('<p><a href="http://e.org/aaaa" title="a title" rel="nofollow ugc noopener">a</a><br>')
+    assert 50 < html.count('href="http://e.org/aaaa"') < 150
+    assert html.count(">a<") + html.count("\na<") == 300
+    assert 'title="b"' in html
+    assert 'title="c"' in html
+    few = "[a]: /a 'a'\n\n" + "[a] [x](/b 'b') " * 15
+    assert markdown.render(few).html.count("title=") == 30
+
+
+def test_a_title_is_short_and_what_is_not_seen_counts_for_the_summary() -> None:
+    html = markdown.render(f"[a](/b '{'c' * 201}') [a](/b '{'d' * 200}')").html
+    assert f'title="{"c" * 199}…"' in html
+    assert f'title="{"d" * 200}"' in html
+    titled = markdown.render("".join(f"[a](/b '{number:0200}') " for number in range(40)))
+    assert titled.is_long
+    assert titled.summary.count("<a ") < 20
+
+
+NOTHING = (
+    "# ", "# &nbsp;", "[a]: /b", "[a]:\n/b\n'title\nof it'", "```\n```", "~~~python\n~~~", "> \n- ", "&#8203;",
+    "&#x200b;", "&nbsp;&zwj;", "1. ", "-\n-", "", " ", "|&nbsp;|\n|-|", "&emsp;",
+)  # fmt: skip
+SOMETHING = (
+    "a", "---", "***", "1", "# a", "[](/b)", "![](/b)", "[a]: b c", "[a]: /b\n\n[a]", "```\na\n```", "&copy;", "。",
+    "&#65;", "x[1]: y", "- 🙂", "<!-- -->", "&#" + "9" * 4400 + ";", "&#x" + "f" * 4400 + ";", "&#0;", "![[`",
+)  # fmt: skip
+
+
+def test_a_text_that_shows_nothing_is_known_from_one_that_does() -> None:
+    assert [source for source in NOTHING if not markdown.shows_nothing(source)] == []
+    assert [source[:20] for source in SOMETHING if markdown.shows_nothing(source)] == []
+    assert [source for source in (*vectors(), *SOMETHING) if markdown.surely_shows(source) > _shows(source)] == []
+
+
+def _shows(source: str) -> bool:
+    return not markdown.shows_nothing(source)

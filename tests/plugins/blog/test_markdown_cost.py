@@ -19,6 +19,10 @@ LIKE_OTHERS = {
     "empty links": "open links",
     "strong": "alternating",
     "marks beside 中文": "alternating",
+    "long references used": "references used",
+    "pictures by reference": "references used",
+    "references without words": "references used",
+    "quoted references used": "references used",
 }
 
 
@@ -45,6 +49,13 @@ def test_xss_03_25_shapes_are_tried_at_full_length_and_none_makes_much_more_than
     assert set(LIKE_OTHERS.values()) <= set(SHAPES) - set(LIKE_OTHERS)
     # The longest of all is a table, cell by cell.
     assert [name for name, shape in SHAPES.items() if len(render(shape(1000)).html) > 8000] == []
+
+
+@pytest.mark.parametrize("name", [name for name in SHAPES if "reference" in name])
+def test_xss_03_what_is_written_once_and_used_often_makes_no_long_page(name: str) -> None:
+    rendered = render(SHAPES[name](limits.LONGEST_BODY))
+    assert len(rendered.html) < 8 * limits.LONGEST_BODY
+    assert len(rendered.summary) < limits.LONGEST_BODY
 
 
 def render(source: str) -> markdown.Rendered:

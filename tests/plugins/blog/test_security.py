@@ -563,6 +563,24 @@ def test_xss_01_the_preview_is_the_cleaned_html_that_would_be_stored(ids: Any, c
         assert markdown.render(body).html in page.text
 
 
+@pytest.mark.databases("sqlite")
+def test_inp_06_a_text_is_kept_whatever_number_it_names_and_refused_when_it_shows_nothing(
+    ids: Any, client: Any, db: Session
+) -> None:
+    """Python refuses to read a number of more than 4,300 digits; a text of references alone is an empty page."""
+    browser = client(ids[BOB])
+    token, before = token_of(browser), dump(db)
+    paths = ("/write", f"/post/{ids['post']}/comment")
+    for path in paths:
+        for body in ("[a]: /b", "# &nbsp;", "```\r\n```", "> \r\n- ", "&#8203;"):
+            assert "Write something first." in browser.post(path, {"csrf_token": token, "body": body}), (path, body)
+        browser.post(path, {"csrf_token": token, "body": "&#" + "9" * 40_000 + ";"}, status=200)
+    assert dump(db) == before
+    for path in paths:
+        for body in (f"&#{'9' * 4400};", f"&#x{'f' * 4400};"):
+            browser.post(path, {"csrf_token": token, "body": body}, status=303)
+
+
 def test_inj_04_no_path_of_the_blog_reads_a_file(client: Any, ids: Any) -> None:
     for part in ("../../setup.py", "%2e%2e%2fsetup.py", "..%5c..%5cetc%5cpasswd", "/etc/passwd", "....//x"):
         for beginning in ("/tag/", "/feed/tag/", "/notices/stop/", "/static/blog/"):
