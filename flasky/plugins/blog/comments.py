@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import joinedload
@@ -15,6 +13,7 @@ from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.posts import check_markdown, is_equal, may_see, who
+from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.submissions import COMMENT, Sent
 
@@ -118,8 +117,8 @@ def find(work: Work, comment_id: int, *, lock: bool = False, own_too: bool = Fal
     return comment
 
 
-def below_hidden(work: Work, limit: int = 20) -> Sequence[Any]:
-    """The newest comments of whoever asks below hidden posts of others: id, html, created_at. It only reads."""
+def below_hidden(work: Work, bounds: Bounds, limit: int = 20) -> Part:
+    """The comments of whoever asks below hidden posts of others, newest first: id, html, created_at. It only reads."""
     me = who(work).user_id
     statement = (
         select(Comment.id, Comment.html, Comment.created_at)
@@ -127,7 +126,7 @@ def below_hidden(work: Work, limit: int = 20) -> Sequence[Any]:
         .where(Comment.author_id == me, Post.hidden_at.is_not(None), Post.author_id.is_distinct_from(me))
     )
     with work.reading() as connection:
-        return connection.execute(statement.order_by(Comment.id.desc()).limit(limit)).all()
+        return part(connection, statement, Comment.id, bounds, limit)
 
 
 def render(work: Work, body: str, written_at: datetime | None = None) -> markdown.Rendered:

@@ -119,6 +119,43 @@ def test_ones_own_comment_below_a_hidden_post_is_found_edited_and_deleted(
     assert db.get(Post, post).comment_count == 1
 
 
+def test_ones_own_comments_below_hidden_posts_go_on_page_by_page(
+    people: Any, write: Any, comment: Any, work_as: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comments.below_hidden, "__defaults__", (2,))
+    post = write(people["anna"])
+    for number in range(3):
+        comment(people["bob"], post, f"words {number}")
+    hide(work_as, people["mona"], posts, post)
+    browser = client(people["bob"])
+    page = browser.get("/drafts")
+    assert [f"words {number}" in page for number in range(3)] == [False, True, True]
+    page = page.click("Older comments")
+    assert [f"words {number}" in page for number in range(3)] == [True, False, False]
+    assert "Older comments" not in page
+    assert "words 2" in page.click("To the newest")
+    browser.get("/drafts?comments_before=x", status=400)
+
+
+def test_who_may_not_comment_any_more_reads_their_comment_below_a_hidden_post(
+    people: Any, write: Any, comment: Any, work_as: Any, client: Any, registry: Any
+) -> None:
+    post = write(people["anna"])
+    first, second = (comment(people["bob"], post, f"words {number}") for number in range(2))
+    hide(work_as, people["mona"], posts, post)
+    with open_work(registry) as work:
+        role = work.db.get(User, people["bob"]).role_id
+        for permission in ("blog.write", "blog.comment"):
+            work.db.add(RolePermission(role_id=role, permission=permission, granted=False))
+    browser = client(people["bob"])
+    page = browser.get(f"/comment/{first}").follow(status=200)
+    assert "words 0" in page
+    assert "words 1" not in page
+    assert "words 1" in browser.get(f"/comment/{second}").follow(status=200)
+    for path in (f"/comment/{first}/edit", f"/comment/{first}/delete", "/write"):
+        assert f'"{path}"' not in page, path
+
+
 def test_acl_01_who_may_not_write_or_comment_any_more_has_no_button_for_it(
     people: Any, write: Any, comment: Any, client: Any, registry: Any
 ) -> None:

@@ -17,7 +17,7 @@ from flasky.plugins.blog import comments, pace, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
-from flasky.plugins.blog.views.common import see_other, show_fault
+from flasky.plugins.blog.views.common import may, see_other, show_fault
 from flasky.plugins.blog.views.gone import keep_comment
 from flasky.plugins.blog.views.once import Before, ask_again
 
@@ -45,10 +45,16 @@ def lead_to(request: Request) -> Response:
 
 
 def _place(request: Request, comment: Comment) -> str:
-    """Where whoever asks reads a comment: one's own below a post that is hidden now only in its form."""
+    """Where whoever asks reads a comment: one's own below a post that is hidden now only in its form.
+
+    Who may not comment any more has no such form, and reads it in the list of such comments, which begins with it.
+    """
     if posts.may_see(request.identity, comment.post):
         return place_of(request, comment)
-    return str(request.route_path("blog.edit_comment", id=comment.id))
+    if may(request, "blog.comment"):
+        return str(request.route_path("blog.edit_comment", id=comment.id))
+    query = {"comments_before": comment.id + 1}
+    return str(request.route_path("blog.drafts", _query=query, _anchor="below-head"))
 
 
 @view_config(route_name="blog.comment", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=0)

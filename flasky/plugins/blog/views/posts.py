@@ -12,7 +12,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
 from flasky.languages import _
-from flasky.parameters import parse_id
+from flasky.parameters import number_parameter, parse_id
 from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import comments, markdown, pace, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
@@ -160,14 +160,22 @@ def delete(request: Request) -> Response:
     route_name="blog.drafts",
     request_method="GET",
     renderer="blog/drafts.jinja2",
-    permission="blog.write",
+    # They read what is theirs also when they may neither write nor comment any more.
+    permission="accounts.take_part",
     statements=3,
 )
 def drafts(request: Request) -> Mapping[str, Any]:
     """The visitor's own drafts and hidden posts, and their comments below hidden posts of others."""
+    before = number_parameter(request, "comments_before", default=0)
     found, in_the_middle = page_of(request, partial(posts.unlisted, request.accounts))
-    below_hidden = () if in_the_middle else comments.below_hidden(request.accounts)
-    return {"posts": found, "in_the_middle": in_the_middle, "below_hidden": below_hidden}
+    return {
+        "posts": found,
+        "in_the_middle": in_the_middle,
+        "below_hidden": None if in_the_middle else comments.below_hidden(request.accounts, Bounds(below=before)),
+        "comments_before": before,
+        "may_write": may(request, "blog.write"),
+        "may_comment": may(request, "blog.comment"),
+    }
 
 
 def _gone(request: Request, form: PostForm) -> Mapping[str, Any]:
