@@ -32,20 +32,12 @@ def make(folder: Path) -> Any:
     from pyramid.config import Configurator
     from pyramid.httpexceptions import HTTPBadRequest
 
-    from flasky.database.engine import make_read_engine
+    from flasky.database.session import Database, open_read_connection, set_database
     from flasky.languages import LANGUAGES, preferred
     from flasky.plugins.blog import reading
-    from flasky.plugins.blog.reading import Way
-
-    engine = make_read_engine(blog_settings(folder)["sqlalchemy.url"])
-
-    def read(request: Any) -> Any:
-        connection = engine.connect()
-        request.add_finished_callback(lambda _: connection.close())
-        return connection
 
     def index(request: Any) -> dict[str, Any]:
-        listing = reading.everyone(request.read, Way.FIRST, None, 20)
+        listing = reading.newest(request, 20)
         return {
             "rows": reading.Look(request).rows(listing),
             "newer": None,
@@ -81,7 +73,8 @@ def make(folder: Path) -> Any:
             config.include(library)
         config.add_translation_dirs("flasky:locale", "flasky.plugins.blog:locale")
         config.set_locale_negotiator(lambda request: preferred(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")))
-        config.add_request_method(read, "read", reify=True)
+        set_database(config.registry, Database(blog_settings(folder)["sqlalchemy.url"], strict=False))
+        config.add_request_method(open_read_connection, "read", reify=True)
         config.registry["made_guard"] = guard
         config.add_tween("benchmarks.peers.pyramid_app.guard_of")
         for name, pattern in (

@@ -8,7 +8,7 @@ from flasky.database.base import Base
 from flasky.database.retry import mark_retryable
 from flasky.database.session import Database, get_database, open_read_connection, open_session, set_database
 from flasky.database.types import UTCDateTime, names_contributions, utc_now
-from flasky.database.values import read_value
+from flasky.database.values import read_rows, read_value
 from flasky.site import get_site
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "get_database",
     "includeme",
     "names_contributions",
+    "read_rows",
     "read_value",
     "utc_now",
 ]

@@ -1,4 +1,4 @@
-"""One value as the driver gives it: the same as the ordinary way says, whatever happens to the connection."""
+"""Rows as the driver gives them: the same as the ordinary way says, whatever happens to the connection."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, column, literal, select, table, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy import Integer, NullPool, bindparam, column, literal, select, table, text
+from sqlalchemy.exc import InvalidRequestError, OperationalError, ProgrammingError
 
-from flasky.database import Database, read_value
+from flasky.database import Database, read_rows, read_value
 from flasky.database.engine import make_engine
 
 _HEADS = select(column("version_num")).select_from(table("alembic_version")).order_by(column("version_num"))
+_SOME = _HEADS.limit(bindparam("most", type_=Integer()))
 _NOTHING = _HEADS.where(column("version_num").is_(None))
 
 
@@ -51,6 +52,25 @@ def test_it_says_what_the_ordinary_way_says_and_takes_no_connection_of_the_reque
     with database.read_engine.connect() as connection:
         assert read_value(request, _HEADS) == connection.scalar(_HEADS)
     assert read_value(request, _NOTHING) is None
+    assert not request.used
+
+
+def test_rows_are_those_of_the_ordinary_way_with_the_values_that_the_statement_has(
+    request_of: Callable[[], Any], database: Database
+) -> None:
+    request = request_of()
+    for most in (1, 100):
+        statement = _SOME.params(most=most)
+        with database.read_engine.connect() as connection:
+            assert read_rows(request, statement) == [tuple(row) for row in connection.execute(statement)]
+    assert list(read_rows(request, _NOTHING)) == []
+    assert not request.used
+
+
+def test_a_parameter_without_a_value_is_told_and_not_sent_the_ordinary_way(request_of: Callable[[], Any]) -> None:
+    request = request_of()
+    with pytest.raises(InvalidRequestError, match="most"):
+        read_rows(request, _SOME)
     assert not request.used
 
 

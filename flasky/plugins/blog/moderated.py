@@ -121,6 +121,8 @@ def _hidden(model: type[Post] | type[Comment], way: Way) -> Rows:
     is_post = model is Post
     statement = select(
         model.id,
+        # By what this list is ordered.
+        type_coerce(model.hidden_at, NullType()).label("listed_at"),
         Post.id.label("post_id"),
         (null() if is_post else Comment.id).label("comment_id"),
         Post.title,
@@ -133,8 +135,6 @@ def _hidden(model: type[Post] | type[Comment], way: Way) -> Rows:
         model.hidden_at,
         model.hidden_reason,
         case((model.edited_at > model.hidden_at, model.edited_at)).label("edited_since"),
-        # By what this list is ordered.
-        type_coerce(model.hidden_at, NullType()).label("listed_at"),
     ).select_from(model)
     if not is_post:
         statement = statement.join(Post, Post.id == Comment.post_id)

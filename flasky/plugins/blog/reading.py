@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
-from flasky.database import UTCDateTime
+from flasky.database import UTCDateTime, read_rows
 from flasky.languages import DOMAIN
 from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import placed
@@ -103,10 +103,10 @@ _BYLINE = (
 _LIMIT = bindparam("limit", type_=Integer(), literal_execute=True)
 _COMMON: tuple[Any, ...] = (
     Post.id,
+    type_coerce(Post.listed_at, NullType()).label("listed_at"),
     Post.title,
     Post.summary,
     Post.is_long,
-    type_coerce(Post.listed_at, NullType()).label("listed_at"),
     Post.comment_count,
     Post.tag_names,
 )
@@ -227,6 +227,16 @@ def _newest_of_followed(way: Way, number: int) -> Rows:
     )
 
 
+@cache
+def _beginning(limit: int) -> Rows:
+    return _posts(Source.EVERYONE, Way.FIRST).params(limit=limit + 1)
+
+
+def newest(request: Request, limit: int) -> Listing:
+    """The posts of everybody, from the beginning on, which is what most visits ask for. One statement."""
+    return _listing(read_rows(request, _beginning(limit)), Way.FIRST, limit)
+
+
 def everyone(connection: Connection, way: Way, cursor: Cursor | None, limit: int) -> Listing:
     """The posts of everybody. One statement."""
     return listing_of(connection, _posts(Source.EVERYONE, way), way, cursor, limit)
@@ -269,27 +279,30 @@ LIST_VERSION = select(ListVersion.version)
 def listing_of(
     connection: Connection, statement: Rows, way: Way, cursor: Cursor | None, limit: int, **values: Any
 ) -> Listing:
-    """The rows of an `ordered` statement, where `listed_at` is the moment of its order. One statement."""
+    """The rows of an `ordered` statement, which begin with the id and the moment of its order. One statement."""
     # One more than is shown says whether the list goes on.
     values["limit"] = limit + 1
     if cursor is not None:
         values["moment"], values["id"] = cursor
-    found = connection.execute(statement, values).all()
+    return _listing(connection.execute(statement, values).all(), way, limit)
+
+
+def _listing(found: Sequence[Any], way: Way, limit: int) -> Listing:
     goes_on, rows = len(found) > limit, list(found[:limit])
     if way is Way.NEWER:
         rows.reverse()
     newer = older = None
     if rows:
         if way is Way.OLDER or (goes_on and way is Way.NEWER):
-            newer = cursor_of(rows[0])
+            newer = _place_of(rows[0])
         if way is Way.NEWER or goes_on:
-            older = cursor_of(rows[-1])
+            older = _place_of(rows[-1])
     return Listing(rows, newer, older)
 
 
-def cursor_of(row: Any) -> Cursor:
-    """The place of a row in its list."""
-    return Cursor(moment_of(row.listed_at), row.id)
+def _place_of(row: Any) -> Cursor:
+    # By their places: rows that came from the driver itself have no names.
+    return Cursor(moment_of(row[1]), row[0])
 
 
 @lru_cache(maxsize=4096)
@@ -380,7 +393,7 @@ class Look:
                 _comments_text(comment_count, localizer),
                 _tags(tag_names, to.tag) if tag_names else _NOTHING,
             )
-            for post_id, title, summary, is_long, listed_at, comment_count, tag_names, byline in listing.rows
+            for post_id, listed_at, title, summary, is_long, comment_count, tag_names, byline in listing.rows
         ]
 
 

@@ -56,6 +56,22 @@ def test_the_page_is_made_once_until_something_changes(client: Any, member: Any,
     assert made == ["/", "/"]
 
 
+def test_the_page_is_the_same_of_rows_that_the_driver_gave(
+    app: Any, client: Any, member: Any, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In production they do not come by way of SQLAlchemy (`flasky.database.read_rows`)."""
+    anna, visitor = member(), client()
+    write(anna, "First", tags="one two")
+    write(anna, "Paragraph.\n\n" * 100)
+    pages = []
+    for strict in (True, False):
+        monkeypatch.setattr(get_database(app.registry), "strict", strict)
+        kept.prepare(app.registry)
+        pages.append(visitor.get("/").text)
+    assert pages[0] == pages[1]
+    assert "Read on" in pages[1]
+
+
 def test_each_language_has_its_own(client: Any, member: Any, write: Any) -> None:
     write(member(), "First")
     visitor = client()

@@ -18,7 +18,7 @@ from flasky.parameters import parse_id
 from flasky.plugins.blog import kept, reading
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.following import FOLLOWING, standing
-from flasky.plugins.blog.reading import Listing, Look, Way
+from flasky.plugins.blog.reading import Cursor, Listing, Look, Way
 from flasky.plugins.blog.tags import canonical
 from flasky.plugins.blog.views.common import may, place, see_other
 from flasky.templating import get_environment
@@ -43,7 +43,7 @@ def home(request: Request) -> Mapping[str, Any] | Response:
             me, following = request.identity.user_id, request.identity.values[FOLLOWING] or 0
             listing = reading.of_followed(request.read, me, following, way, cursor, limit)
         else:
-            listing = reading.everyone(request.read, way, cursor, limit)
+            listing = _everyone(request, way, cursor, limit)
         return _page(request, way, listing) or {
             "posts": _rendered(request, listing) if listing.rows or cursor or not followed else _nobody_yet(request),
             "followed": followed if may_follow else None,
@@ -51,8 +51,12 @@ def home(request: Request) -> Mapping[str, Any] | Response:
         }
     if way is Way.FIRST and request.registry.settings["blog.keep_lists"]:
         return _kept_home(request, limit)
-    listing = reading.everyone(request.read, way, cursor, limit)
+    listing = _everyone(request, way, cursor, limit)
     return _page(request, way, listing) or {"posts": _rendered(request, listing)}
+
+
+def _everyone(request: Request, way: Way, cursor: Cursor | None, limit: int) -> Listing:
+    return reading.newest(request, limit) if way is Way.FIRST else reading.everyone(request.read, way, cursor, limit)
 
 
 def _nobody_yet(request: Request) -> Markup:
@@ -66,7 +70,7 @@ def _kept_home(request: Request, limit: int) -> Mapping[str, Any] | Response:
     version = read_value(request, reading.LIST_VERSION)
 
     def make() -> Mapping[str, Any]:
-        listing = reading.everyone(request.read, Way.FIRST, None, limit)
+        listing = reading.newest(request, limit)
         return {"posts": _rendered(request, listing)}
 
     if not kept.is_whole_page(request):
