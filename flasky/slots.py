@@ -27,6 +27,7 @@ from flasky.directives import ADMINISTERS, ANONYMOUS, SIGNED_IN
 from flasky.errors.failures import report_hook
 from flasky.hooks import failed_before, is_tried_again, let_others_read, taken_back_alone
 from flasky.languages import known_identity
+from flasky.markup import NOTHING, safe
 from flasky.ownership import owner_of_module
 from flasky.settings import Fault
 from flasky.statistics.meter import SLOT, get_meter
@@ -193,8 +194,10 @@ def show_slot(context: Context, name: str, **values: Any) -> Markup:
     # Contributions may ask the database, which may be what failed: an error page shows none.
     items = slots(request.registry).get(name)
     if not items or getattr(request, "exception", None) is not None:
-        return Markup()
-    return Markup().join(_shown(context.environment, item, request, values) for item in items)
+        return NOTHING
+    shown = [_shown(context.environment, item, request, values) for item in items]
+    # Each is Markup, so there is nothing for Markup's own join to escape.
+    return shown[0] if len(shown) == 1 else safe("".join(shown))
 
 
 def _shown(environment: Environment, item: Contribution, request: Request, values: dict[str, Any]) -> Markup:
@@ -202,7 +205,7 @@ def _shown(environment: Environment, item: Contribution, request: Request, value
     try:
         with alone:
             if not may_see(item.permission, request):
-                return Markup()
+                return NOTHING
             return (item.fill or _filled)(environment, item, request, values)
     except Exception as error:
         if is_tried_again(request, error):
@@ -211,7 +214,7 @@ def _shown(environment: Environment, item: Contribution, request: Request, value
             problem = "plugin=%s: the slot %r (%s) is left out: the transaction of this request had failed before"
             owner = owner_of_module(request.registry, item.package)
             logger.warning(problem, owner, item.slot, item.shown_filling)
-            return Markup()
+            return NOTHING
         let_others_read(request, error)
         report_hook(
             logger,
@@ -222,7 +225,7 @@ def _shown(environment: Environment, item: Contribution, request: Request, value
             package=item.package,
             then="the page is shown without it",
         )
-        return Markup()
+        return NOTHING
 
 
 def _filled(environment: Environment, item: Contribution, request: Request, values: dict[str, Any]) -> Markup:

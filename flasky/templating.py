@@ -33,6 +33,7 @@ from flasky.directives import Badge, NavigationEntry, navigation
 from flasky.errors.failures import report_hook
 from flasky.flash import Flash, take_flashes
 from flasky.languages import DOMAIN, LANGUAGES, known_identity
+from flasky.markup import safe
 from flasky.overriding import arrange, behind
 from flasky.ownership import KERNEL, home, owner_of_file
 from flasky.redirects import current_path
@@ -82,8 +83,8 @@ def _gettext(context: Context, message: str, /, **variables: Any) -> Markup:
     if isinstance(message, TranslationString):
         return escape(request.localizer.translate(message))
     # Straight from the catalog: Pyramid's way round costs ten times as much, a dozen times a page.
-    text = request.localizer.translations.dgettext(DOMAIN, message)
-    return Markup(text) % variables if "%" in text else Markup(text)  # noqa: S704 - a template's own text
+    text = safe(request.localizer.translations.dgettext(DOMAIN, message))
+    return text % variables if "%" in text else text
 
 
 @pass_context
