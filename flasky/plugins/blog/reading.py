@@ -8,7 +8,7 @@ from a beginning that was made once.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -20,6 +20,7 @@ from pyramid.request import Request
 from pyramid.traversal import quote_path_segment
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     Connection,
     Integer,
     Select,
@@ -48,7 +49,7 @@ Rows = Select[*tuple[Any, ...]]
 
 #: Up to so many people followed, their posts are looked up; beyond, the newest posts are gone through, fewer of them
 #: where more people are followed (`python -m benchmarks large` shows what each takes).
-_FEW, _MANY = 100, 5000
+_FEW, _MANY = 100, 3000
 _WINDOW, _SMALL_WINDOW = 4000, 1000
 
 
@@ -206,18 +207,29 @@ def _posts(source: Source, way: Way, columns: tuple[Any, ...] = _COLUMNS) -> Row
     return ordered(statement, moment, post_id, way)
 
 
+def _followed() -> Rows:
+    return select(Follow.followed_id).where(Follow.follower_id == bindparam("me"))
+
+
+def _is_among_some(author: Any) -> ColumnElement[bool]:
+    """By a table of all who are followed, which the database makes once: it holds some thousands at most."""
+    is_followed: ColumnElement[bool] = author.in_(_followed())
+    return is_followed
+
+
+def _is_among_many(author: Any) -> ColumnElement[bool]:
+    """By one row by its key for each post: to make that table would take longer."""
+    return _followed().where(Follow.followed_id == author).limit(1).scalar_subquery().is_not(None)
+
+
 @cache
-def _newest_of_followed(way: Way, number: int) -> Rows:
+def _newest_of_followed(way: Way, number: int, is_among: Callable[[Any], ColumnElement[bool]]) -> Rows:
     """The posts of followed people, and one's own, among the next `number` posts of the list."""
     window = ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
     some = window.limit(number).subquery("some")
-    followed = select(Follow.followed_id).where(
-        Follow.follower_id == bindparam("me"), Follow.followed_id == some.c.author_id
-    )
     ascending = (some.c.listed_at, some.c.id)
     order = ascending if way is Way.NEWER else tuple(item.desc() for item in ascending)
-    # One row by its key for each post. Of EXISTS beside OR, PostgreSQL makes a table of all who are followed.
-    is_wanted = followed.limit(1).scalar_subquery().is_not(None) | (some.c.author_id == bindparam("me"))
+    is_wanted = is_among(some.c.author_id) | (some.c.author_id == bindparam("me"))
     ids = select(some.c.id).where(is_wanted).order_by(*order).limit(_LIMIT).subquery("ids")
     posts = (Post.listed_at, Post.id)
     return (
@@ -266,7 +278,8 @@ def of_followed(
     One statement, two where somebody follows many who write little.
     """
     if following > _FEW:
-        newest = _newest_of_followed(way, _WINDOW if following <= _MANY else _SMALL_WINDOW)
+        among_many, among_some = (_SMALL_WINDOW, _is_among_many), (_WINDOW, _is_among_some)
+        newest = _newest_of_followed(way, *(among_many if following > _MANY else among_some))
         listing = listing_of(connection, newest, way, cursor, limit, me=me)
         if (listing.newer if way is Way.NEWER else listing.older) is not None:
             return listing

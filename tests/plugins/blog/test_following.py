@@ -180,9 +180,17 @@ def many_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_WINDOW", 4)
 
 
+@pytest.fixture
+def very_many_followed(many_followed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows anybody follows so many that they are not made a table of."""
+    monkeypatch.setattr(reading, "_MANY", 0)
+    monkeypatch.setattr(reading, "_SMALL_WINDOW", 4)
+
+
+@pytest.mark.parametrize("so_many", ["many_followed", "very_many_followed"])
 @pytest.mark.parametrize("pattern", ["bbbbbbbb", "bcbcbcbc", "bbbbcccc", "ccccbbbb", "bccccccb", "cccccccc"])
 def test_whoever_follows_many_sees_the_same_as_who_follows_few(
-    pattern: str, member: Any, follow: Any, write: Any, registry: Any, request: pytest.FixtureRequest
+    pattern: str, so_many: str, member: Any, follow: Any, write: Any, registry: Any, request: pytest.FixtureRequest
 ) -> None:
     anna, people = member("anna"), {"b": member("bob"), "c": member("carl")}
     follow(anna, people["b"])
@@ -204,7 +212,7 @@ def test_whoever_follows_many_sees_the_same_as_who_follows_few(
         return pages
 
     few = walk()
-    request.getfixturevalue("many_followed")
+    request.getfixturevalue(so_many)
     assert walk() == few
     assert sum(len(page) for page in few) >= pattern.count("b")
 
