@@ -117,6 +117,19 @@ def permissions_of(work: Work, role: Role) -> frozenset[str]:
     return grants.effective(work.registry, role.name, decisions)
 
 
+def others_may(work: Work, permission: str) -> bool:
+    """Whether a member who has a profile, and is not whoever asks, has a permission. One statement; it only reads.
+
+    An administrator counts who has still to set up a second factor: they can.
+    """
+    me = work.identity.user_id if work.identity else 0
+    somebody = select(User.id).where(User.role_id == Role.id, User.id != me, User.has_profile).exists()
+    statement = select(Role.name, grants.decisions_of_role(Role.id).scalar_subquery()).where(somebody)
+    with work.reading() as connection:
+        found = connection.execute(statement).all()
+    return any(permission in grants.effective(work.registry, name, decisions) for name, decisions in found)
+
+
 def delete_role(work: Work, role: Role) -> None:
     """Remove a role that nobody has. Raises Refused for one of the three that always exist, and one in use."""
     if role.name in LADDER:

@@ -11,7 +11,7 @@ from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused,
 from flasky.plugins.accounts.identity import Identity
 from flasky.plugins.accounts.limits import Limit, allows, pace, peer_key, spend
 from flasky.plugins.accounts.people import find, find_profile
-from flasky.plugins.accounts.roles import permissions_of
+from flasky.plugins.accounts.roles import others_may, permissions_of
 from flasky.plugins.accounts.security_log import Event, record
 from flasky.plugins.accounts.usernames import canonical
 from flasky.plugins.accounts.work import Client, Work, open_work, work_of
@@ -32,6 +32,7 @@ __all__ = [
     "find",
     "find_profile",
     "open_work",
+    "others_may",
     "pace",
     "peer_key",
     "permissions_of",

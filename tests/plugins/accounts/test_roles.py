@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,29 @@ def test_acl_03_the_last_administrator_stays(work: Any, member: Any, get: Any) -
             take_away(opened, get(opened, user_id))
     with work() as opened:
         assert get(opened, user_id).role.name == "Administrator"
+
+
+def test_acl_02_a_plugin_asks_whether_somebody_else_may(work: Any, member: Any, get: Any) -> None:
+    """Who is asked about has to have a profile; a decision about their role counts, and a role of the site's own."""
+
+    def others(user_id: int, permission: str = "accounts.manage_people") -> bool:
+        with work() as opened:
+            opened.identity = SimpleNamespace(user_id=user_id)
+            return roles.others_may(opened, permission)
+
+    first, second = member("anna", role="Administrator"), member("bob")
+    member("carl", role="Administrator", confirmed=False)
+    assert not others(first)
+    assert others(second)
+    assert others(first, "accounts.take_part")
+    with work() as opened:
+        roles.assign(opened, get(opened, second), roles.create_role(opened, "Helper"))
+    assert not others(first)
+    decide(work, "Helper", "accounts.manage_people", granted=True)
+    assert others(first)
+    with work() as opened:
+        people.disable(opened, get(opened, second))
+    assert not others(first)
 
 
 @pytest.mark.parametrize("round_", range(5))
