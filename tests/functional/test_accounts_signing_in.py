@@ -329,6 +329,7 @@ def test_what_was_typed_survives_the_end_of_the_session(client: Client, anna: st
     stored(delete(UserSession))
     asked = form.submit(expect_errors=True)
     assert asked.status_int == 403
+    assert "Your session has ended. Sign in, and what you typed goes on its way." in asked
     login = asked.forms[0]
     assert "csrf" not in login["draft"].value
     login["login"], login["password"] = anna, PASSWORD

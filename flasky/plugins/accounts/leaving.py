@@ -10,7 +10,7 @@ import io
 import json
 import logging
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -114,17 +114,36 @@ def stay(work: Work, user: User) -> None:
 def erase(work: Work, user: User) -> None:
     """Delete the account now, and what every plug-in holds about the member. Raises Refused for the last administrator.
 
-    What stays of it in the record of events has no member, no address and no details.
+    What stays of it in the record of events has no member and no address; its details are which parts took leave.
     """
     if user.role_id == roles.lock_administrators(work).id:
         roles.keep_an_administrator(work, user)
     work.registry.notify(Deleted(work, user))
-    for part in personal_data(work.registry):
+    parts = personal_data(work.registry)
+    for part in parts:
         part.erase(work, user)
     work.db.flush()
-    record(work, Event.ERASED)
+    record(work, Event.ERASED, **{part.name: True for part in parts})
     work.db.execute(delete(User).where(User.id == user.id))
     work.db.expunge(user)
+
+
+def erased_without(work: Work, name: str) -> list[int]:
+    """The events of accounts that were erased while this part was not there, as its plug-in was switched off.
+
+    They are for `note_erased`, once that plug-in has done what it can without knowing who it was. It only reads.
+    """
+    # Nobody's event: the index begins with the member.
+    erased = select(SecurityEvent.id).where(SecurityEvent.user_id.is_(None), SecurityEvent.event == Event.ERASED.value)
+    with work.reading() as connection:
+        missed = erased.where(SecurityEvent.details[name].as_boolean().is_(None))
+        return list(connection.scalars(missed.order_by(SecurityEvent.id)))
+
+
+def note_erased(work: Work, name: str, events: Collection[int]) -> None:
+    """Note that this part has taken leave of them, too."""
+    for event in work.db.scalars(select(SecurityEvent).where(SecurityEvent.id.in_(events))):
+        event.details = {**event.details, name: True}
 
 
 def erase_due(registry: Registry) -> int:

@@ -144,6 +144,9 @@ def count(work: Work, event: Event, user_id: int, since: datetime) -> int:
 
 
 def forget_old(work: Work) -> None:
-    """Remove events that are older than `accounts.events_kept` days."""
+    """Remove events that are older than `accounts.events_kept` days.
+
+    That an account was erased names nobody, and stays: a plug-in that was switched off asks for it once it is back.
+    """
     oldest = work.now() - timedelta(days=work.settings["accounts.events_kept"])
-    work.db.execute(delete(SecurityEvent).where(SecurityEvent.at < oldest))
+    work.db.execute(delete(SecurityEvent).where(SecurityEvent.at < oldest, SecurityEvent.event != Event.ERASED.value))

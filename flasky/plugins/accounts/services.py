@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused, TooManyTries
 from flasky.plugins.accounts.identity import Identity
+from flasky.plugins.accounts.leaving import erased_without, note_erased
 from flasky.plugins.accounts.limits import Limit, allows, pace, peer_key, spend
 from flasky.plugins.accounts.people import find, find_profile
 from flasky.plugins.accounts.roles import others_may, permissions_of
@@ -29,8 +30,10 @@ __all__ = [
     "Work",
     "allows",
     "canonical",
+    "erased_without",
     "find",
     "find_profile",
+    "note_erased",
     "open_work",
     "others_may",
     "pace",

@@ -111,6 +111,8 @@ def includeme(config: Configurator) -> None:
     config.add_subscriber("flasky.plugins.blog.rebuilding.name_changed", "flasky.plugins.accounts.events.NameChanged")
     config.add_seed("blog.examples", "flasky.plugins.blog.seeding.examples")
     config.add_schedule("blog.digest", every=timedelta(hours=1))
+    config.add_job("blog.catch_up", "flasky.plugins.blog.absence.catch_up")
+    config.add_schedule("blog.catch_up", every=timedelta(hours=1))
     config.set_home(
         "flasky.plugins.blog.views.lists.home",
         renderer="blog/home.jinja2",

@@ -82,13 +82,16 @@ def name_changed(event: NameChanged) -> None:
         waiting.arguments = {"user_id": event.user.id}
 
 
-def index_posts_of(request: Request, user_id: int, highest: int = limits.LARGEST_ID) -> None:
-    """The job `blog.names`: index the posts of a member anew, up to an id; what is left, another one does."""
+def index_posts_of(request: Request, user_id: int | None, highest: int = limits.LARGEST_ID) -> None:
+    """The job `blog.names`: index the posts of a member anew, up to an id; what is left, another one does.
+
+    None is for those whose authors left: they are found by no name.
+    """
     work = work_of(request)
     with work.reading() as connection:
         portion = _portion(connection, Post, (Post.author_id == user_id) & (Post.id <= highest))
         rows = connection.execute(_posts_with_names(portion.ids)).all()
-        words = [(row, search.words_of_post(row, row.username, row.name)) for row in rows]
+        words = [(row, search.words_of_post(row, row.username or "", row.name or "")) for row in rows]
         renamed = [(row, found) for row, found in words if not search.is_stored(connection, row.id, found)]
     begins = portion.next
     for row, found in renamed:
@@ -100,7 +103,7 @@ def index_posts_of(request: Request, user_id: int, highest: int = limits.LARGEST
         request.enqueue(_NAMES, user_id=user_id, highest=begins)
 
 
-def _waiting(user_id: int) -> Select[BackgroundJob]:
+def _waiting(user_id: int | None) -> Select[BackgroundJob]:
     """A job of the member that nobody has begun. One that is being taken is none: it may have read the older name."""
     return (
         select(BackgroundJob)
@@ -129,7 +132,7 @@ def _portion(connection: Connection, model: Any, wanted: ColumnElement[bool]) ->
 
 def _posts_with_names(ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
     columns = (Post.id, Post.version, Post.author_id, Post.title, Post.html, Post.tag_names, User.username, User.name)
-    return select(*columns).join(User, User.id == Post.author_id).where(Post.id.in_(ids)).order_by(Post.id.desc())
+    return select(*columns).outerjoin(User, User.id == Post.author_id).where(Post.id.in_(ids)).order_by(Post.id.desc())
 
 
 def _is_as_read(model: Any, item: Any) -> ColumnElement[bool]:

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from pyramid.registry import Registry
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
+from flasky.jobs.contracts import schedules
+from flasky.jobs.services import enqueue
+from flasky.jobs.worker import JobWorker
 from flasky.plugins.accounts import leaving
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, following, members, moderation, notices, posts
-from flasky.plugins.blog.models import Comment, Post
+from flasky.plugins.blog import comments, following, members, moderation, notices, posts, reading, search
+from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 
 
 @pytest.mark.databases("sqlite")
@@ -33,6 +37,60 @@ def test_who_deletes_their_account_reads_before_what_stays_and_what_goes(
         assert work.db.get(Post, draft) is None
         kept = [*work.db.scalars(select(Post)), *work.db.scalars(select(Comment))]
         assert [(item.body, item.author_id) for item in kept] == [("for all", None), ("also for all", None)]
+
+
+def test_who_was_erased_while_the_blog_was_switched_off_is_taken_leave_of_when_it_is_back(
+    member: Any,
+    write: Any,
+    work_as: Any,
+    registry: Registry,
+    db: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    with open_work(registry) as work:
+        work.db.get(User, bob).name = "Robert Visible"
+    draft, posted = write(bob, "unfinished", draft=True), write(bob, "for all")
+    kept = write(anna, "mine", draft=True)
+    for follower, followed in ((anna, bob), (bob, anna), (bob, carl), (anna, carl)):
+        with work_as(follower) as work:
+            following.follow(work, work.db.get(User, followed))
+    parts = [part for part in leaving.personal_data(registry) if part.name != "blog"]
+    with monkeypatch.context() as switched_off, open_work(registry) as work:
+        switched_off.setattr(leaving, "personal_data", lambda _registry: parts)
+        leaving.erase(work, work.db.get(User, bob))
+    version = db.scalar(reading.LIST_VERSION)
+
+    def catch_up() -> None:
+        enqueue(registry, db, "blog.catch_up")
+        db.commit()
+        JobWorker(registry).run_once()
+        db.expire_all()
+
+    with open_work(registry) as work, work.reading() as connection:
+        assert search.find(connection, "visible").rows != []
+    catch_up()
+    assert [post.id for post in db.scalars(select(Post).order_by(Post.id))] == [posted, kept]
+    assert draft not in (posted, kept)
+    counted = select(BlogMember.user_id, BlogMember.follower_count, BlogMember.following_count)
+    assert db.execute(counted.order_by(BlogMember.user_id)).all() == [(anna, 0, 1), (carl, 1, 0)]
+    # Of what bob did nothing is told any more, of what anna did it is.
+    assert db.scalars(select(Notice.actor_id)).all() == [anna]
+    for word in ("bob", "visible"):
+        with open_work(registry) as work, work.reading() as connection:
+            assert search.find(connection, word).rows == []
+    with open_work(registry) as work, work.reading() as connection:
+        assert [found.id for found in search.find(connection, "for all").rows] == [posted]
+    assert db.scalar(reading.LIST_VERSION) > version
+    db.rollback()
+    # Once is enough, and who is erased while the blog is there needs none of it.
+    with open_work(registry) as work:
+        leaving.erase(work, work.db.get(User, carl))
+        assert leaving.erased_without(work, "blog") == []
+    version = db.scalar(reading.LIST_VERSION)
+    catch_up()
+    assert db.scalar(reading.LIST_VERSION) == version
+    assert schedules(registry)["blog.catch_up"].shown == "every 1:00:00"
 
 
 @pytest.mark.databases("sqlite")

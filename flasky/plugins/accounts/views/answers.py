@@ -101,13 +101,21 @@ def go_on(request: Request, signed_in: SignedIn, hidden: Mapping[str, str]) -> R
     return response
 
 
-def show_login(request: Request, form: RequestForm, hidden: Mapping[str, str], status: int = 200) -> Response:
-    """The page for signing in, with the methods of other plug-ins."""
+def show_login(
+    request: Request,
+    form: RequestForm,
+    hidden: Mapping[str, str],
+    status: int = 200,
+    *,
+    reason: TranslationString | None = None,
+) -> Response:
+    """The page for signing in, with the methods of other plug-ins; `reason` says why it is shown unasked."""
     query = {NEXT: hidden[NEXT]} if NEXT in hidden else {}
     methods = [
         (method.title, request.route_path(method.route, _query=query)) for method in sign_in_methods(request.registry)
     ]
-    return show(request, "login", {"form": form, "hidden": hidden, "methods": methods}, status)
+    values = {"form": form, "hidden": hidden, "methods": methods, "reason": reason}
+    return show(request, "login", values, status)
 
 
 def show_code(request: Request, form: RequestForm, hidden: Mapping[str, str], status: int = 200) -> Response:

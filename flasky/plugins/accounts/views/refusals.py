@@ -63,8 +63,9 @@ def help_on(_error: HTTPForbidden, request: Request) -> Response:
         return HTTPSeeOther(request.route_path(step, _query={NEXT: current_path(request)}))
     hidden = {NEXT: current_path(request), drafts.FIELD: drafts.keep(request)}
     form = blank(LoginForm, request)
-    request.flash(_("Your session has ended. Sign in, and what you typed goes on its way."), "warning")
-    return show_login(request, form, hidden, HTTPForbidden.code)
+    # Not as a flash message: a page for an error shows none of this request, and this is about the page itself.
+    reason = _("Your session has ended. Sign in, and what you typed goes on its way.")
+    return show_login(request, form, hidden, HTTPForbidden.code, reason=reason if hidden[drafts.FIELD] else None)
 
 
 @exception_view_config(BadCSRFToken, accounts_help=True)
