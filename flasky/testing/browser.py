@@ -11,6 +11,14 @@ from flasky.testing.missing import missing
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+#: Chromium would load two pages of the suggestions below its address bar (WebUIOmnibox…) for each context, at ten times
+#: the cost of a page of a site. The last list of features counts, so those of playwright are said again.
+_WITHOUT = (
+    "AimEnabled,AvoidCorsURLLoaderRestartOnRedirect,AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,"
+    "HttpsFirstBalancedModeAutoEnable,HttpsUpgrades,LensOverlay,MediaRouter,NetworkTimeServiceQuerying,"
+    "OptimizationHints,PaintHolding,PreconnectToSearch,ThirdPartyStoragePartitioning,"
+    "WebUIOmniboxAimPopup,WebUIOmniboxPopup"
+)
 #: Chromium as root in a container, and without looking for anything on the network by itself.
 _ARGUMENTS = [
     "--no-sandbox",
@@ -20,6 +28,7 @@ _ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={_WITHOUT}",
 ]
 
 

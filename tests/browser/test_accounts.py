@@ -8,12 +8,12 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pyotp
 import pytest
+from accessibility import faults_of
 from waitress.server import create_server
 
 import flasky
@@ -27,7 +27,6 @@ from flasky.testing.schema import migrate
 
 PHONE = {"viewport": {"width": 360, "height": 640}}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PASSWORD, OTHER = "correct horse battery staple", "another fine battery staple"
 
 
@@ -63,9 +62,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def check(page: Any) -> None:
     """axe-core finds nothing, and nothing is wider than the window."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run()")["violations"]
-    assert [f"{page.url} {fault['id']}: {node['html']}" for fault in found for node in fault["nodes"]] == []
+    assert faults_of(page) == [], page.url
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, page.url
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from accessibility import faults_of
 from blog_vectors import vectors
 
 from flasky.testing.live import LiveSite
@@ -65,8 +65,7 @@ def sign_in(page: Any, site: LiveSite, name: str) -> None:
 
 def look(page: Any, name: str) -> None:
     """No rule of axe is broken, nothing is wider than the screen; keep a picture where one is asked for."""
-    results = Axe().run(page)
-    assert results.violations_count == 0, f"{name}: {results.generate_report()}"
+    assert faults_of(page) == [], name
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is too wide"
     if folder := os.environ.get("FLASKY_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from accessibility import faults_of
 from waitress.server import create_server
 
 import flasky
@@ -17,8 +17,6 @@ from flasky.mail import send_mail
 from flasky.testing.live import free_port
 from flasky.testing.plugin import TEST_SETTINGS
 from flasky.testing.schema import migrate
-
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +49,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     get_database(app.registry).dispose()
 
 
-def _faults(page: Any) -> list[str]:
-    page.evaluate(AXE)
-    return [
-        f"{fault['id']}: {node['html']}"
-        for fault in page.evaluate("axe.run()")["violations"]
-        for node in fault["nodes"]
-    ]
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -72,7 +61,7 @@ def test_every_page_of_the_viewer_is_accessible(url: str, make_page, options: di
     page = make_page(**options)
     for path in ("/_mail", "/_mail/1", "/_mail/preview", "/_mail/preview/zh/mail/test"):
         page.goto(url + path)
-        assert _faults(page) == []
+        assert faults_of(page) == []
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 

@@ -10,11 +10,11 @@ import io
 import re
 import threading
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from accessibility import faults_of
 from PIL import Image
 from waitress.server import create_server
 
@@ -24,7 +24,6 @@ from flasky.testing.plugin import TEST_SETTINGS
 
 PHONE = {"viewport": {"width": 360, "height": 640}}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +45,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.close()
     thread.join(5)
-
-
-def faults_of(page: Any) -> list[str]:
-    """What axe-core finds. It is put into the page by the browser's own means, as a script in it would be refused."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run()")["violations"]
-    return [f"{fault['id']}: {node['html']}" for fault in found for node in fault["nodes"]]
 
 
 def overflow(page: Any) -> int:
