@@ -14,6 +14,11 @@ from plaster.exceptions import PlasterError
 
 #: Where PasteDeploy looks for the application when nothing else is said.
 APP_SECTION = "app:main"
+#: Where PasteDeploy looks for the server.
+SERVER_SECTION = "server:main"
+
+#: What a server listens on that is found at localhost.
+_OWN_MACHINE = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::", "*", ""})  # noqa: S104 - compared, not bound
 
 #: How PasteDeploy says that a section does not say what it is.
 _NO_USE = "No loader given in section"
@@ -77,6 +82,31 @@ def _check_bytes(file: Path) -> None:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise CannotStart(f"{file.name} line {line}: this is not UTF-8. Save the file as UTF-8.") from error
+
+
+def server_address(path: str | Path, global_config: Mapping[str, Any]) -> str:
+    """Where the server that the INI file at `path` describes is found from its own machine: `http://localhost:6543`.
+
+    Empty when [server:main] does not say: without a port of its own (0 is any free one), or when it cannot be read,
+    which is the server's to tell. `global_config` is what `%(…)s` may name there.
+    """
+    from plaster_pastedeploy import Loader  # noqa: PLC0415 - see read_ini
+
+    try:
+        server = Loader(parse_uri(str(path))).get_settings(SERVER_SECTION, dict(global_config))
+    except (configparser.Error, OSError, LookupError, PlasterError, ValueError):
+        return ""
+    host, port = server.get("host", "localhost"), server.get("port", "")
+    if listen := server.get("listen", "").split():
+        host, _, port = listen[0].rpartition(":")
+    return local_address(host.strip("[]"), port) if port.strip("0") else ""
+
+
+def local_address(host: str, port: str | int) -> str:
+    """The address of a server that listens on `host`, as it is called on its own machine, without a slash after it."""
+    if host in _OWN_MACHINE:
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def set_up_logging(path: str | Path) -> None:

@@ -31,11 +31,12 @@ from waitress.server import BaseWSGIServer, create_server
 
 from flasky.connections import channel_class
 from flasky.events import ServingBegins
+from flasky.ini import local_address
 from flasky.jobs.health import tell_who_does_jobs
 from flasky.jobs.worker import start_quick_worker, start_worker
 from flasky.mail.deliverer import start_deliverer
 from flasky.migrations.state import check_schema
-from flasky.site import get_site
+from flasky.site import Site, get_site
 from flasky.startup import CannotStart, show_plainly
 
 logger = logging.getLogger(__name__)
@@ -232,6 +233,7 @@ def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, A
     with _workers(registry), _signals(stopping, doors[0]):
         _announce(sockets, settings)
         if registry is not None:
+            check_base_url(get_site(registry), [_url(bound) for bound in sockets])
             registry.notify(ServingBegins(registry))
         while not stopping.is_set():
             _turn(table, server.adj, server.adj.asyncore_loop_timeout)
@@ -356,11 +358,19 @@ def _announce(sockets: list[socket.socket], settings: Mapping[str, Any]) -> None
     _tell(f"Flasky is at {' and '.join(addresses)}")
 
 
+def check_base_url(site: Site, addresses: list[str]) -> None:
+    """Warn when nobody has set the address of `site`, and the one that stands in for it is none of `addresses`."""
+    base = site.settings.values_by_name["flasky.base_url"]
+    if base.source == "default" and f"{base.value}/" not in addresses:
+        logger.warning(
+            "Links in mails lead to %s/, where this site is not: set flasky.base_url under [app:main], or the "
+            "environment variable FLASKY_BASE_URL",
+            base.value,
+        )
+
+
 def _url(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
-    if host in {"127.0.0.1", "::1", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-        host = "localhost"
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    return f"{local_address(*bound.getsockname()[:2])}/"
 
 
 def _tell(text: str) -> None:

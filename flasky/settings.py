@@ -480,7 +480,8 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         default="http://localhost:6543",
         env="FLASKY_BASE_URL",
         required=("production",),
-        help="The public address of the site; links in mails, feeds and canonical addresses begin with it.",
+        help="The public address of the site; links in mails, feeds and canonical addresses begin with it. If nothing "
+        "is said, host and port of `[server:main]` in the INI file.",
     ),
     Setting(
         "flasky.hsts_preload",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from flasky.ini import SERVER_SECTION, server_address
 from flasky.loader import LoadedPlugin, available, resolve_plugins
 from flasky.prefixes import left_over_prefixes, prefix_setting
 from flasky.settings import (
@@ -19,6 +21,7 @@ from flasky.settings import (
     Place,
     Setting,
     Settings,
+    parse_base_url,
     parse_list,
     resolve,
 )
@@ -116,12 +119,28 @@ def read_site(
     left = left_over_prefixes(ini, [item.name for item in plugins], lambda: {*available(), *names})
     read = {key: value for key, value in ini.items() if key not in left}
     settings, setting_faults = resolve(declared_settings(plugins), read, environ, ini_file, names)
+    _take_server_address(settings, global_config)
     faults.extend(setting_faults)
     faults.extend(_mail_faults(settings))
     faults.extend(_database_faults(settings, place))
     if settings.get("flasky.environment") == "production":
         faults.extend(production_faults(settings, ini, environ, place))
     return Site(settings, tuple(plugins)), faults
+
+
+def _take_server_address(settings: Settings, global_config: Mapping[str, Any]) -> None:
+    """Without an address that somebody set, the site is where its INI file has the server listen, for commands too.
+
+    It stays a default: in production one must be set.
+    """
+    base = settings.values_by_name.get("flasky.base_url")
+    if not settings.ini_file or base is None or base.source != "default":
+        return
+    # What is no address is the server's to refuse.
+    with suppress(ValueError):
+        if address := parse_base_url(server_address(settings.ini_file, global_config)):
+            where = f"{Place(settings.ini_file).name}, section [{SERVER_SECTION}]"
+            settings.values_by_name["flasky.base_url"] = base._replace(value=address, where=where)
 
 
 def declared_settings(plugins: list[LoadedPlugin]) -> tuple[Setting, ...]:

@@ -12,6 +12,7 @@ from warm import WarmConsole
 
 import flasky
 from flasky.database import get_database
+from flasky.server import check_base_url
 from flasky.settings import ConfigurationFaults
 from flasky.site import get_site, load_site
 
@@ -135,6 +136,44 @@ def test_parity_4_the_three_ini_files_are_what_they_say(name: str) -> None:
     assert site.in_production == (name == "production")
     assert site.settings["sqlalchemy.url"] == f"sqlite:///{ROOT}/data-{short}.sqlite"
     assert [item.name for item in site.plugins][:2] == ["main", "accounts"]
+
+
+@pytest.mark.parametrize(
+    ("server", "address"),
+    [
+        ("host = localhost\nport = 7543", "http://localhost:7543"),
+        ("host = 0.0.0.0\nport = 7543", "http://localhost:7543"),
+        ("host = 192.0.2.7\nport = 80", "http://192.0.2.7"),
+        ("port = %(http_port)s", "http://localhost:7000"),
+        ("listen = [::1]:7543 127.0.0.1:7544", "http://localhost:7543"),
+        ("listen = *:7543", "http://localhost:7543"),
+        ("port = 0", "http://localhost:6543"),
+        ("port = seven", "http://localhost:6543"),
+        ("port = %(nothing)s", "http://localhost:6543"),
+        ("unix_socket = /run/site", "http://localhost:6543"),
+    ],
+)
+def test_without_an_address_of_its_own_the_site_is_where_its_server_listens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, server: str, address: str
+) -> None:
+    """Links, mails and the Origin that is accepted do not lead to whatever else runs at the default port."""
+    ini = tmp_path / "site.ini"
+    ini.write_text(f"[app:main]\nuse = egg:flasky\n[server:main]\nuse = egg:flasky\n{server}\n", encoding="utf-8")
+    globals_ = {"__file__": str(ini), "here": str(tmp_path), "http_port": "7000"}
+    said = {"sqlalchemy.url": f"sqlite:///{tmp_path}/x.sqlite"}
+    found = load_site(globals_, said, environ={})
+    value = found.settings.values_by_name["flasky.base_url"]
+    assert (value.value, value.source) == (address, "default")
+    assert ("[server:main]" in value.where) == (address != "http://localhost:6543")
+    check_base_url(found, [f"{address}/"])
+    assert not caplog.messages
+    check_base_url(found, ["http://localhost:1/"])
+    assert f"Links in mails lead to {address}/, where this site is not: set flasky.base_url" in caplog.text
+    chosen = load_site(globals_, said, environ={"FLASKY_BASE_URL": "https://example.com"})
+    assert chosen.settings["flasky.base_url"] == "https://example.com"
+    caplog.clear()
+    check_base_url(chosen, ["http://localhost:1/"])
+    assert not caplog.messages
 
 
 def test_parity_5_two_applications_in_one_process_do_not_meet(tmp_path: Path) -> None:
