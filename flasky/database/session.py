@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import zope.sqlalchemy
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
 from sqlalchemy import Connection, Engine, Select, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, raiseload, sessionmaker
-from zope.sqlalchemy.datamanager import STATUS_CHANGED
+from zope.sqlalchemy.datamanager import STATUS_CHANGED, ZopeTransactionEvents, join_transaction
 
 from flasky.database.engine import make_engine, make_read_engine
 from flasky.logs import shown_path
@@ -51,6 +50,15 @@ class Database:
         self.read_engine: Engine = make_read_engine(url)
         self.writer = sessionmaker(self.engine)
         self.reader = sessionmaker(self.read_engine, autoflush=False)
+        #: The sessions of requests. What listens to them is set here once: to set it for each session takes longer
+        #: than a statement.
+        self.request_writer = sessionmaker(self.engine)
+        self.request_reader = sessionmaker(self.read_engine, autoflush=False)
+        _join_transactions(self.request_writer)
+        _refuse_writes(self.request_reader)
+        if strict:
+            _refuse_lazy_loading(self.request_writer)
+            _refuse_lazy_loading(self.request_reader)
         self.strict = strict
         #: The text of statements that `flasky.database.values` has sent.
         self.texts: dict[Select[Any], str] = {}
@@ -81,16 +89,8 @@ def changes_are_possible(request: Request) -> bool:
 def open_session(request: Request) -> Session:
     """`request.db`: the ORM session of this request."""
     database = get_database(request.registry)
-    if changes_are_possible(request):
-        # Whatever was sent is committed: statements that the unit of work did not see would be rolled back in
-        # silence otherwise (P6).
-        session = database.writer(info={"request": request})
-        zope.sqlalchemy.register(session, initial_state=STATUS_CHANGED, transaction_manager=request.tm)
-    else:
-        session = database.reader(info={"request": request})
-        _refuse_writes(session, request)
-    if database.strict:
-        _refuse_lazy_loading(session)
+    maker = database.request_writer if changes_are_possible(request) else database.request_reader
+    session = maker(info={"request": request})
     # pyramid_tm does not close a session whose commit failed (P8, F33).
     request.add_finished_callback(lambda _: session.close())
     return session
@@ -103,11 +103,27 @@ def open_read_connection(request: Request) -> Connection:
     return connection
 
 
-def _refuse_writes(session: Session, request: Request) -> None:
-    def before_flush(_session: Session, _context: UOWTransaction, _instances: object) -> None:
-        raise WriteInReadOnlyRequest(request)
+def _join_transactions(maker: sessionmaker[Session]) -> None:
+    """Commit what its sessions do with the transaction of their request, and not otherwise."""
 
-    event.listen(session, "before_flush", before_flush)
+    def join(session: Session, *_what: object) -> None:
+        # Whatever was sent is committed: statements that the unit of work did not see would be rolled back in
+        # silence otherwise (P6). So there is no need to notice what changes something.
+        join_transaction(session, STATUS_CHANGED, session.info["request"].tm)
+
+    def before_commit(session: Session) -> None:
+        ZopeTransactionEvents(transaction_manager=session.info["request"].tm).before_commit(session)
+
+    event.listen(maker, "after_begin", join)
+    event.listen(maker, "after_attach", join)
+    event.listen(maker, "before_commit", before_commit)
+
+
+def _refuse_writes(maker: sessionmaker[Session]) -> None:
+    def before_flush(session: Session, _context: UOWTransaction, _instances: object) -> None:
+        raise WriteInReadOnlyRequest(session.info["request"])
+
+    event.listen(maker, "before_flush", before_flush)
 
 
 def _explain_refused_writes(engine: Engine) -> None:
@@ -122,12 +138,12 @@ def _explain_refused_writes(engine: Engine) -> None:
         return None
 
 
-def _refuse_lazy_loading(session: Session) -> None:
+def _refuse_lazy_loading(maker: sessionmaker[Session]) -> None:
     def do_orm_execute(state: ORMExecuteState) -> None:
         if state.is_select and not state.is_column_load and not state.is_relationship_load:
             state.statement = state.statement.options(raiseload("*", sql_only=True))
 
-    event.listen(session, "do_orm_execute", do_orm_execute)
+    event.listen(maker, "do_orm_execute", do_orm_execute)
 
 
 __all__ = [

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.orm import joinedload
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session, joinedload, make_transient_to_detached
 
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import limits, markdown, mentions, notices, pace, submissions
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
+from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.posts import check_markdown, is_equal, may_see, who
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.submissions import COMMENT, Sent
 
+#: The post that was read before, if everybody sees it still; SQLite may have given its number to another.
+_ONE_MORE = (
+    update(Post)
+    .where(Post.id == bindparam("post"), Post.created_at == bindparam("begun"), Post.listed_at.is_not(None))
+    .values(comment_count=Post.comment_count + 1)
+)
+_INSERT = insert(Comment).returning(Comment.id)
+#: The columns of a new comment of which there is nothing to say yet.
+_NEW = {"edited_at": None, "hidden_at": None, "hidden_by_id": None, "hidden_reason": "", "version": 1}
 _COUNT = (
     update(Post).where(Post.id == bindparam("post")).values(comment_count=Post.comment_count + bindparam("difference"))
 )
 
 
-def add(work: Work, post: Post, body: str, *, key: str = "", again: bool = False) -> Comment:
-    """Comment on a post that whoever asks can see. Raises Fault, TooManyTries, and NotThere when it cannot be.
+def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bool = False) -> Comment:
+    """Comment on a post that whoever asks can see, or could when it was read.
+
+    Raises Fault, TooManyTries, and NotThere when it cannot be.
 
     `key` and `again` are as in `posts.create`, which says when SentBefore is raised.
     """
@@ -41,7 +53,11 @@ def add(work: Work, post: Post, body: str, *, key: str = "", again: bool = False
             raise SentBefore(COMMENT, None, same_form=True) from None
     pace.of_member(work, pace.COMMENTS)
     rendered = render(work, body)
-    comment = Comment(
+    # The post first: who comments on the same post waits here, and nobody waits for somebody who waits.
+    if not changed(work.db, _ONE_MORE, {"post": post.id, "begun": post.created_at}):
+        raise NotThere
+    comment = _store(
+        work.db,
         post_id=post.id,
         author_id=author.user_id,
         body=body,
@@ -49,16 +65,20 @@ def add(work: Work, post: Post, body: str, *, key: str = "", again: bool = False
         pipeline=markdown.PIPELINE,
         created_at=work.now(),
     )
-    # The post first: who comments on the same post waits here, and nobody waits for somebody who waits.
-    if not count(work, post.id, 1):
-        raise NotThere
-    work.db.add(comment)
-    work.db.flush()
     submissions.note_made(work, author.user_id, key, comment.id)
     notices.tell_author(work, post, comment)
     notices.tell_mentioned(work, rendered.mentioned, post, comment)
     work.registry.notify(CommentAdded(work, comment))
     lists_changed(work.db)
+    return comment
+
+
+def _store(db: Session, **values: object) -> Comment:
+    """Insert a comment; the session knows it as if it had been flushed, which takes three times the CPU time."""
+    values = {**_NEW, **values}
+    comment = Comment(id=db.connection().execute(_INSERT, values).scalar_one(), **values)
+    make_transient_to_detached(comment)
+    db.add(comment)
     return comment
 
 

@@ -17,6 +17,7 @@ from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.markdown import before_call, text_of
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Post
+from flasky.plugins.blog.outlines import Outline
 from flasky.security.keys import Signer
 
 _SIGNER = "blog.unsubscribe"
@@ -78,10 +79,15 @@ def includeme(config: Configurator) -> None:
         config.add_mail(template, subject, sample=sample, unsubscribe="blog.unsubscribe")
 
 
-def send_notice(work: Work, user: User, kind: str, actor: str, post: Post | None, comment: Comment | None) -> None:
+def send_notice(
+    work: Work, user: User, kind: str, actor: str, post: Post | Outline | None, comment: Comment | None
+) -> None:
     """Mail one notice to a member, with the first lines of what somebody wrote, or those where it calls them."""
     written = comment or post
-    quote = [] if written is None else lines_around(written.html, user.id if kind == "mention" else 0)
+    quote = []
+    # Of a post in outline there is a comment to be quoted.
+    if isinstance(written, Comment | Post):
+        quote = lines_around(written.html, user.id if kind == "mention" else 0)
     _send(
         work, "mail/blog_notice", user,
         kind=kind,
@@ -113,7 +119,9 @@ def _words(html: str) -> str:
     return " ".join(text_of(html).split())
 
 
-def send_decision(work: Work, user: User, kind: str, post: Post, comment: Comment | None, reason: str) -> None:
+def send_decision(
+    work: Work, user: User, kind: str, post: Post | Outline, comment: Comment | None, reason: str
+) -> None:
     """Mail a moderator's decision, and its reason, to whoever wrote the post or comment."""
     # A comment may stand below a post that is not there for its author any more.
     is_seen = post.listed_at is not None or post.author_id == user.id

@@ -14,6 +14,7 @@ from flasky.plugins.blog import markdown, pace
 from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, send_notice
 from flasky.plugins.blog.mentions import last_written, since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
+from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import add_unless_there, changed
 from flasky.plugins.blog.unread import is_shown
@@ -38,13 +39,13 @@ class _Actor(NamedTuple):
     username: str
 
 
-def tell_author(work: Work, post: Post, comment: Comment) -> None:
+def tell_author(work: Work, post: Post | Outline, comment: Comment) -> None:
     """Tell a post's author about a comment."""
     if post.author_id is not None:
         _tell(work, [post.author_id], "comment", post, comment)
 
 
-def tell_mentioned(work: Work, mentioned: Iterable[int], post: Post, comment: Comment | None = None) -> None:
+def tell_mentioned(work: Work, mentioned: Iterable[int], post: Post | Outline, comment: Comment | None = None) -> None:
     """Tell the members whom a text calls, but nobody twice about the same comment."""
     found = set(mentioned)
     if comment is not None:
@@ -108,7 +109,7 @@ def _tell(
     work: Work,
     user_ids: Iterable[int],
     kind: str,
-    post: Post | None,
+    post: Post | Outline | None,
     comment: Comment | None,
     actor: _Actor | Identity | None = None,
     *,

@@ -13,14 +13,15 @@ from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
 from flasky.plugins.accounts.services import Fault, Identity, Work
-from flasky.plugins.blog import limits, markdown, mentions, notices, pace, search, submissions, tags
+from flasky.plugins.blog import limits, markdown, mentions, notices, outlines, pace, search, submissions, tags
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
 from flasky.plugins.blog.models import Post
+from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.submissions import DRAFT, POST, Sent
-from flasky.plugins.blog.words import is_blank
+from flasky.plugins.blog.words import is_blank, unturned
 
 #: Drafts and hidden posts on a page.
 _PAGE = 20
@@ -48,7 +49,7 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
     author = who(work)
     _check(work, writing)
     names = tags.parse_tags(writing.tags)
-    title = " ".join(writing.title.split())
+    title = _title_of(writing)
     sent = Sent(key, DRAFT if writing.draft else POST, (POST, title, writing.body, *names))
     made = submissions.claim(work, author.user_id, sent, again=again)
     if made is not None:
@@ -136,7 +137,16 @@ def find(work: Work, post_id: int, *, lock: bool = False) -> Post:
     return post
 
 
-def may_see(identity: Identity | None, post: Post) -> bool:
+def outline(work: Work, post_id: int) -> Outline:
+    """What `find` finds, in outline. It only reads: whoever changes something has to see that it is still so."""
+    with work.reading() as connection:
+        post = outlines.read(connection, post_id)
+    if post is None or not may_see(work.identity, post):
+        raise NotThere
+    return post
+
+
+def may_see(identity: Identity | None, post: Post | Outline) -> bool:
     """Whether a post is shown: a draft to its author alone, a hidden post to its author and to moderators."""
     if post.listed_at is not None:
         return True
@@ -189,8 +199,15 @@ def _check(work: Work, writing: Writing) -> None:
     check_markdown(work, "body", writing.body, limits.LONGEST_BODY)
 
 
+def _title_of(writing: Writing) -> str:
+    """The title as it is stored: in lists, notices and mails it stands in a line with other text."""
+    title = " ".join(unturned(writing.title).split())
+    # Nobody would see the link to the post.
+    return "" if is_blank(title) else title
+
+
 def _is_stored(post: Post, writing: Writing, names: list[str]) -> bool:
-    typed = (" ".join(writing.title.split()), " ".join(names))
+    typed = (_title_of(writing), " ".join(names))
     is_as_public = writing.draft or not post.is_draft
     return is_as_public and (post.title, post.tag_names) == typed and is_equal(post.body, writing.body)
 
@@ -208,7 +225,7 @@ def _fill(work: Work, post: Post, writing: Writing, names: list[str]) -> tuple[i
     """Put what was typed into the row; returns the ids of those whom the text calls."""
     # The tags' names too: stored later, they would count as a second edit.
     post.tag_names = " ".join(names)
-    post.title = " ".join(writing.title.split())
+    post.title = _title_of(writing)
     post.body = writing.body
     rendered = render(work, writing.body)
     post.html, post.summary, post.is_long = rendered.html, rendered.summary, rendered.is_long

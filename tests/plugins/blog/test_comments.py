@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select, update
 from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.errors import Fault
@@ -91,6 +92,40 @@ def test_nobody_comments_on_a_draft(member: Any, write: Any, work_as: Any, clien
     with work_as(anna) as work, pytest.raises(NotThere):
         comments.add(work, posts.find(work, draft), "to myself")
     assert "comment-form" not in client(anna).get(f"/post/{draft}")
+
+
+def test_a_post_that_was_hidden_or_replaced_since_it_was_read_gets_no_comment(
+    member: Any, write: Any, work_as: Any, db: Session
+) -> None:
+    anna = member()
+    post = write(anna)
+    with work_as(anna) as work:
+        read = posts.outline(work, post)
+    stored = select(Post.comment_count, select(func.count()).select_from(Comment).scalar_subquery())
+    # As after SQLite has given the number of a deleted post to another.
+    for now in ({"created_at": read.created_at + timedelta(seconds=1)}, {"listed_at": None}):
+        db.execute(update(Post).values(**now))
+        db.commit()
+        with work_as(anna) as work, pytest.raises(NotThere):
+            comments.add(work, read, "too late")
+        assert db.execute(stored).one() == (0, 0)
+        db.execute(update(Post).values(created_at=read.created_at))
+        db.commit()
+    with work_as(member("bob")) as work, pytest.raises(NotThere):
+        posts.outline(work, post)
+
+
+def test_a_new_comment_is_an_object_as_any_other(member: Any, write: Any, work_as: Any, db: Session) -> None:
+    anna = member()
+    post = write(anna)
+    with work_as(anna) as work:
+        made = comments.add(work, posts.find(work, post), "first")
+        assert not inspect(made).unloaded - {"author", "post"}
+        assert (made.post.id, made.author.id, work.db.get(Comment, made.id)) == (post, anna, made)
+        # What a subscriber changes is stored with it.
+        made.body = "second"
+    stored = db.scalars(select(Comment)).one()
+    assert (stored.body, stored.version, stored.hidden_reason, stored.edited_at) == ("second", 2, "", None)
 
 
 def test_who_is_not_signed_in_is_asked_to_and_comes_back(member: Any, write: Any, client: Any) -> None:

@@ -17,6 +17,7 @@ from flasky.plugins.blog import comments, pace, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
+from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.views.common import may, see_other, show_fault
 from flasky.plugins.blog.views.gone import keep_comment
 from flasky.plugins.blog.views.once import Before, ask_again
@@ -70,7 +71,7 @@ def add(request: Request) -> Mapping[str, Any] | Response:
     """Comment on a post; what cannot be taken comes back in a page of its own, with a preview on demand."""
     form = CommentForm(request)
     try:
-        post = posts.find(request.accounts, parse_id(request.matchdict["id"]))
+        post = posts.outline(request.accounts, parse_id(request.matchdict["id"]))
     except NotThere:
         return keep_comment(request, form.body.data)
     form.renew()
@@ -160,7 +161,7 @@ def delete(request: Request) -> Response:
 
 def _page(
     form: CommentForm,
-    post: Post | None,
+    post: Post | Outline | None,
     comment: Comment | None = None,
     *,
     preview: str = "",
