@@ -13,8 +13,12 @@ from flasky.plugins.blog import limits
 from flasky.plugins.blog.models import Post, PostTag, Tag
 from flasky.plugins.blog.storage import add_unless_there, changed
 
-_SEPARATORS = re.compile(r"[\s,，、;；#＃]+")
-_NAME = re.compile(r"[^\W_](?:[\w.+-]*[\w+])?")
+#: A # begins a tag, or stands around one (#胡同#); behind a single letter it is part of it (C#).
+_SEPARATORS = re.compile(r"(?:[\s,、;]|(?<!(?<!\w)[A-Za-z])#|#(?=\w))+")
+_NAME = re.compile(r"[^\W_](?:[\w.+-]*[\w+])?#?")
+_DOTTED = re.compile("i\u0307+")
+#: Letters and marks that show nothing: with one of them, a tag would look like another.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
 def parse_tags(text: str) -> list[str]:
@@ -22,20 +26,32 @@ def parse_tags(text: str) -> list[str]:
 
     Raises Fault for the field `tags` when there are too many, or one is too long or no word.
     """
-    names = sorted({canonical(part) for part in _SEPARATORS.split(text) if part})
+    # Commas of full width are commas then.
+    parts = _SEPARATORS.split(unicodedata.normalize("NFKC", text))
+    names = sorted({canonical(part) for part in parts if part})
     if len(names) > limits.MOST_TAGS:
         raise Fault("tags", _("At most ${most} tags.", mapping={"most": limits.MOST_TAGS}))
     for name in names:
         if len(name) > limits.LONGEST_TAG:
             raise Fault("tags", _("A tag has at most ${most} characters.", mapping={"most": limits.LONGEST_TAG}))
-        if not _NAME.fullmatch(name):
+        if not _is_name(name):
             raise Fault("tags", _("“${tag}” cannot be a tag: use letters and digits.", mapping={"tag": name}))
     return names
 
 
 def canonical(name: str) -> str:
-    """The one form of a tag: `Python` and `ＰＹＴＨＯＮ` are `python`."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """The one form of a tag: `Python` and `ＰＹＴＨＯＮ` are `python`, and `İ` is the small `i`, which has its dot."""
+    folded = _DOTTED.sub("i", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFKC", folded)
+
+
+def _is_name(name: str) -> bool:
+    """Whether a tag is a word: behind its letters may be the vowels and accents that are characters of their own."""
+    bare = ""
+    for character in name:
+        if not (unicodedata.category(character) in {"Mn", "Mc"} and bare[-1:].isalnum()):
+            bare += character
+    return _NAME.fullmatch(bare) is not None and _UNSEEN.search(name) is None
 
 
 def set_tags(work: Work, post: Post, names: list[str]) -> None:
