@@ -104,6 +104,16 @@ def test_models_know_neither_services_nor_views_and_services_no_views(name: str)
     assert found == []
 
 
+def test_models_do_not_postpone_their_annotations() -> None:
+    """Decision 0072: SQLAlchemy would compile and evaluate the text of each annotation, twice, at every start."""
+    found = [
+        str(file.relative_to(ROOT))
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if {"sqlalchemy.orm.mapped_column", "__future__.annotations"} <= {name for _line, name in imports(file)}
+    ]
+    assert found == []
+
+
 def test_alembics_folder_is_no_package() -> None:
     """With an __init__.py it would shadow the library."""
     assert not (ROOT / "alembic" / "__init__.py").exists()

@@ -1,6 +1,6 @@
 """The table of jobs, one row for each, written by the transaction that wants it done; and what the clock has begun."""
 
-from __future__ import annotations
+# Annotations are not postponed: SQLAlchemy would evaluate the text of each, twice (docs/decisions/0072-quick-start.md).
 
 from datetime import datetime
 from enum import StrEnum

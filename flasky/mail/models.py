@@ -1,6 +1,6 @@
 """The outbox: one row for each mail, written by the transaction that wants it sent."""
 
-from __future__ import annotations
+# Annotations are not postponed: SQLAlchemy would evaluate the text of each, twice (docs/decisions/0072-quick-start.md).
 
 from datetime import datetime
 from enum import StrEnum

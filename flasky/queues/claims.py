@@ -4,7 +4,7 @@ Each claims a row by writing its name and a lease into it, in a transaction of i
 taken up again: at once if its process is known to be gone, else when the lease has run out.
 """
 
-from __future__ import annotations
+# Annotations are not postponed: SQLAlchemy would evaluate the text of each, twice (docs/decisions/0072-quick-start.md).
 
 import logging
 import random

@@ -5,7 +5,7 @@ and tokens only as fingerprints, the secret of the second factor encrypted with 
 hold.
 """
 
-from __future__ import annotations
+# Annotations are not postponed: SQLAlchemy would evaluate the text of each, twice (docs/decisions/0072-quick-start.md).
 
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,7 @@ class Role(Base):
     name: Mapped[str] = mapped_column(String(LONGEST_ROLE_NAME), unique=True)
     description: Mapped[str] = mapped_column(String(255), default="", server_default="")
     # A query, as a role may have a million members: role.users.filter_by(…), role.users.count().
-    users: DynamicMapped[User] = relationship(back_populates="role", lazy="dynamic", passive_deletes="all")
+    users: DynamicMapped["User"] = relationship(back_populates="role", lazy="dynamic", passive_deletes="all")
 
     def __repr__(self) -> str:
         return f"<Role {self.name!r}>"

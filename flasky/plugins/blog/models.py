@@ -5,7 +5,7 @@ its tags as one text, the number of its comments. What is deleted with a member 
 said by each foreign key.
 """
 
-from __future__ import annotations
+# Annotations are not postponed: SQLAlchemy would evaluate the text of each, twice (docs/decisions/0072-quick-start.md).
 
 from datetime import datetime
 
