@@ -25,6 +25,8 @@ _ENDS_A_WORD = rf"(?=[\W_{UNSPACED_CHARACTERS}]|\Z)"
 #: Categories of characters that show nothing by themselves, and characters that show nothing whatever theirs is.
 _UNSEEN = {"Cc", "Cf", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"}
 _EMPTY = "\u115f\u1160\u2800\u3164\uffa0"
+#: Characters that turn the direction of the text behind them, also behind the text that they stand in.
+_TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _LONGEST_WORD = 40
 _MOST_WORDS = 10
 
@@ -32,6 +34,14 @@ _MOST_WORDS = 10
 def is_blank(text: str) -> bool:
     """Whether nobody sees anything of `text`: it has blanks, joiners, fillers and lone accents, if anything."""
     return all(character in _EMPTY or unicodedata.category(character) in _UNSEEN for character in text)
+
+
+def unturned(text: str) -> str:
+    """`text` without the characters that turn the direction of what stands behind it on a line (U+202A to U+2069).
+
+    An element around it is not enough: one of them ends what the element begins. Marks that turn nothing else stay.
+    """
+    return text.translate(_TURNS)
 
 
 def words_of(text: str) -> str:
