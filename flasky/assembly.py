@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationError, ConfigurationExecutionError
 
 from flasky.directives import start_checks
+from flasky.ini import check_encoding
 from flasky.ownership import KERNEL, home, owner_of_file
 from flasky.prefixes import prefix_of
 from flasky.requests import use_one_class
@@ -57,6 +58,7 @@ class Assembly:
         """Read settings and plug-ins, and import the plug-ins' models, as their tables may not meet."""
         # From here on, whatever refuses to start does so in words.
         show_plainly()
+        check_encoding()
         self._times = StartTimes()
         site, self.faults = read_site(global_config, ini, os.environ)
         self.site = _completed(site)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import configparser
+import locale
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,9 @@ _OWN_MACHINE = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::", "*", ""})  # noqa
 
 #: How PasteDeploy says that a section does not say what it is.
 _NO_USE = "No loader given in section"
+
+#: What has a meaning of its own in the path of an INI file, or where a value names it as %(here)s.
+_MISREAD = "%#?"
 
 _SECTION = re.compile(r"\[(?P<name>[^\]]+)\]")
 _KEY = re.compile(r"(?:set\s+)?(?P<key>[^\s=:#;][^=:]*?)\s*[=:]")
@@ -42,9 +46,9 @@ class IniFile(NamedTuple):
 
 def read_ini(path: str | Path) -> IniFile:
     """Read the application's section of the INI file at `path`. Raises CannotStart when that cannot be done."""
+    check_encoding()
     file = Path(path).absolute()
-    if not file.is_file():
-        raise CannotStart(f"There is no INI file {file}.")
+    _check_place(file)
     _check_bytes(file)
     # Not plaster.get_loader: to find out that an INI file is read by this loader it reads what every installed
     # distribution says of itself, which takes longer than all the rest.
@@ -64,6 +68,35 @@ def read_ini(path: str | Path) -> IniFile:
             ) from error
         raise CannotStart(f"{file} cannot be read: {error}") from error
     return IniFile(file, dict(settings), dict(settings.global_conf))
+
+
+def check_encoding() -> None:
+    """Raise CannotStart when Python takes files for something else than UTF-8 here.
+
+    PasteDeploy, Alembic and Python's logging read the INI file in the encoding of the environment, and would take
+    letters of it for others without a word.
+    """
+    encoding = locale.getpreferredencoding(do_setlocale=False)
+    if codecs.lookup(encoding).name != "utf-8":
+        raise CannotStart(
+            f"Python takes files for {encoding} here, and would misread the INI file. Set the environment variable "
+            "LC_ALL=C.UTF-8 or PYTHONUTF8=1."
+        )
+
+
+def _check_place(file: Path) -> None:
+    """Raise CannotStart for what is no file, and for a path that the readers of INI files misread."""
+    if file.is_dir():
+        raise CannotStart(f"{file} is a folder, not an INI file. Name the file in it.")
+    if not file.is_file():
+        raise CannotStart(f"{file} is not a file." if file.exists() else f"There is no INI file {file}.")
+    # A % begins %(here)s, and what stands behind a # or ? is taken for a section or an option: pserve and alembic
+    # read it so, too.
+    if mark := next((mark for mark in _MISREAD if mark in str(file)), ""):
+        raise CannotStart(
+            f"{file} cannot be used: there is a {mark} in its path, which the readers of INI files take for something "
+            "else. Rename or move the folder."
+        )
 
 
 def _check_bytes(file: Path) -> None:
@@ -110,10 +143,15 @@ def local_address(host: str, port: str | int) -> str:
 
 
 def set_up_logging(path: str | Path) -> None:
-    """Set up Python's logging as the INI file at `path`, which could be read, says."""
+    """Set up Python's logging as the INI file at `path`, which could be read, says. Raises CannotStart."""
     from plaster_pastedeploy import Loader  # noqa: PLC0415 - see read_ini, also for why not pyramid.paster
 
-    Loader(parse_uri(str(path))).setup_logging({})
+    try:
+        Loader(parse_uri(str(path))).setup_logging({})
+    except Exception as error:
+        from flasky.logging_faults import explain_logging  # noqa: PLC0415 - only where there is one
+
+        raise CannotStart(explain_logging(error, path)) from error
 
 
 def line_numbers(path: str | Path, section: str = APP_SECTION) -> dict[str, int]:

@@ -12,6 +12,7 @@ import pytest
 from webtest import TestApp
 
 import flasky
+from flasky.ini import CannotStart
 from flasky.settings import ConfigurationFaults
 from flasky.wsgi import Application
 
@@ -20,6 +21,15 @@ def test_parity_5_main_makes_a_wsgi_application(make_app: Callable[..., Applicat
     """Settings in, a WSGI application with the home page out."""
     app = make_app()
     assert TestApp(app, extra_environ={"HTTP_HOST": "localhost"}).get("/").status_int == 200
+
+
+def test_a_process_that_would_misread_files_is_refused(
+    make_app: Callable[..., Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where pserve or another server has read the INI file by then, some letters of it as others."""
+    monkeypatch.setattr("locale.getpreferredencoding", lambda do_setlocale: "GBK")
+    with pytest.raises(CannotStart, match=r"Python takes files for GBK here.* LC_ALL=C\.UTF-8 or PYTHONUTF8=1"):
+        make_app()
 
 
 def test_declared_settings_reach_views_with_their_types(make_app: Callable[..., Application]) -> None:

@@ -8,6 +8,7 @@ cannot start.
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import sys
 import traceback
@@ -63,7 +64,13 @@ class Families(PlainErrors):
         return super().resolve_command(ctx, args)
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run a command line; also an output that takes no more is told in a sentence, with status 1."""
+        """Run a command line; also an output that takes no more is told in a sentence, with status 1.
+
+        A letter that the terminal does not have is shown by its number.
+        """
+        # Whoever chose another way to deal with such letters keeps it.
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().main(*arguments, **options)
         except OSError as error:

@@ -46,7 +46,9 @@ class Context:
     @cached_property
     def ini(self) -> IniFile:
         """The INI file. Raises CannotStart when it cannot be read."""
-        if not self.path.is_file():
+        if self.path.is_dir():
+            raise CannotStart(f"{self.path} is a folder, not an INI file. Name the file in it: `flasky --ini FILE …`.")
+        if not self.path.exists():
             how = "" if self.was_named else " in this folder"
             raise CannotStart(
                 f"There is no {self.path}{how}. Name the INI file: `flasky --ini FILE …`, or FLASKY_INI=FILE."

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from flasky.cli.context import Context, pass_context
-from flasky.ini import CannotStart
+from flasky.ini import CannotStart, set_up_logging
 from flasky.ini_list import without_plugin
 from flasky.loader import available, declarations
 from flasky.settings import parse_list
@@ -34,6 +34,8 @@ def serve(context: Context, reload: bool, safe: bool, without: tuple[str, ...]) 
     from pyramid.scripts.pserve import main as pserve  # noqa: PLC0415 - Pyramid is imported when it is needed
 
     with _reduced(context, _left_out(context, safe, without)) as ini:
+        # pserve does this, too, and has a traceback for what is wrong there.
+        set_up_logging(ini)
         arguments = ["pserve", str(ini), *(["--reload"] if reload else [])]
         raise SystemExit(pserve(arguments))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
-from flasky.cli import FAMILIES
+from flasky.cli import FAMILIES, main
 from flasky.cli.context import Context, load_registry, pass_context
-from flasky.ini import CannotStart
+from flasky.ini import CannotStart, read_ini
 from flasky.loader import LoadedPlugin, declarations
 from flasky.plugin import Plugin
 from flasky.testing.missing import missing
@@ -282,3 +283,85 @@ def test_a_number_that_no_database_can_hold_is_told(flasky: Flasky, command: tup
     refused = flasky(*command, "99999999999999999999")
     assert refused.exit_code == 2
     assert "99999999999999999999 is not in the range" in refused.output
+
+
+@pytest.mark.parametrize(("mark", "name"), [("%", "50% off"), ("#", "c#"), ("?", "why?")])
+def test_a_folder_whose_name_the_readers_of_ini_files_misread_is_told(
+    flasky: Flasky, tmp_path: Path, mark: str, name: str
+) -> None:
+    """`%(here)s` would begin something, and what stands behind `#` or `?` would be no part of the path."""
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "site.ini").write_text("[app:main]\nuse = egg:flasky\n", encoding="utf-8")
+    result = flasky("--ini", folder / "site.ini", "settings")
+    assert result.exit_code == 1
+    assert f"{folder}/site.ini cannot be used: there is a {mark} in its path" in result.output
+    assert "Rename or move the folder" in result.output
+
+
+def test_what_is_no_file_is_no_ini_file(flasky: Flasky, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Error: . is a folder, not an INI file. Name the file in it" in flasky("--ini", ".", "settings").output
+    result = flasky("--ini", "/dev/null", "settings")
+    assert (result.exit_code, "Error: /dev/null is not a file" in result.output) == (1, True)
+    with pytest.raises(CannotStart, match="is a folder, not an INI file"):
+        read_ini(tmp_path)
+
+
+def test_a_terminal_that_lacks_a_letter_shows_its_number(ini_file: Callable[..., Path]) -> None:
+    ini = ini_file(flasky__mail_subject_prefix="[胡同]")
+    result = CliRunner(charset="latin-1").invoke(main, ["--ini", str(ini), "settings"])
+    assert result.exception is None
+    assert r"[\u80e1\u540c]" in result.output
+
+
+def test_an_encoding_in_which_ini_files_would_be_misread_is_refused(ini_file: Callable[..., Path]) -> None:
+    """PasteDeploy reads them in the encoding of the environment."""
+    ini = ini_file(flasky__mail_subject_prefix="[胡同]")
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "flasky", "--ini", str(ini), "settings"]
+    done = subprocess.run(command, env={**os.environ, **plain}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Python takes files for ANSI_X3.4-1968 here")
+    assert "LC_ALL=C.UTF-8 or PYTHONUTF8=1" in done.stderr
+    utf8 = {**os.environ, **plain, "PYTHONUTF8": "1"}
+    assert "[胡同]" in subprocess.run(command, env=utf8, capture_output=True, encoding="utf-8", check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("handler_console", "class = flasky.logs.Consol\nargs = ()", "No module named 'flasky.logs.Consol'"),
+        ("handler_console", "class = flaksy.logs.Console\nargs = ()", "No module named 'flaksy'"),
+        ("handler_console", "class = flasky.logs.Console\nargs = (", "this is no Python: '(' was never closed"),
+        ("handler_console", "class = flasky.logs.Console\nargs = (hunter2,)", "text has to stand in quotes"),
+        ("handler_console", "class = flasky.logs.LogFile\nargs = ()", "missing 1 required positional argument"),
+        ("handler_console", "args = ()", "it has no key class"),
+        ("handlers", "keys = console, fiel", "there is no section [handler_fiel], which its keys name"),
+        ("loggers", "keys = root, nobody", "there is no section [logger_nobody], which its keys name"),
+        ("formatters", "keys = readable", "there is no section [formatter_readable]"),
+        ("logger_root", "level = INFO\nhandlers = file", "it names 'file', which is none of the [handlers]"),
+        ("logger_root", "level = LOUD\nhandlers =", "Unknown level: 'LOUD'"),
+    ],
+)
+def test_a_slip_in_the_sections_about_logging_is_told_with_its_section(
+    flasky: Flasky, ini_file: Callable[..., Path], name: str, text: str, said: str
+) -> None:
+    sections = {
+        "loggers": "keys = root",
+        "handlers": "keys = console",
+        "formatters": "keys =",
+        "logger_root": "level = INFO\nhandlers = console",
+        "handler_console": "class = flasky.logs.Console\nargs = ()",
+        name: text,
+    }
+    ini = ini_file()
+    logging_part = "\n".join(f"[{section}]\n{lines}\n" for section, lines in sections.items())
+    site, _, _ = ini.read_text(encoding="utf-8").partition("[loggers]")
+    ini.write_text(site + logging_part, encoding="utf-8")
+    for command in (["check"], ["serve"]):
+        result = flasky("--ini", ini, *command)
+        assert result.exit_code == 1
+        assert f"Error: {ini.name}, section [{name}]: " in result.output
+        assert said in result.output
+        assert "hunter2" not in result.output
