@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from functools import cache, partial
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -303,33 +302,52 @@ def find_template(environment: Environment, name: str, package: Any = None) -> s
     return name
 
 
-def faults_of_templates(environment: Environment, folders: Iterable[tuple[str, Path]]) -> list[Fault]:
-    """What is wrong with the templates of `folders` (owner and folder, as `template_folders` lists them), by owner,
-    file and line.
+class _Template(NamedTuple):
+    """A template of this site as it was read: whose, its name, its file, and its text; None if that is not UTF-8.
+
+    `place` is the name by which the environment knows this very file, however many others stand before it.
+    """
+
+    owner: str
+    name: str
+    place: str
+    file: Path
+    source: str | None
+
+
+def _read_templates(registry: Registry) -> list[_Template]:
+    """Every template of this site, those first that stand before others."""
+    found: list[_Template] = []
+    before: Counter[str] = Counter()
+    for owner, folder in template_folders(registry):
+        for file in sorted(folder.rglob(f"*{_SUFFIX}")):
+            name = file.relative_to(folder).as_posix()
+            try:
+                source = file.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                source = None
+            found.append(_Template(owner, name, behind(name, before[name]), file, source))
+            before[name] += 1
+    return found
+
+
+def faults_of_templates(environment: Environment, templates: Iterable[_Template]) -> list[Fault]:
+    """What is wrong with `templates`, which are all of this site, by owner, file and line.
 
     One that was found right is kept as code (`flasky.bytecode`); of it only the templates it names are looked up,
     as they may have gone since.
     """
     faults: list[Fault] = []
-    before: Counter[str] = Counter()
-    # Most templates name the same few.
-    is_there = cache(partial(_is_there, environment))
-    for owner, folder in folders:
-        for file in sorted(folder.rglob(f"*{_SUFFIX}")):
-            name = file.relative_to(folder).as_posix()
-            # The environment knows this very file by its name and by how many others stand before it.
-            faults.extend(_faults_of(environment, owner, behind(name, before[name]), file, is_there))
-            before[name] += 1
+    there = {template.place for template in templates}
+    for template in templates:
+        faults.extend(_faults_of(environment, template, there))
     return faults
 
 
-def _faults_of(
-    environment: Environment, owner: str, name: str, file: Path, is_there: Callable[[str], bool]
-) -> Iterator[Fault]:
+def _faults_of(environment: Environment, template: _Template, there: Container[str]) -> Iterator[Fault]:
+    owner, _, name, file, source = template
     plugin = owner.removeprefix("plug-in ")
-    try:
-        source = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
+    if source is None:
         yield Fault(f"{owner}, {file}", "the template is not UTF-8", "Save it as UTF-8", plugin)
         return
     faults = 0
@@ -341,7 +359,8 @@ def _faults_of(
         if not faults:
             keep(environment, name, str(file), source)
     for line, target in _references(source):
-        if not is_there(environment.join_path(target, name)):
+        meant = environment.join_path(target, name)
+        if meant not in there and not _is_there(environment, meant):
             problem = f"no enabled plug-in has the template {target!r}"
             yield Fault(f"{owner}, {file}, line {line}", problem, "Correct the name", plugin)
 
@@ -417,10 +436,10 @@ def site_templates(site: Site) -> Path | None:
 
 def shown_slots(registry: Registry) -> dict[str, list[str]]:
     """The slots that the templates of this site show, each with the templates (`plug-in: name`) that do."""
-    return _slots_of_templates(registry)[0]
+    return _slots_of_templates(_read_templates(registry))[0]
 
 
-def _slots_of_templates(registry: Registry) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def _slots_of_templates(templates: Iterable[_Template]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The slots that are shown, and those of templates that others stand before, each with its templates.
 
     One that names its own name shows what the one behind it shows, too; any other stands before all behind it.
@@ -428,17 +447,15 @@ def _slots_of_templates(registry: Registry) -> tuple[dict[str, list[str]], dict[
     shown: dict[str, list[str]] = {}
     covered: dict[str, list[str]] = {}
     ended: set[str] = set()
-    for owner, folder in template_folders(registry):
-        for file in sorted(folder.rglob(f"*{_SUFFIX}")):
-            name = file.relative_to(folder).as_posix()
-            source = file.read_text(encoding="utf-8")
-            # Not read by Jinja's parser: that would cost every start more than the whole check does now.
-            if "slot(" in source:
-                slots = covered if name in ended else shown
-                for call in _SLOT.finditer(_COMMENT.sub("", source)):
-                    slots.setdefault(call["name"], []).append(f"{owner}: {name}")
-            if not _names_itself(source, name):
-                ended.add(name)
+    for owner, name, _place, _file, text in templates:
+        source = text or ""
+        # Not read by Jinja's parser: that would cost every start more than the whole check does now.
+        if "slot(" in source:
+            slots = covered if name in ended else shown
+            for call in _SLOT.finditer(_COMMENT.sub("", source)):
+                slots.setdefault(call["name"], []).append(f"{owner}: {name}")
+        if not _names_itself(source, name):
+            ended.add(name)
     return shown, covered
 
 
@@ -453,10 +470,11 @@ def check_templates(registry: Registry) -> list[Fault]:
     """Templates that cannot be rendered, views without their template, slots that are misspelt (P12)."""
     environment = get_environment(registry)
     keep_compiled(environment)
-    faults = faults_of_templates(environment, template_folders(registry))
+    templates = _read_templates(registry)
+    faults = faults_of_templates(environment, templates)
     faults.extend(_faults_of_renderers(environment, registry))
     # The slots that a template shows are known only when it compiles.
-    return faults or faults_of_slots(registry, *_slots_of_templates(registry))
+    return faults or faults_of_slots(registry, *_slots_of_templates(templates))
 
 
 def includeme(config: Configurator) -> None:

@@ -14,8 +14,6 @@ from datetime import datetime
 from email.charset import QP, Charset
 from email.header import Header
 from email.message import Message
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
 from email.utils import format_datetime, formataddr
 from urllib.parse import urlsplit
 
@@ -70,7 +68,10 @@ def new_message_id(base_url: str) -> str:
 def site_host(base_url: str) -> str:
     """The host of `base_url` as mail writes it: ASCII, an IPv6 address as a literal."""
     host = urlsplit(base_url).hostname or "localhost"
-    return f"[IPv6:{host}]" if ":" in host else host.encode("idna").decode()
+    if ":" in host:
+        return f"[IPv6:{host}]"
+    # Nearly each is ASCII already: the codec has tables of its own to load.
+    return host if host.isascii() else host.encode("idna").decode()
 
 
 def build(envelope: Envelope, subject: str, text: str, html: str, unsubscribe: str = "") -> bytes:
@@ -79,7 +80,10 @@ def build(envelope: Envelope, subject: str, text: str, html: str, unsubscribe: s
     `subject` must come from `clean_subject`. `unsubscribe` is the address of this site by which mails of this kind are
     stopped (RFC 8058); empty for mails that cannot be.
     """
-    message = MIMEMultipart("alternative")
+    # By hand: `email.mime` brings the policies, and with them a parser that each start would pay for.
+    message = Message()
+    message["Content-Type"] = "multipart/alternative"
+    message["MIME-Version"] = "1.0"
     message["Subject"] = _header(subject, "Subject")  # type: ignore[assignment]
     message["From"] = formataddr(envelope.sender)
     message["To"] = envelope.recipient
@@ -107,7 +111,9 @@ class _OneLine(Header):
 
 def _part(text: str, subtype: str) -> Message:
     # A plain string of the name would choose base64, which nobody can read in the raw message.
-    part = MIMEText(clean_text(text), subtype, _UTF8)  # type: ignore[arg-type]
+    part = Message()
+    part["Content-Type"] = f"text/{subtype}"
+    part.set_payload(clean_text(text), _UTF8)
     del part["MIME-Version"]
     return part
 
