@@ -6,11 +6,15 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
+from flasky import references
+
 ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "flasky"
 Flasky = Callable[..., Result]
 
 VIEWS = """\
@@ -103,6 +107,30 @@ def polls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _forget(package: str) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         del sys.modules[name]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_ships_is_read_once() -> Iterator[None]:
+    """The checks of this module read Flasky's own files, which do not change meanwhile, with the first of them only."""
+    kept: dict[tuple[str, Path], list[references.Reference]] = {}
+
+    def remembering(name: str) -> Callable[..., Iterator[references.Reference]]:
+        read = getattr(references, name)
+
+        def look(*given: Any) -> Iterator[references.Reference]:
+            file = given[-1]
+            if not file.is_relative_to(SHIPPED):
+                return read(*given)
+            if (name, file) not in kept:
+                kept[name, file] = list(read(*given))
+            return iter(kept[name, file])
+
+        return look
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("in_python", "in_template"):
+            patch.setattr(references, name, remembering(name))
+        yield
 
 
 def test_flasky_itself_names_nothing_that_does_not_exist(flasky: Flasky) -> None:
