@@ -69,6 +69,13 @@ class ReasonForm(RequestForm):
     reason = TextAreaField(_("Reason"), [InputRequired(), length(limits.LONGEST_REASON)], render_kw={"rows": 3})
 
 
+class DecisionForm(ReasonForm):
+    """Deciding as a moderator, by the `version` of the text and the reports that were shown (`moderated.Reported`)."""
+
+    version = HiddenField()
+    seen = HiddenField()
+
+
 class MailForm(RequestForm):
     """How notices come by mail."""
 

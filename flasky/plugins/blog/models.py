@@ -194,6 +194,7 @@ class Report(Base):
     post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete=_CASCADE), index=True)
     comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id", ondelete=_CASCADE), index=True)
     reason: Mapped[str] = mapped_column(String(limits.LONGEST_REASON))
+    #: When it was told, or told again: an answer is to what was said at this moment (`moderation.Read`).
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     resolved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     resolved_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL), index=True)

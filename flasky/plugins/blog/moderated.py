@@ -4,63 +4,93 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, func, null, or_, select, type_coerce
+from sqlalchemy import Connection, Integer, bindparam, case, func, null, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import NullType
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.models import Comment, Post, Report
-from flasky.plugins.blog.moderation import moderator
+from flasky.plugins.blog.moderation import check_decides, leaves_out
 from flasky.plugins.blog.reading import Bounds, Cursor, Listing, Part, Rows, Way, listing_of, ordered, part
 
 #: Posts and comments on a page.
 PAGE = 20
 #: How many of the reports about one thing a list shows, and the page on which it is decided.
-_IN_LIST, _ON_PAGE = 5, 50
+_IN_LIST, MOST_SHOWN = 5, 50
 _BEGINNING = Bounds()
 _AUTHOR, _MODERATOR, _OTHER = aliased(User), aliased(User), aliased(Report)
+#: Whose texts are left out (`moderation.leaves_out`).
+_OWN = bindparam("own", type_=Integer())
 
 
 class Reported(NamedTuple):
-    """A post or comment with open reports: how many, and the oldest of them; `about` is its row."""
+    """A post or comment with open reports: how many, and the oldest of them; `about` is its row.
+
+    `edited_since` is when its author changed it last, if that was after one of them, or after it was hidden.
+    """
 
     about: Any
     number: int
     told: Sequence[Any]
+    edited_since: datetime | None
+
+    @property
+    def seen(self) -> str:
+        """The reports that are shown, for a form: each as a `Cursor`, with blanks between them."""
+        return " ".join(str(Cursor(row.created_at, row.id)) for row in self.told)
 
 
 def reports(work: Work, bounds: Bounds = _BEGINNING, limit: int = PAGE) -> Part:
-    """What open reports are about, a `Reported` each, what waits longest first. Two statements. Raises NotAllowed."""
-    moderator(work)
+    """What open reports are about, a `Reported` each, what waits longest first. Three statements. Raises NotAllowed.
+
+    One's own is left out (`moderation.leaves_out`): who reported it is not told to whom they reported.
+    """
+    values = {"own": leaves_out(work)}
     with work.reading() as connection:
-        found = part(connection, _reported(), Report.id, bounds, limit, ascending=True)
+        found = part(connection, _reported(), Report.id, bounds, limit, ascending=True, values=values)
         posts = [row.post_id for row in found.rows if row.comment_id is None]
         comments = [row.comment_id for row in found.rows if row.comment_id is not None]
         told = _told(connection, posts, comments, most=_IN_LIST)
     # Between the two statements another moderator may have answered some.
-    rows = [Reported(row, told[_key(row)][0].number, told[_key(row)]) for row in found.rows if told[_key(row)]]
+    rows = [_of_row(row, told[_key(row)]) for row in found.rows if told[_key(row)]]
     return Part(rows, found.back, found.on)
 
 
+def _of_row(row: Any, told: Sequence[Any]) -> Reported:
+    return Reported(row, told[0].number, told, _edited_since(row.edited_at, told, row.hidden_at))
+
+
 def reports_about(work: Work, thing: Post | Comment) -> Reported:
-    """A post or comment with its open reports, the oldest 50 of them. One statement. Raises NotAllowed."""
-    moderator(work)
+    """A post or comment with its open reports, the oldest 50 of them. One statement, two for one's own.
+
+    Raises NotAllowed, and Refused (`moderation.check_decides`).
+    """
+    check_decides(work, thing)
     ids = ([thing.id], []) if isinstance(thing, Post) else ([], [thing.id])
-    told = [row for rows in _told(work.db.connection(), *ids, most=_ON_PAGE).values() for row in rows]
-    return Reported(thing, told[0].number if told else 0, told)
+    told = [row for rows in _told(work.db.connection(), *ids, most=MOST_SHOWN).values() for row in rows]
+    return Reported(thing, told[0].number if told else 0, told, _edited_since(thing.edited_at, told, thing.hidden_at))
+
+
+def _edited_since(edited_at: datetime | None, told: Sequence[Any], hidden_at: datetime | None) -> datetime | None:
+    said = [*(row.created_at for row in told), *([hidden_at] if hidden_at else [])]
+    return edited_at if edited_at and any(moment < edited_at for moment in said) else None
 
 
 def hidden(
     work: Work, model: type[Post] | type[Comment], way: Way, cursor: Cursor | None, limit: int = PAGE
 ) -> Listing:
-    """The hidden posts or comments, what was hidden last first. One statement. Raises NotAllowed."""
-    moderator(work)
+    """The hidden posts or comments, what was hidden last first, but for one's own. Two statements.
+
+    Raises NotAllowed.
+    """
+    own = leaves_out(work)
     with work.reading() as connection:
-        return listing_of(connection, _hidden(model, way), way, cursor, limit)
+        return listing_of(connection, _hidden(model, way), way, cursor, limit, own=own)
 
 
 @cache
@@ -68,6 +98,7 @@ def _reported() -> Rows:
     """What has open reports, each by its oldest, so that its place in the list stays while more arrive."""
     older = select(_OTHER.id).where(_OTHER.resolved_at.is_(None), _OTHER.id < Report.id)
     is_post = Report.comment_id.is_(None)
+    author_id = case((is_post, Post.author_id), else_=Comment.author_id)
     return (
         select(
             Report.id,
@@ -76,14 +107,17 @@ def _reported() -> Rows:
             Post.title,
             Post.is_long,
             case((is_post, Post.summary), else_=Comment.html).label("html"),
+            case((is_post, Post.edited_at), else_=Comment.edited_at).label("edited_at"),
+            case((is_post, Post.hidden_at), else_=Comment.hidden_at).label("hidden_at"),
             _AUTHOR.username,
             _AUTHOR.has_profile,
         )
         .outerjoin(Comment, Comment.id == Report.comment_id)
         .join(Post, Post.id == func.coalesce(Report.post_id, Comment.post_id))
-        .outerjoin(_AUTHOR, _AUTHOR.id == case((is_post, Post.author_id), else_=Comment.author_id))
+        .outerjoin(_AUTHOR, _AUTHOR.id == author_id)
         .where(
             Report.resolved_at.is_(None),
+            author_id.is_distinct_from(_OWN),
             # Each by its own index. Asked with OR, SQLite looks through all open reports for each of them.
             ~older.where(_OTHER.post_id == Report.post_id).exists(),
             ~older.where(_OTHER.comment_id == Report.comment_id).exists(),
@@ -134,6 +168,7 @@ def _hidden(model: type[Post] | type[Comment], way: Way) -> Rows:
         _MODERATOR.has_profile.label("moderator_has_profile"),
         model.hidden_at,
         model.hidden_reason,
+        model.version,
         case((model.edited_at > model.hidden_at, model.edited_at)).label("edited_since"),
     ).select_from(model)
     if not is_post:
@@ -142,6 +177,6 @@ def _hidden(model: type[Post] | type[Comment], way: Way) -> Rows:
         statement.outerjoin(_AUTHOR, _AUTHOR.id == model.author_id)
         .outerjoin(_MODERATOR, _MODERATOR.id == model.hidden_by_id)
         # Said in so many words, it has both databases read the index of what is hidden.
-        .where(model.hidden_at.is_not(None))
+        .where(model.hidden_at.is_not(None), model.author_id.is_distinct_from(_OWN))
     )
     return ordered(statement, model.hidden_at, model.id, way)

@@ -5,78 +5,126 @@ What is hidden stays: its author sees it with the reason, moderators see it, nob
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, tuple_, update
 from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
-from flasky.plugins.accounts.services import Refused, Work
+from flasky.plugins.accounts.services import Refused, Work, others_may
 from flasky.plugins.blog import comments, limits, notices, pace, tags
-from flasky.plugins.blog.errors import NotAllowed, NotThere
+from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import CommentHidden, CommentShown, PostHidden, PostShown
 from flasky.plugins.blog.models import Comment, Post, Report
 from flasky.plugins.blog.posts import check_text, who
+from flasky.plugins.blog.reading import Cursor
 from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
+from flasky.plugins.blog.words import unturned
 
 
-def report(work: Work, thing: Post | Comment, reason: str) -> bool:
-    """Tell the moderators about a post or comment; False when one has told them already.
+class Read(NamedTuple):
+    """What a moderator had in front of them: the version of the text, and each report by when it was told and its id.
 
-    One's report that they have answered is opened again, with the new reason: something may have changed since.
-    Raises Fault, Refused, and NotThere for a draft.
+    Told again, or said otherwise, a report keeps its id and is another.
+    """
+
+    version: int
+    reports: Sequence[Cursor]
+
+
+def report(work: Work, thing: Post | Comment, reason: str) -> None:
+    """Tell the moderators about a post or comment.
+
+    One's report is told again with another reason, and opened again when they have answered it: something may have
+    changed since. Raises Fault, Refused, TooManyTries, and NotThere for a draft.
     """
     me = who(work).user_id
     check_published(thing)
     if thing.author_id == me:
         raise Refused(_("This is your own: edit or delete it."))
-    check_text("reason", reason, limits.LONGEST_REASON)
+    reason = _checked(reason)
     pace.of_member(work, pace.REPORTS)
     named = {"post_id": thing.id} if isinstance(thing, Post) else {"comment_id": thing.id}
-    if add_unless_there(work.db, Report, reporter_id=me, reason=reason, created_at=work.now(), **named):
-        return True
-    again = (
-        update(Report)
-        .filter_by(reporter_id=me, **named)
-        .where(Report.resolved_at.is_not(None))
-        .values(reason=reason, created_at=work.now(), resolved_at=None, resolved_by_id=None)
+    if not add_unless_there(work.db, Report, reporter_id=me, reason=reason, created_at=work.now(), **named):
+        again = update(Report).filter_by(reporter_id=me, **named)
+        is_new = Report.resolved_at.is_not(None) | (Report.reason != reason)
+        told = {"reason": reason, "created_at": work.now(), "resolved_at": None, "resolved_by_id": None}
+        changed(work.db, again.where(is_new).values(told))
+
+
+def own_report(work: Work, thing: Post | Comment) -> Any:
+    """The open report (reason, created_at) of whoever asks about a post or comment, or None. It only reads."""
+    mine = select(Report.reason, Report.created_at).where(
+        _about(thing), Report.reporter_id == who(work).user_id, Report.resolved_at.is_(None)
     )
-    return changed(work.db, again) > 0
+    with work.reading() as connection:
+        return connection.execute(mine).one_or_none()
 
 
-def hide(work: Work, thing: Post | Comment, reason: str) -> None:
-    """Hide a post or comment, answer its reports and tell its author. Twice is once.
+def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = None) -> bool:
+    """Hide a post or comment, answer its reports and tell its author; False when another decision stands already.
 
-    Raises NotAllowed, Fault, and NotThere for a draft.
+    `read` is what a moderator decides by; None for a program, which knows all there is. Raises NotAllowed, Fault,
+    NotThere for a draft, Refused for one's own (`check_decides`), and Stale when the text has changed since.
     """
-    me = moderator(work)
+    me = check_decides(work, thing)
     check_published(thing)
-    check_text("reason", reason, limits.LONGEST_REASON)
-    if _store(work, thing, hidden_at=work.now(), hidden_by_id=me, hidden_reason=reason):
-        _tell(work, thing, "hidden")
-    resolve(work, thing)
+    reason = _checked(reason)
+    _check_read(thing, read)
+    if not _store(work, thing, hidden_at=work.now(), hidden_by_id=me, hidden_reason=reason):
+        # Sent twice it is once, and the same.
+        return (thing.hidden_by_id, thing.hidden_reason) == (me, reason)
+    _tell(work, thing, "hidden")
+    resolve(work, thing, read)
+    return True
 
 
-def show(work: Work, thing: Post | Comment) -> None:
-    """Show what was hidden; tell its author, and whom it calls since it was edited meanwhile. Raises NotAllowed."""
-    moderator(work)
+def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
+    """Show what was hidden; tell its author, and whom it calls since it was edited meanwhile. False when it was shown.
+
+    Raises NotAllowed, Refused and Stale as `hide` does.
+    """
+    check_decides(work, thing)
+    _check_read(thing, read)
     hidden_at = thing.hidden_at
-    if hidden_at is not None and _store(work, thing, hidden_at=None, hidden_by_id=None, hidden_reason=""):
-        _tell(work, thing, "shown")
-        _tell_called(work, thing, hidden_at)
+    if hidden_at is None or not _store(work, thing, hidden_at=None, hidden_by_id=None, hidden_reason=""):
+        return False
+    _tell(work, thing, "shown")
+    _tell_called(work, thing, hidden_at)
+    return True
 
 
-def resolve(work: Work, thing: Post | Comment) -> None:
-    """Answer every open report about a post or comment. Raises NotAllowed."""
-    me = moderator(work)
-    column = Report.post_id if isinstance(thing, Post) else Report.comment_id
-    changed(
-        work.db,
-        update(Report)
-        .where(column == thing.id, Report.resolved_at.is_(None))
-        .values(resolved_at=work.now(), resolved_by_id=me),
-    )
+def resolve(work: Work, thing: Post | Comment, read: Read | None = None) -> None:
+    """Answer the open reports about a post or comment that were read. Raises NotAllowed, Refused and Stale (`hide`)."""
+    me = check_decides(work, thing)
+    _check_read(thing, read)
+    answered = update(Report).where(_about(thing), Report.resolved_at.is_(None))
+    if read is not None:
+        answered = answered.where(tuple_(Report.created_at, Report.id).in_(read.reports))
+    changed(work.db, answered.values(resolved_at=work.now(), resolved_by_id=me))
+
+
+def is_reported(work: Work, thing: Post | Comment) -> bool:
+    """Whether a report about a post or comment is open."""
+    found = select(Report.id).where(_about(thing), Report.resolved_at.is_(None)).limit(1)
+    return work.db.scalar(found) is not None
+
+
+def _about(thing: Post | Comment) -> ColumnElement[bool]:
+    return (Report.post_id if isinstance(thing, Post) else Report.comment_id) == thing.id
+
+
+def _checked(reason: str) -> str:
+    reason = unturned(reason)
+    check_text("reason", reason, limits.LONGEST_REASON)
+    return reason
+
+
+def _check_read(thing: Post | Comment, read: Read | None) -> None:
+    if read is not None and read.version != thing.version:
+        raise Stale(thing)
 
 
 def check_published(thing: Post | Comment) -> None:
@@ -96,9 +144,10 @@ def _store(work: Work, thing: Post | Comment, *, hidden_at: datetime | None, **v
         values["listed_at"] = None if hidden_at else thing.published_at
     is_other = model.hidden_at.is_(None) if hidden_at else model.hidden_at.is_not(None)
     decided = update(model).where(model.id == thing.id, is_other).values(hidden_at=hidden_at, **values)
-    if not changed(work.db, decided):
-        return False
+    is_decided = changed(work.db, decided) > 0
     work.db.refresh(thing, ["hidden_at", *values])
+    if not is_decided:
+        return False
     if isinstance(thing, Post):
         tags.relist(work, thing)
     else:
@@ -138,3 +187,23 @@ def moderator(work: Work) -> int:
     if "blog.moderate" not in identity.permissions:
         raise NotAllowed
     return identity.user_id
+
+
+def check_decides(work: Work, thing: Post | Comment) -> int:
+    """The id of whoever asks, who may decide about this. Raises NotAllowed, and Refused for their own.
+
+    One's own one decides about where nobody else can.
+    """
+    me = moderator(work)
+    if thing.author_id == me and leaves_out(work):
+        raise Refused(_("This is your own: another moderator decides about it."))
+    return me
+
+
+def leaves_out(work: Work) -> int:
+    """Whose texts whoever asks does not decide about: their own (the id), or nobody's (0) where nobody else moderates.
+
+    One statement. Raises NotAllowed.
+    """
+    me = moderator(work)
+    return me if others_may(work, "blog.moderate") else 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
 
+from flasky.languages import _
 from flasky.plugins.blog.errors import NotThere
 
 
@@ -16,6 +19,22 @@ def keep_comment(request: Request, body: str | None, *, is_edit: bool = False) -
     """
     if not body:
         raise NotThere
-    response = render_to_response("blog/gone.jinja2", {"body": body, "is_edit": is_edit}, request)
+    if is_edit:
+        return _gone(request, _("This comment, or its post, is not there any more: it was deleted."), body)
+    said = _(
+        "This post is not there any more, or takes no comments now: its author has deleted it, or a moderator has "
+        "hidden it."
+    )
+    return _gone(request, said, body)
+
+
+def keep_reason(request: Request, reason: str | None) -> Response:
+    """404 to who reports or decides, with the reason if one was typed; the same of what was never there (ACL-02)."""
+    said = _("This is not there any more: it was deleted, or hidden by a moderator. There is nothing left to decide.")
+    return _gone(request, said, reason or "")
+
+
+def _gone(request: Request, said: Any, typed: str) -> Response:
+    response = render_to_response("blog/gone.jinja2", {"said": said, "typed": typed}, request)
     response.status_int = 404
     return response

@@ -12,14 +12,16 @@ from pyramid.view import view_config
 
 from flasky.errors.exceptions import RefusedInput
 from flasky.languages import _
-from flasky.parameters import parse_id
+from flasky.parameters import parse_id, parse_number
 from flasky.plugins.accounts.services import Fault, Refused
 from flasky.plugins.blog import comments, markdown, moderated, moderation, posts
-from flasky.plugins.blog.forms import ReasonForm
+from flasky.plugins.blog.errors import NotThere, Stale
+from flasky.plugins.blog.forms import DecisionForm, ReasonForm
 from flasky.plugins.blog.models import Comment, Post
-from flasky.plugins.blog.reading import Look, Part, Way
+from flasky.plugins.blog.reading import Look, Part, Way, parse_cursor
 from flasky.plugins.blog.views.comments import path_of, place_of
 from flasky.plugins.blog.views.common import page_of, place, see_other, show_fault
+from flasky.plugins.blog.views.gone import keep_reason
 
 _TEMPLATE = "blog/reason.jinja2"
 _REPORTS = "reports"
@@ -34,7 +36,7 @@ _LONGEST_EXCERPT = 300
     request_method="GET",
     renderer="blog/moderate.jinja2",
     permission="blog.moderate",
-    statements=3,
+    statements=4,
 )
 def lists(request: Request) -> Mapping[str, Any] | Response:
     """What members reported, what waits longest first, or what is hidden, the last first."""
@@ -77,66 +79,148 @@ def _excerpt(html: str) -> str:
 
 @view_config(route_name="blog.report_post", request_method="GET", renderer=_TEMPLATE, permission="blog.comment")
 @view_config(route_name="blog.report_comment", request_method="GET", renderer=_TEMPLATE, permission="blog.comment")
-@view_config(route_name="blog.hide_post", request_method="GET", renderer=_TEMPLATE, permission="blog.moderate")
-@view_config(route_name="blog.hide_comment", request_method="GET", renderer=_TEMPLATE, permission="blog.moderate")
 def ask(request: Request) -> Mapping[str, Any]:
-    """Ask for the reason."""
-    return _page(request, _thing(request), ReasonForm(request))
+    """Ask for the reason, or show the one that the moderators have not answered yet."""
+    thing = _thing(request)
+    mine = moderation.own_report(request.accounts, thing)
+    return _report_page(request, thing, ReasonForm(request, data={"reason": mine.reason if mine else ""}), mine)
 
 
 @view_config(route_name="blog.report_post", request_method="POST", renderer=_TEMPLATE, permission="blog.comment")
 @view_config(route_name="blog.report_comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment")
 def report(request: Request) -> Mapping[str, Any] | Response:
     """Tell the moderators."""
-    thing, form = _thing(request), ReasonForm(request)
+    form = ReasonForm(request)
+    try:
+        thing = _thing(request)
+    except NotThere:
+        return keep_reason(request, form.reason.data)
     if form.validate():
         try:
             moderation.report(request.accounts, thing, form.reason.data)
         except Fault as fault:
             show_fault(form, fault)
         except Refused as refusal:
-            request.flash(refusal.reason, "warning")
-            return see_other(_path(request, thing))
+            return _refused(request, thing, refusal)
         else:
             request.flash(_("Thank you. The moderators will look at it."), "success")
             return see_other(_path(request, thing))
-    return _page(request, thing, form)
+    return _report_page(request, thing, form, moderation.own_report(request.accounts, thing))
+
+
+@view_config(route_name="blog.hide_post", request_method="GET", renderer=_TEMPLATE, permission="blog.moderate")
+@view_config(route_name="blog.hide_comment", request_method="GET", renderer=_TEMPLATE, permission="blog.moderate")
+def consider(request: Request) -> Mapping[str, Any] | Response:
+    """Show a text and what was reported about it to who decides."""
+    thing = _thing(request)
+    try:
+        return _decision_page(request, thing, DecisionForm(request))
+    except Refused as refusal:
+        return _refused(request, thing, refusal)
 
 
 @view_config(route_name="blog.hide_post", request_method="POST", renderer=_TEMPLATE, permission="blog.moderate")
 @view_config(route_name="blog.hide_comment", request_method="POST", renderer=_TEMPLATE, permission="blog.moderate")
 def decide(request: Request) -> Mapping[str, Any] | Response:
     """Hide with a reason, show again, or leave it as it is and answer the reports."""
-    thing, form = _thing(request), ReasonForm(request)
-    what = request.POST.get("do")
-    if what == "show":
-        moderation.show(request.accounts, thing)
+    form = DecisionForm(request)
+    try:
+        thing = _thing(request)
+    except NotThere:
+        return keep_reason(request, form.reason.data)
+    try:
+        if request.POST.get("do") == "show":
+            return _show(request, thing, form)
+        if request.POST.get("do") == "keep":
+            return _keep(request, thing, form)
+        return _hide(request, thing, form)
+    except Refused as refusal:
+        return _refused(request, thing, refusal)
+    except Stale:
+        return _not_yet(request, thing, form, _CHANGED)
+
+
+def _show(request: Request, thing: Post | Comment, form: DecisionForm) -> Response:
+    if moderation.show(request.accounts, thing, _read(form)):
         request.flash(_("It is shown again."), "success")
-    elif what == "keep":
-        moderation.resolve(request.accounts, thing)
-        request.flash(_("The reports are answered."), "success")
-    elif not form.validate():
-        return _page(request, thing, form)
     else:
-        try:
-            moderation.hide(request.accounts, thing, form.reason.data)
-        except Fault as fault:
-            show_fault(form, fault)
-            return _page(request, thing, form)
-        request.flash(_("It is hidden; its author sees the reason."), "success")
+        request.flash(_("A moderator has it shown again already."), "info")
     return see_other(_path(request, thing))
 
 
+def _keep(request: Request, thing: Post | Comment, form: DecisionForm) -> Response:
+    moderation.resolve(request.accounts, thing, _read(form))
+    return _decided(request, thing, _("The reports are answered."))
+
+
+def _hide(request: Request, thing: Post | Comment, form: DecisionForm) -> Mapping[str, Any] | Response:
+    if not form.validate():
+        return _decision_page(request, thing, form)
+    try:
+        is_decided = moderation.hide(request.accounts, thing, form.reason.data, _read(form))
+    except Fault as fault:
+        show_fault(form, fault)
+        return _decision_page(request, thing, form)
+    if not is_decided:
+        return _not_yet(request, thing, form, _HIDDEN_ALREADY)
+    return _decided(request, thing, _("It is hidden; its author sees the reason."))
+
+
+_CHANGED = _(
+    "Its author changed it meanwhile, and nothing is decided yet. Below is the text as it is now: decide about that."
+)
+_HIDDEN_ALREADY = _(
+    "A moderator has hidden it already. Your reason is not stored; the one that its author was told is below."
+)
+
+
+def _decided(request: Request, thing: Post | Comment, said: Any) -> Response:
+    """On to the text, or back to the reports that whoever decided has not seen."""
+    request.flash(said, "success")
+    if not moderation.is_reported(request.accounts, thing):
+        return see_other(_path(request, thing))
+    request.flash(
+        _("Reports that were not on your page are still open, for example because they came in since. Read them, too."),
+        "warning",
+    )
+    return see_other(request.path)
+
+
+def _not_yet(request: Request, thing: Post | Comment, form: DecisionForm, said: Any) -> Mapping[str, Any]:
+    """409: the text, the reports and what was decided as they are now, with the reason that was typed."""
+    page = _decision_page(request, thing, form, said)
+    request.response.status_int = 409
+    return page
+
+
+def _read(form: DecisionForm) -> moderation.Read:
+    """What a form says was shown. What it says in another way was not."""
+    words = (form.seen.data or "").split()[: moderated.MOST_SHOWN]
+    seen = [cursor for cursor in map(parse_cursor, words) if cursor is not None]
+    return moderation.Read(parse_number(form.version.data or "") or 0, seen)
+
+
+def _report_page(request: Request, thing: Post | Comment, form: ReasonForm, mine: Any) -> Mapping[str, Any]:
+    return {**_page(request, thing, form), "mine": mine, "row": None, "said": None}
+
+
+def _decision_page(request: Request, thing: Post | Comment, form: DecisionForm, said: Any = None) -> Mapping[str, Any]:
+    row = moderated.reports_about(request.accounts, thing)
+    return {**_page(request, thing, form), "mine": None, "row": row, "said": said}
+
+
 def _page(request: Request, thing: Post | Comment, form: ReasonForm) -> Mapping[str, Any]:
-    hides = str(request.matched_route.name).startswith("blog.hide")
     return {
         "thing": thing,
         "post": thing if isinstance(thing, Post) else thing.post,
         "path": path_of(request, thing) if isinstance(thing, Comment) else _path(request, thing),
         "form": form,
-        "hides": hides,
-        "row": moderated.reports_about(request.accounts, thing) if hides else None,
     }
+
+
+def _refused(request: Request, thing: Post | Comment, refusal: Refused) -> Response:
+    request.flash(refusal.reason, "warning")
+    return see_other(_path(request, thing))
 
 
 def _thing(request: Request) -> Post | Comment:
