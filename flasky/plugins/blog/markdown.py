@@ -19,13 +19,15 @@ from typing import NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, blockquote, list_block
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline, emphasis, link
 from markdown_it.token import Token
 
 from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS, is_blank
 
 #: Raise it with every change that makes other HTML of the same source.
-PIPELINE = 6
+PIPELINE = 7
 
 #: Characters after which a summary ends, where a block ends.
 _SUMMARY_LENGTH = 500
@@ -34,7 +36,9 @@ _LONGEST_SUMMARY = 800
 _LEAST_OF_BLOCK = 200
 #: As how many characters a line, an item and a row count, however short they are.
 _LINE = 20
-_MOST_NESTED = 20
+#: How deep quotations and lists may be in one another: a list counts twice, with its items. Deeper marks are text.
+_MOST_NESTED = 30
+_MOST_NESTED_IN_LINE = 20
 _LONGEST_WORD = 40
 #: How many members one text can call by their names.
 MOST_MENTIONED = 10
@@ -162,8 +166,7 @@ def surely_shows(source: str) -> bool:
     return "]:" not in source and _SHOWS.search(source) is not None
 
 
-#: Behind a blank line nothing goes on that began before it. No blanks in front: they could be of a list nested so
-#: deeply that the parser drops it. The last are letters that show nothing.
+#: Behind a blank line nothing goes on that began before it. The last are letters that show nothing.
 _SHOWS = re.compile(r"(?:\A|\n\r?\n)\u3000*(?:#{1,6} |\*{1,2}|@)?(?![\u115f\u1160\u3164\uffa0])[^\W\d_]")
 
 
@@ -474,7 +477,30 @@ def _closed(tokens: list[Token], opened: list[Token]) -> list[Token]:
 @cache
 def _parser() -> MarkdownIt:
     """The parser; it keeps nothing of what it parses."""
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": _MOST_NESTED})
+    # It drops the blocks that reach its own bound without a word: none may.
+    parser = _parser_up_to(_MOST_NESTED + 2)
+    parser.core.ruler.at("inline", _lines)
+    return parser
+
+
+def _lines(state: StateCore) -> None:
+    """Parse what stands in the lines of blocks, with a bound of its own: time goes with it, for brackets in brackets."""
+    parser = _parser_of_lines()
+    for token in state.tokens:
+        if token.type == "inline":
+            token.children = []
+            parser.inline.parse(token.content, parser, state.env, token.children)
+
+
+@cache
+def _parser_of_lines() -> MarkdownIt:
+    return _parser_up_to(_MOST_NESTED_IN_LINE)
+
+
+def _parser_up_to(most: int) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": most})
+    parser.block.ruler.at("blockquote", _bounded_quotation, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    parser.block.ruler.at("list", _bounded_list, {"alt": ["paragraph", "reference", "blockquote"]})
     parser.enable(["table", "strikethrough"])
     # A picture of another site would tell that site who reads the page, and the site's policy forbids it (HDR-01).
     parser.disable("image")
@@ -482,6 +508,14 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("link", "address", _address)
     parser.inline.ruler.at("emphasis", _emphasis)
     return parser
+
+
+def _bounded_quotation(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
+    return state.level < _MOST_NESTED and blockquote(state, begin, end, silent)
+
+
+def _bounded_list(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
+    return state.level < _MOST_NESTED - 1 and list_block(state, begin, end, silent)
 
 
 def _picture(state: StateInline, silent: bool) -> bool:

@@ -70,6 +70,18 @@ def test_xss_03_deep_nesting_never_raises() -> None:
         assert markdown.render(nested).html
 
 
+@pytest.mark.parametrize("mark", ["- ", "> ", "1. ", "> - "])
+def test_what_is_nested_too_deeply_is_shown_as_text(mark: str) -> None:
+    """Fifteen lists within each other are lists; of more none loses a word."""
+    blanks = {"- ": "  ", "1. ": "   "}.get(mark, mark)
+    source = "\n".join(f"{blanks * level}{mark}item {level}.\n{blanks * level}>" for level in range(60))
+    text = markdown.text_of(markdown.render(source.replace("\n>", "\n")).html)
+    assert [level for level in range(60) if f"item {level}." not in text] == []
+    lists = markdown.render("\n".join("  " * level + "- item" for level in range(15))).html
+    assert (lists.count("<ul>"), lists.count("<li>item")) == (15, 15)
+    assert markdown.render("> " * 30 + "deep").html.count("<blockquote>") == 30
+
+
 def test_headings_come_below_those_of_the_page() -> None:
     rendered = markdown.render("# A")
     assert "<h2>A</h2>" in rendered.html

@@ -105,6 +105,15 @@ def test_a_post_without_title_and_text_has_a_heading_all_the_same(
     assert page.html.find("meta", property="og:title")["content"].strip()
 
 
+@pytest.mark.parametrize("title", ["\u200b", "\u3164 \u115f", "\u0301"])
+@pytest.mark.databases("sqlite")
+def test_a_title_that_nobody_sees_is_none(title: str, client: Any, member: Any, write: Any, db: Session) -> None:
+    """The title is the link to the post."""
+    post = write(member(), title=title)
+    assert db.get_one(Post, post).title == ""
+    assert client().get("/").html.find(id=f"post-{post}").h2.get_text(strip=True) == f"#{post}"
+
+
 def test_a_draft_is_seen_by_its_author_alone(client: Any, member: Any) -> None:
     anna, bob = client(member("anna")), client(member("bob", role="Moderator"))
     page = publish(anna, "not yet", do="draft").follow()
