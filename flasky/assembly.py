@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pyramid.config import Configurator
 
-_TAKEN_TABLE = re.compile(r"Table '(?P<name>[^']+)' is already defined")
+_TAKEN_TABLE = r"Table '(?P<name>[^']+)' is already defined"
 #: What a discriminator begins with, and what people call it.
 _KINDS = {
     "flasky.permissions": "permission",
@@ -214,7 +214,7 @@ def faults_of_models(site: Site, times: StartTimes) -> list[Fault]:
 
 
 def _fault_of_models(site: Site, name: str, package: str, error: Exception) -> Fault:
-    taken = _TAKEN_TABLE.search(str(error))
+    taken = re.search(_TAKEN_TABLE, str(error))
     if taken is None:
         return fault_of_error(error, f"the models of the plug-in {name!r} cannot be imported", name, package)
     table = taken["name"]

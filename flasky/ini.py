@@ -27,9 +27,9 @@ _NO_USE = "No loader given in section"
 #: What has a meaning of its own in the path of an INI file, or where a value names it as %(here)s.
 _MISREAD = "%#?"
 
-_SECTION = re.compile(r"\[(?P<name>[^\]]+)\]")
-_KEY = re.compile(r"(?:set\s+)?(?P<key>[^\s=:#;][^=:]*?)\s*[=:]")
-_FILE_IN_MESSAGE = re.compile(r"Error in file (?P<file>.+?): ")
+_SECTION = r"\[(?P<name>[^\]]+)\]"
+_KEY = r"(?:set\s+)?(?P<key>[^\s=:#;][^=:]*?)\s*[=:]"
+_FILE_IN_MESSAGE = r"Error in file (?P<file>.+?): "
 
 
 class CannotStart(Exception):
@@ -163,16 +163,16 @@ def line_numbers(path: str | Path, section: str = APP_SECTION) -> dict[str, int]
     found: dict[str, int] = {}
     current = ""
     for number, line in enumerate(lines, 1):
-        if heading := _SECTION.match(line):
+        if heading := re.match(_SECTION, line):
             current = heading["name"]
-        elif current == section and (key := _KEY.match(line)):
+        elif current == section and (key := re.match(_KEY, line)):
             found[key["key"]] = number
     return found
 
 
 def explain(error: configparser.Error, file: str | Path = "") -> str:
     """Say what is wrong with an INI file without repeating a value of it: it may be a password."""
-    if not file and (named := _FILE_IN_MESSAGE.search(str(error))):
+    if not file and (named := re.search(_FILE_IN_MESSAGE, str(error))):
         file = named["file"]
     name = Path(file).name or "the INI file"
     if isinstance(error, configparser.InterpolationError):

@@ -400,13 +400,13 @@ class Settings(Mapping[str, Any]):
 
 
 #: Parameters of a URL that say a password, or where one stands (libpq has password, passfile, sslpassword and more).
-_SECRET_PARAMETER = re.compile(r"(?i)pass|pwd|secret|token|_key$")
-_PARAMETER = re.compile(r"([?&])([^?&=]*)=([^&]*)")
+_HIDDEN_PARAMETER = r"(?i)pass|pwd|secret|token|_key$"
+_PARAMETER = r"([?&])([^?&=]*)=([^&]*)"
 
 
 def is_secret_parameter(name: str) -> bool:
     """Whether the parameter `name` of a URL's query holds what must not be shown, as `password` does."""
-    return _SECRET_PARAMETER.search(name) is not None
+    return re.search(_HIDDEN_PARAMETER, name) is not None
 
 
 def redact_url(url: str) -> str:
@@ -415,7 +415,7 @@ def redact_url(url: str) -> str:
     if not separator:
         return url
     # The query first, as an @ that somebody left bare in a password there ends no credentials.
-    rest = _PARAMETER.sub(_redact_parameter, rest)
+    rest = re.sub(_PARAMETER, _redact_parameter, rest)
     if "@" not in rest:
         return f"{scheme}://{rest}"
     credentials, _, host = rest.rpartition("@")
@@ -514,8 +514,8 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         "flasky.statistics",
         default="run",
         env="FLASKY_STATISTICS",
-        help="The folder in which each server tells its numbers for `flasky plugin stats`, beside the INI file unless "
-        "it is absolute; empty for none.",
+        help="The folder in which each server tells its numbers for `flasky plugin stats`, beside the INI file, with a "
+        "folder for each INI file in it; or an absolute one, of one site; empty for none.",
     ),
     Setting(
         "flasky.metrics_token",

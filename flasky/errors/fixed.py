@@ -31,7 +31,7 @@ _PAGE = """<!doctype html>
 """
 
 #: A part of an Accept header that names what the client does not want (RFC 9110, 12.4.2).
-_REFUSED = re.compile(r";\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)")
+_REFUSED = r";\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)"
 
 _APOLOGY = "Something went wrong on our side. It has been noted."
 #: The last resort knows no language, so it speaks both.
@@ -45,7 +45,7 @@ def prefers_json(environ: Mapping[str, Any]) -> bool:
     what the request itself was sent as.
     """
     accept = str(environ.get("HTTP_ACCEPT", "")).lower()
-    wanted = ",".join(part for part in accept.split(",") if not _REFUSED.search(part))
+    wanted = ",".join(part for part in accept.split(",") if not re.search(_REFUSED, part))
     html, wants_json = "html" in wanted, "json" in wanted
     if html and wants_json:
         try:

@@ -31,7 +31,7 @@ from flasky.site import get_site
 from flasky.templating import get_environment
 
 _REGISTRY_KEY = "flasky.mail.templates"
-_END_OF_TEXT = re.compile(r"(\{%[-+]?\s*endtrans)\s*%\}")
+_END_OF_TEXT = r"(\{%[-+]?\s*endtrans)\s*%\}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class KeepLines(Extension):
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         """Write ``{% endtrans +%}`` for ``{% endtrans %}``; no line moves."""
-        return _END_OF_TEXT.sub(r"\1 +%}", source)
+        return re.sub(_END_OF_TEXT, r"\1 +%}", source)
 
 
 def includeme(config: Configurator) -> None:

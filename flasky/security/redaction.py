@@ -10,6 +10,7 @@ import logging
 import re
 import traceback
 from collections.abc import Iterable, Iterator
+from functools import cache
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from pyramid.config import Configurator
@@ -37,29 +38,36 @@ _NESTED = (
     rf"""|[\[({{](?:{_QUOTED}|{_INNER_CUT}|[^\[\](){{}}'"\n]++)*+[\])}}]?)"""
 )
 
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    # A header in a dump: to the end of the line or of the quoted text.
-    (
-        re.compile(
-            r"(?i)\b((?:http_)?(?:proxy[-_])?authorization|(?:http_)?(?:set-)?cookie|(?:http_)?x[-_]csrf[-_]token)"
-            r"(['\"]?\s*[:=]\s*['\"]?|['\"]\s*,\s*b?['\"])[^\r\n'\"]+"
+
+@cache
+def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What is looked for, and what stands in its place.
+
+    Compiled for the first line that is logged: it takes longer than most modules take to be imported.
+    """
+    return (
+        # A header in a dump: to the end of the line or of the quoted text.
+        (
+            re.compile(
+                r"(?i)\b((?:http_)?(?:proxy[-_])?authorization|(?:http_)?(?:set-)?cookie|(?:http_)?x[-_]csrf[-_]token)"
+                r"(['\"]?\s*[:=]\s*['\"]?|['\"]\s*,\s*b?['\"])[^\r\n'\"]+"
+            ),
+            rf"\1\2{HIDDEN}",
         ),
-        rf"\1\2{HIDDEN}",
-    ),
-    # name=value, as in a query or a form.
-    (re.compile(rf"(?i)\b({_NAMES})([ \t]*=[ \t]*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"), rf"\1\2{HIDDEN}"),
-    # name: value, but not what is said of a setting (`key mail.password: …`) or of a variable.
-    (
-        re.compile(rf"(?i)(?<![\w.])(?<!variable )({_PASSWORDS})([ \t]*:[ \t]*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"),
-        rf"\1\2{HIDDEN}",
-    ),
-    # 'name': 'value' and ('name', 'value'), as in a dictionary or a list of pairs; also in JSON that is text in JSON.
-    (re.compile(rf"(?i)(\\['\"](?:{_NAMES})\\['\"]\s*:\s*)\\(['\"])(?:(?!\\\2).)*"), rf"\1\\\2{HIDDEN}"),
-    (re.compile(rf"(?i)(['\"](?:{_NAMES})['\"]\s*[:,]\s*)({_QUOTED}|{_NESTED}|-?\d[\d.]*)"), rf"\1{HIDDEN}"),
-    # scheme://user:password@host
-    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]++://[^\s:/@]*:)[^\s@/]+@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}"), rf"\1 {HIDDEN}"),
-)
+        # name=value, as in a query or a form.
+        (re.compile(rf"(?i)\b({_NAMES})([ \t]*=[ \t]*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"), rf"\1\2{HIDDEN}"),
+        # name: value, but not what is said of a setting (`key mail.password: …`) or of a variable.
+        (
+            re.compile(rf"(?i)(?<![\w.])(?<!variable )({_PASSWORDS})([ \t]*:[ \t]*)({_QUOTED}|[^\s&,;)}}\]'\"]+)"),
+            rf"\1\2{HIDDEN}",
+        ),
+        # 'name': 'value' and ('name', 'value'), as in a dictionary or a list of pairs; in JSON in JSON, too.
+        (re.compile(rf"(?i)(\\['\"](?:{_NAMES})\\['\"]\s*:\s*)\\(['\"])(?:(?!\\\2).)*"), rf"\1\\\2{HIDDEN}"),
+        (re.compile(rf"(?i)(['\"](?:{_NAMES})['\"]\s*[:,]\s*)({_QUOTED}|{_NESTED}|-?\d[\d.]*)"), rf"\1{HIDDEN}"),
+        # scheme://user:password@host
+        (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]++://[^\s:/@]*:)[^\s@/]+@"), rf"\1{HIDDEN}@"),
+        (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}"), rf"\1 {HIDDEN}"),
+    )
 
 
 def site_secrets(site: Site) -> tuple[str, ...]:
@@ -87,7 +95,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` without the values of `secrets` and without what stands after a secret's name."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    for pattern, replacement in _RULES:
+    for pattern, replacement in _rules():
         text = pattern.sub(replacement, text)
     return text
 
