@@ -86,11 +86,15 @@ def get_process(registry: Registry) -> Process:
 def folder_of(ini_file: str, named: str) -> Path | None:
     """Where the processes of a site tell their numbers; None when they tell nobody.
 
-    `named` is the setting `flasky.statistics`; a relative folder lies beside the INI file.
+    `named` is the setting `flasky.statistics`. A relative folder lies beside the INI file, and has a folder for each
+    INI file there.
     """
-    if not named or not (ini_file or Path(named).is_absolute()):
+    if Path(named).is_absolute():
+        return Path(named)
+    if not (named and ini_file):
         return None
-    return Path(ini_file).absolute().parent / named
+    site = Path(ini_file).absolute()
+    return site.parent / named / site.stem
 
 
 def read_folder(folder: Path | None) -> list[ProcessNumbers]:

@@ -89,7 +89,7 @@ def test_the_command_tells_what_a_running_server_measured(server: Any, monkeypat
         client.get("/health/live")
     for kind in ("view", "mail", "view"):
         count_error(server.registry, Owner("main", "0"), kind)
-    Sharing(server.registry, Path(ini).parent / "run").write()
+    Sharing(server.registry, Path(ini).parent / "run" / Path(ini).stem).write()
     text = Path(ini).read_text()
     Path(ini).write_text(text.replace("main accounts", "main acounts"))
     told = json.loads(run(ini, "--json"))
@@ -129,7 +129,7 @@ def test_without_a_server_the_start_is_measured_here(ini_file: Callable[..., Pat
 
 
 def test_the_file_of_a_process_is_private_and_holds_numbers_only(server: Any) -> None:
-    folder = Path(get_site(server.registry).ini_file).parent / "run"
+    folder = Path(get_site(server.registry).ini_file).parent / "run" / "site"
     [file] = folder.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     content = json.loads(file.read_text())
@@ -138,7 +138,7 @@ def test_the_file_of_a_process_is_private_and_holds_numbers_only(server: Any) ->
 
 
 def test_a_process_that_was_killed_is_not_told_of_and_cleared_away(server: Any, tmp_path: Path) -> None:
-    folder = Path(get_site(server.registry).ini_file).parent / "run"
+    folder = Path(get_site(server.registry).ini_file).parent / "run" / "site"
     [file] = folder.glob("*.json")
     content = json.loads(file.read_text())
     place, _, _ = content["owner"].partition(":")
@@ -180,13 +180,15 @@ def test_only_what_changed_is_written(server: Any, tmp_path: Path) -> None:
 def test_a_site_without_an_ini_file_or_a_folder_tells_nobody(tmp_path: Path) -> None:
     assert folder_of("", "run") is None
     assert folder_of("/etc/site.ini", "") is None
-    assert folder_of("/etc/site.ini", "run") == Path("/etc/run")
+    assert folder_of("/etc/site.ini", "run") == Path("/etc/run/site")
+    # Of two sites whose INI files lie side by side, as the three that ship, neither shows the other's numbers.
+    assert folder_of("/etc/other.ini", "run") != folder_of("/etc/site.ini", "run")
     assert folder_of("/etc/site.ini", str(tmp_path)) == tmp_path
 
 
 def test_a_worker_beside_the_servers_is_seen_as_long_as_it_works(server: Any) -> None:
     """As `flasky jobs run` is; here in this process, under the name of a file of its own."""
-    folder = Path(get_site(server.registry).ini_file).parent / "run"
+    folder = Path(get_site(server.registry).ini_file).parent / "run" / "site"
     [file] = folder.glob("*.json")
     file.unlink()
     with sharing.numbers_told(server.registry):
