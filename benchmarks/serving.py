@@ -19,6 +19,8 @@ from benchmarks.applications import APPLICATIONS
 
 THREADS = 4
 START_SECONDS = 30
+#: What is not compared with others: not on the server that all have, but on the one that comes with it.
+AS_SHIPPED = "Flasky blog as shipped"
 
 
 @dataclass
@@ -79,10 +81,21 @@ def serve_fastapi(folder: Path, port: int) -> None:
     uvicorn.run(make(folder), host="127.0.0.1", port=port, log_level="error", access_log=False)
 
 
+def serve_as_shipped(folder: Path, port: str, threads: str) -> None:
+    """Serve the blog as `pserve` does: on Flasky's own server, with its mails and jobs."""
+    from flasky.server import make_server
+
+    serve = make_server({}, host="127.0.0.1", port=port, threads=threads)
+    serve(APPLICATIONS["Flasky blog, lists kept"](folder))
+
+
 def main(name: str, folder: str, port: str, threads: str) -> None:
     """Serve one application until killed."""
     if name == "FastAPI":
         serve_fastapi(Path(folder), int(port))
+        return
+    if name == AS_SHIPPED:
+        serve_as_shipped(Path(folder), port, threads)
         return
     import waitress
 

@@ -15,7 +15,9 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
+from flasky.database.session import SAFE_METHODS
 from flasky.errors.refusals import REFUSED, refusal
+from flasky.short_turns import ShortTurns, short_turns
 
 #: Bytes that are still read, and dropped, of a request that was refused: a browser shows no answer before it has sent
 #: its file, and none at all when the connection is reset meanwhile.
@@ -28,7 +30,8 @@ _UNREAD_LINE = {"command": "GET", "path": "/", "request_uri": "/", "query": "", 
 def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
     """The connections of a server that ends when `stopping` is set and serves the site of `registry`, if it is one."""
     refusing = ClosingErrorTask if registry is None else RefusingTask
-    return type("Channel", (Channel,), {"stopping": stopping, "error_task_class": refusing})
+    turns = ShortTurns() if registry is None else short_turns(registry)
+    return type("Channel", (Channel,), {"stopping": stopping, "turns": turns, "error_task_class": refusing})
 
 
 class _Closing:
@@ -55,6 +58,14 @@ class _Closing:
 
 class ClosingTask(_Closing, WSGITask):  # type: ignore[misc]
     """An answer of the application's."""
+
+    def execute(self) -> None:
+        """Ask the application. Whoever reads meanwhile does not wait for what may change something."""
+        if getattr(self.request, "command", "GET") in SAFE_METHODS:
+            super().execute()
+            return
+        with self.channel.turns:
+            super().execute()
 
 
 class ClosingErrorTask(_Closing, ErrorTask):  # type: ignore[misc]
@@ -102,6 +113,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     task_class = ClosingTask
     parser_class = Parser
     stopping: threading.Event
+    turns: ShortTurns
     request: Any
     will_close: bool
     close_when_flushed: bool
