@@ -204,7 +204,7 @@ def test_an_author_is_found_by_the_name_they_show_and_no_more_by_one_they_had(
     rename("王小明")
     assert found("小明 cat") == ids[::-1]
     page = client().get("/search", {"q": "王小明 anna pets"})
-    assert "><mark>anna</mark></a> (<mark>王小明</mark>)" in page
+    assert "><bdi><mark>anna</mark></bdi></a> (<bdi><mark>王小明</mark></bdi>)" in page
     assert 'rel="tag">#<mark>pets</mark></a>' in page
     assert "王小明" not in client().get("/search", {"q": "cat"})
     ids.append(write(anna, "cat 3"))
