@@ -1,16 +1,22 @@
-"""Names that code and templates use as text: routes, templates, static files, permissions, settings, mails.
+"""Names that code, templates and style sheets use as text: of routes, templates, static files, permissions and more.
 
 Python finds a misspelt function and says nothing about a misspelt name in quotes: it fails when a visitor gets
 there. Here they are read from the syntax trees, with file and line. A name that is put together while the program
-runs cannot be known beforehand and is left out.
+runs cannot be known beforehand and is left out; docs/plugins/seeing.md says what is found.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import decode_source
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
@@ -22,6 +28,7 @@ ROUTE, TEMPLATE, STATIC_FILE, PERMISSION, SETTING, MAIL = (
     "setting",
     "mail",
 )
+#: A file that cannot be read; the name is what is wrong with it.
 SYNTAX = "syntax"
 
 _ROUTE_METHODS = frozenset({"route_url", "route_path"})
@@ -30,24 +37,96 @@ _ADDING = "add_route"
 _ASSET_FUNCTIONS = frozenset({"asset_url", "asset_integrity"})
 _TEMPLATE_SUFFIX = ".jinja2"
 
+#: What a keyword names, whatever is called with it.
+_KEYWORDS = {
+    "route_name": ROUTE,
+    "_route_name": ROUTE,
+    "permission": PERMISSION,
+    "renderer": TEMPLATE,
+    "renderer_name": TEMPLATE,
+}
+
+_LITERAL = re.compile(r"""["'(=](?P<address>/static/[^"'?#\s()<>{}]+)(?=["'?#\s)>])""")
+_STATIC_ADDRESS = re.compile(r"/static/(?P<name>[^/]+)/(?:v[0-9a-z]{12}/)?(?P<path>.+)")
+_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_CSS_ADDRESS = re.compile(
+    r"""url\(\s*(?P<quote>["']?)(?P<url>[^"')]*?)(?P=quote)\s*\)|@import\s+["'](?P<imported>[^"']+)["']"""
+)
+_ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#")
+
+#: The names in a Python file that stand for one text, or for one of several.
+Constants = Mapping[str, tuple[str, ...]]
+
 
 class Reference(NamedTuple):
-    """A name in a file: what it is the name of, the name, and where it stands."""
+    """A name in a file: what it is the name of, the name, and where it stands.
+
+    One of `others` is as good as the name itself.
+    """
 
     file: Path
     line: int
     kind: str
     name: str
+    others: tuple[str, ...] = ()
 
 
 def in_python(file: Path) -> Iterator[Reference]:
-    """The names that a Python file uses."""
-    tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+    """The names that a Python file uses. A file that does not compile is a reference of kind `SYNTAX`."""
+    data = file.read_bytes()
+    try:
+        tree = _parsed(data)
+    except SyntaxError as error:
+        yield Reference(file, error.lineno or 1, SYNTAX, f"this does not compile: {error.msg}")
+        return
+    except ValueError as error:
+        # Bytes that are none of the coding, or a zero byte before Python 3.12.
+        line = data.count(b"\n", 0, error.start) + 1 if isinstance(error, UnicodeDecodeError) else 1
+        yield Reference(file, line, SYNTAX, f"this does not compile: {error}")
+        return
+    constants = _constants(tree)
     for node, names in _in_scopes(tree, frozenset({"settings"})):
         if isinstance(node, ast.Call):
-            yield from (Reference(file, node.lineno, kind, name) for kind, name in _call(node, names))
-        elif isinstance(node, ast.Subscript) and _is_settings(node.value, names) and (name := _text(node.slice)):
-            yield Reference(file, node.lineno, SETTING, name)
+            found = _call(node, names, constants)
+        elif isinstance(node, ast.Subscript) and _is_settings(node.value, names):
+            found = ((SETTING, name) for name in _texts(node.slice, constants))
+        else:
+            continue
+        yield from (Reference(file, node.lineno, kind, name) for kind, name in found)
+
+
+def _parsed(source: bytes) -> ast.Module:
+    """The syntax tree of a file, which may say itself in which coding it is."""
+    return ast.parse(decode_source(source))
+
+
+def _constants(tree: ast.Module) -> Constants:
+    """The names that the module gives to texts, but for those that anything else in the file has, too."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        if value is not None and (texts := _texts(value, {})):
+            found.update((target.id, texts) for target in targets if isinstance(target, ast.Name))
+    if not found:
+        return found
+    bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
+    return {name: texts for name, texts in found.items() if bound[name] == 1}
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The names to which a node gives a value."""
+    if isinstance(node, ast.Name):
+        if not isinstance(node.ctx, ast.Load):
+            yield node.id
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield (node.asname or node.name).partition(".")[0]
+    elif isinstance(node, ast.MatchMapping):
+        yield node.rest or ""
+    elif isinstance(name := getattr(node, "name", None), str):  # A function, a class, an exception, a pattern.
+        yield name
 
 
 def _in_scopes(scope: ast.AST, names: frozenset[str]) -> Iterator[tuple[ast.AST, frozenset[str]]]:
@@ -87,31 +166,52 @@ def _names_for_settings(node: ast.AST, names: frozenset[str]) -> Iterator[str]:
 
 def routes_added_in(file: Path) -> Iterator[str]:
     """The names of the routes that a Python file adds, also those that this site's settings leave out."""
-    source = file.read_text(encoding="utf-8")
-    if _ADDING not in source:
+    source = file.read_bytes()
+    if _ADDING.encode() not in source:
         return  # Nearly all files, and parsing one takes long.
-    for node in ast.walk(ast.parse(source, str(file))):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == _ADDING and node.args:
-            yield _text(node.args[0])
+    try:
+        tree = _parsed(source)
+    except (SyntaxError, ValueError):
+        return  # in_python tells of it.
+    constants = _constants(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == _ADDING:
+            yield from _given(node, 0, "name", constants)
 
 
-def _call(node: ast.Call, names: frozenset[str]) -> Iterator[tuple[str, str]]:
-    yield from _keywords(node)
+def _call(node: ast.Call, names: frozenset[str], constants: Constants) -> Iterator[tuple[str, str]]:
+    yield from _keywords(node, constants)
     called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    given = [_text(argument) for argument in node.args]
-    first = given[0] if given else ""
-    if called in _ROUTE_METHODS | {"add_navigation"} and first:
-        yield ROUTE, first
-    elif called == "has_permission" and first:
-        yield PERMISSION, first
-    elif (called in _TEMPLATE_FUNCTIONS or _asks_environment(node)) and first.endswith(_TEMPLATE_SUFFIX):
-        yield TEMPLATE, first
-    elif called in _ASSET_FUNCTIONS and len(given) == 3 and all(given[1:]):
-        yield STATIC_FILE, "/".join(given[1:])
-    elif called == "send_mail" and isinstance(node.func, ast.Attribute) and len(given) > 2 and given[2]:
-        yield MAIL, given[2]
-    elif called == "get" and first and isinstance(node.func, ast.Attribute) and _is_settings(node.func.value, names):
-        yield SETTING, first
+    if called in _ROUTE_METHODS:
+        yield from ((ROUTE, name) for name in _given(node, 0, "", constants))
+    elif called == "add_navigation":
+        yield from ((ROUTE, name) for name in _given(node, 0, "route", constants))
+    elif called == "has_permission":
+        yield from ((PERMISSION, name) for name in _given(node, 0, "", constants))
+    elif called in _TEMPLATE_FUNCTIONS or _asks_environment(node):
+        yield from _templates(_given(node, 0, "", constants))
+    elif called == "add_slot":
+        yield from _templates(_given(node, 1, "filling", constants))
+    elif called == "replace_slot":
+        yield from _templates(_given(node, 2, "filling", constants))
+    elif called in _ASSET_FUNCTIONS:
+        asked = product(_given(node, 1, "name", constants), _given(node, 2, "path", constants))
+        yield from ((STATIC_FILE, "/".join(parts)) for parts in asked)
+    elif called == "send_mail" and isinstance(node.func, ast.Attribute):
+        yield from ((MAIL, name) for name in _given(node, 2, "template", constants))
+    elif called == "get" and isinstance(node.func, ast.Attribute) and _is_settings(node.func.value, names):
+        yield from ((SETTING, name) for name in _given(node, 0, "", constants))
+
+
+def _given(node: ast.Call, position: int, keyword: str, constants: Constants) -> tuple[str, ...]:
+    """The texts that a call gives at a position or by a keyword; empty when that is not known."""
+    if len(node.args) > position:
+        return _texts(node.args[position], constants)
+    return next((_texts(item.value, constants) for item in node.keywords if keyword and item.arg == keyword), ())
+
+
+def _templates(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return ((TEMPLATE, name) for name in names if name.endswith(_TEMPLATE_SUFFIX))
 
 
 def _asks_environment(node: ast.Call) -> bool:
@@ -121,15 +221,12 @@ def _asks_environment(node: ast.Call) -> bool:
     return getattr(called, "attr", getattr(called, "id", "")) == "get_environment"
 
 
-def _keywords(node: ast.Call) -> Iterator[tuple[str, str]]:
+def _keywords(node: ast.Call, constants: Constants) -> Iterator[tuple[str, str]]:
     for keyword in node.keywords:
-        name = _text(keyword.value)
-        if name and keyword.arg == "route_name":
-            yield ROUTE, name
-        elif name and keyword.arg == "permission":
-            yield PERMISSION, name
-        elif name.endswith(_TEMPLATE_SUFFIX) and keyword.arg == "renderer":
-            yield TEMPLATE, name
+        kind = _KEYWORDS.get(keyword.arg or "")
+        for name in _texts(keyword.value, constants) if kind else ():
+            if kind and (kind != TEMPLATE or name.endswith(_TEMPLATE_SUFFIX)):
+                yield kind, name
 
 
 def _is_settings(node: ast.expr, names: frozenset[str]) -> bool:
@@ -138,52 +235,126 @@ def _is_settings(node: ast.expr, names: frozenset[str]) -> bool:
     return getattr(node, "attr", "") == "settings" or getattr(node, "id", "") in names
 
 
-def _text(node: ast.expr) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+def _texts(node: ast.expr, constants: Constants) -> tuple[str, ...]:
+    """The texts that an expression can come to, as far as they stand there."""
+    if isinstance(node, ast.Constant):
+        return (node.value,) if isinstance(node.value, str) and node.value else ()
+    if isinstance(node, ast.Name):
+        return constants.get(node.id, ())
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body, constants) + _texts(node.orelse, constants)
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+        return tuple(text for value in node.values for text in _texts(value, constants))
+    return ()
 
 
 def in_template(environment: Environment, file: Path) -> Iterator[Reference]:
     """The names that a Jinja template uses. A template that does not compile is a reference of kind `SYNTAX`."""
     try:
-        tree = environment.parse(file.read_text(encoding="utf-8"))
-    except TemplateSyntaxError as error:
-        yield Reference(file, error.lineno, SYNTAX, error.message or "")
+        tree = environment.parse(_read(file))
+    except _NotUTF8 as error:
+        yield Reference(file, error.line, SYNTAX, "this is not UTF-8")
         return
-    parents: Iterator[Any] = tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport))
-    for parent in parents:
-        optional = isinstance(parent, nodes.Include) and parent.ignore_missing
-        names = [] if optional else _constants([parent.template])
-        yield from (Reference(file, parent.lineno, TEMPLATE, name) for name in names)
+    except TemplateSyntaxError as error:
+        yield Reference(file, error.lineno, SYNTAX, f"the template does not compile: {error.message}")
+        return
+    for parent in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
+        yield from _parents(file, parent)
     for call in tree.find_all(nodes.Call):
         for kind, name in _template_call(call):
             yield Reference(file, call.lineno, kind, name)
     for item in tree.find_all((nodes.Getitem, nodes.Call)):
-        if name := _template_setting(item):
+        for name in _template_settings(item):
             yield Reference(file, item.lineno, SETTING, name)
+    for data in tree.find_all(nodes.TemplateData):
+        for found in _LITERAL.finditer(data.data):
+            yield from _static(file, data.lineno + data.data.count("\n", 0, found.start()), found["address"])
 
 
-def _template_setting(node: Any) -> str:
-    """The name in ``settings["name"]`` or ``settings.get("name")``; empty for anything else."""
+def _parents(file: Path, parent: Any) -> Iterator[Reference]:
+    """The templates that an ``{% extends %}`` and its like name: of a list, one is enough."""
+    if isinstance(parent, nodes.Include) and parent.ignore_missing:
+        return
+    if not isinstance(parent.template, nodes.List | nodes.Tuple):
+        yield from (Reference(file, parent.lineno, TEMPLATE, name) for name in _template_texts(parent.template))
+        return
+    names = [_template_texts(item) for item in parent.template.items]
+    if names and all(names):
+        first, *others = (name for some in names for name in some)
+        yield Reference(file, parent.lineno, TEMPLATE, first, tuple(others))
+
+
+def _template_settings(node: Any) -> tuple[str, ...]:
+    """The names in ``settings["name"]`` or ``settings.get("name")``; empty for anything else."""
     if isinstance(node, nodes.Getitem):
-        settings, given = node.node, _constants([node.arg])
+        settings, given = node.node, _template_texts(node.arg)
     elif isinstance(node.node, nodes.Getattr) and node.node.attr == "get":
-        settings, given = node.node.node, _constants(node.args[:1])
+        settings, given = node.node.node, _template_given(node, 0, "")
     else:
-        return ""
-    named = getattr(settings, "attr", getattr(settings, "name", ""))
-    return given[0] if given and named == "settings" else ""
+        return ()
+    return given if getattr(settings, "attr", getattr(settings, "name", "")) == "settings" else ()
 
 
 def _template_call(call: nodes.Call) -> Iterator[tuple[str, str]]:
     called = getattr(call.node, "attr", getattr(call.node, "name", ""))
-    given = _constants(call.args)
-    if called in _ROUTE_METHODS and given:
-        yield ROUTE, given[0]
-    elif called == "has_permission" and given:
-        yield PERMISSION, given[0]
-    elif called in _ASSET_FUNCTIONS and len(given) == 2:
-        yield STATIC_FILE, "/".join(given)
+    if called in _ROUTE_METHODS:
+        yield from ((ROUTE, name) for name in _template_given(call, 0, "route_name"))
+    elif called == "has_permission":
+        yield from ((PERMISSION, name) for name in _template_given(call, 0, "permission"))
+    elif called in _ASSET_FUNCTIONS:
+        asked = product(_template_given(call, 0, "name"), _template_given(call, 1, "path"))
+        yield from ((STATIC_FILE, "/".join(parts)) for parts in asked)
 
 
-def _constants(expressions: Iterable[nodes.Expr]) -> list[str]:
-    return [node.value for node in expressions if isinstance(node, nodes.Const) and isinstance(node.value, str)]
+def _template_given(call: nodes.Call, position: int, keyword: str) -> tuple[str, ...]:
+    if len(call.args) > position:
+        return _template_texts(call.args[position])
+    return next((_template_texts(item.value) for item in call.kwargs if item.key == keyword), ())
+
+
+def _template_texts(node: nodes.Expr | None) -> tuple[str, ...]:
+    """The texts that an expression of a template can come to, as far as they stand there."""
+    if isinstance(node, nodes.Const):
+        return (node.value,) if isinstance(node.value, str) else ()
+    if isinstance(node, nodes.CondExpr):
+        return _template_texts(node.expr1) + _template_texts(node.expr2)
+    if isinstance(node, nodes.Or):
+        return _template_texts(node.left) + _template_texts(node.right)
+    return ()
+
+
+def in_style_sheet(name: str, folder: Path, file: Path) -> Iterator[Reference]:
+    """The static files that a style sheet of the `folder` that is published under `name` leads to."""
+    try:
+        text = _CSS_COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), _read(file))
+    except _NotUTF8 as error:
+        yield Reference(file, error.line, SYNTAX, "this is not UTF-8")
+        return
+    beside = posixpath.join("/static", name, file.parent.relative_to(folder).as_posix())
+    for found in _CSS_ADDRESS.finditer(text):
+        address = re.split("[?#]", found["imported"] or found["url"] or "")[0].strip()
+        if address and not _ELSEWHERE.match(found["imported"] or found["url"]):
+            line = text.count("\n", 0, found.start()) + 1
+            yield from _static(file, line, posixpath.normpath(posixpath.join(beside, address)))
+
+
+def _static(file: Path, line: int, address: str) -> Iterator[Reference]:
+    """The static file at an address of this site; an address may be anything else, too."""
+    if found := _STATIC_ADDRESS.fullmatch(unquote(address)):
+        yield Reference(file, line, STATIC_FILE, f"{found['name']}/{found['path']}")
+
+
+class _NotUTF8(Exception):
+    """A file is no text in UTF-8 from `line` on."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def _read(file: Path) -> str:
+    data = file.read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise _NotUTF8(data.count(b"\n", 0, error.start) + 1) from error

@@ -324,6 +324,8 @@ def _read_templates(registry: Registry) -> list[_Template]:
             name = file.relative_to(folder).as_posix()
             try:
                 source = file.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                continue  # Some editors lock a file with a link beside it that leads nowhere.
             except UnicodeDecodeError:
                 source = None
             found.append(_Template(owner, name, behind(name, before[name]), file, source))

@@ -42,8 +42,8 @@ def check(context: Context, deploy: bool, as_json: bool) -> None:
     """Find names in code and templates that exist nowhere.
 
     Every route, template, static file, permission, setting and mail that the kernel and the enabled plug-ins name in
-    quotes is looked up in the started site. With --deploy the configuration is checked for serving the public, too.
-    Exit status 1 when there is a problem.
+    quotes is looked up in the started site, and so are the files that style sheets name. With --deploy the
+    configuration is checked for serving the public, too. Exit status 1 when there is a problem.
     """
     problems = find_problems(context)
     if deploy:
@@ -82,15 +82,16 @@ def _place(where: str) -> str:
 
 def _problem(found: references.Reference, known: Mapping[str, Collection[str]], sections: set[str]) -> str:
     if found.kind == references.SYNTAX:
-        return f"the template does not compile: {found.name}"
-    if found.name in known[found.kind]:
+        return found.name
+    if any(name in known[found.kind] for name in (found.name, *found.others)):
         return ""
     section, dot, _name = found.name.partition(".")
     # Settings of the libraries are theirs to know, and other dictionaries are called settings, too.
     if found.kind == references.SETTING and not (dot and section in sections):
         return ""
     near = difflib.get_close_matches(found.name, known[found.kind], n=1)
-    return f"there is no {found.kind} {found.name!r}" + (f". Did you mean {near[0]!r}?" if near else "")
+    none = f"there is no {found.kind} {found.name!r}{', nor any other of the list' if found.others else ''}"
+    return none + (f". Did you mean {near[0]!r}?" if near else "")
 
 
 def _known(registry: Registry) -> dict[str, Collection[str]]:
@@ -127,8 +128,13 @@ def _references(registry: Registry) -> Iterator[references.Reference]:
     environment = get_environment(registry)
     for _, folder in template_folders(registry):
         for kind in _TEMPLATES:
-            for file in folder.rglob(kind):
+            for file in filter(Path.is_file, folder.rglob(kind)):
                 yield from references.in_template(environment, file)
+    for item in registry.introspector.get_category("flasky static files") or ():
+        name, folder = item["introspectable"]["name"], item["introspectable"]["folder"]
+        for path in static_files(registry)[name].names() if folder else ():
+            if path.endswith(".css"):
+                yield from references.in_style_sheet(name, folder, folder / path)
 
 
 def _python_files(registry: Registry) -> set[Path]:
@@ -138,4 +144,5 @@ def _python_files(registry: Registry) -> set[Path]:
     for item in get_site(registry).plugins:
         folder = Path(str(import_module(item.package).__file__)).parent
         files.update(folder.rglob("*.py"))
-    return files
+    # Some editors lock a file with a link beside it that leads nowhere and is called .#views.py.
+    return set(filter(Path.is_file, files))

@@ -204,3 +204,143 @@ def test_deploy_adds_what_a_public_site_must_not_have(flasky: Flasky, ini_file: 
     result = flasky("--ini", ini_file(flasky__plugins="main"), "check", "--deploy")
     assert result.exit_code == 1
     assert "F101: flasky.environment is testing" in result.output
+
+
+MORE = """\
+from typing import Final
+
+ROUTE = "polls.by_constant"
+RENDERER: Final = "polls/by_constant.jinja2"
+HIDDEN = "polls.hidden_by_a_parameter"
+TWICE = "polls.bound_twice"
+TWICE = "polls.index"
+POLL = "polls.elsewhere"
+
+
+def names(request, config, HIDDEN):
+    request.route_path(ROUTE)
+    request.route_url(HIDDEN), request.route_url(TWICE)
+    request.route_path("polls.yes" if config else "polls.no")
+    request.route_path(config or "polls.or")
+    request.current_route_url(_route_name="polls.current")
+    request.has_permission(permission="polls.keyword")
+    asset_url(request, name="polls", path="keyword.png")
+    render(renderer_name=RENDERER, value={})
+    request.send_mail("a@example.com", "Subject", template="mail/keyword")
+    request.registry.settings["mail.qqqqq1" if config else "mail.port"]
+
+
+def not_run(config):
+    config.add_slot("home", "polls/slot.jinja2")
+    config.add_slot("home", filling="polls/filling.jinja2", permission="polls.slot")
+    config.replace_slot("home", "name", "polls/replaced.jinja2")
+    config.add_route(POLL, "/elsewhere")
+    config.add_route(name="polls.by_keyword", pattern="/by-keyword")
+
+
+def fine(request):
+    request.route_path(POLL), request.route_path("polls.by_keyword")
+"""
+MORE_PAGE = """\
+{{ request.route_path(route_name="polls.keyword") }}
+{{ request.has_permission(permission="polls.permission") }}
+{{ asset_url(name="polls", path="keyword.svg") }}
+{{ request.route_path("polls.one" if x else "main.index") }}
+{% include ["polls/one.jinja2", "polls/two.jinja2"] %}
+{% include ["polls/one.jinja2", "polls/index.jinja2"] %}{% include ["polls/one.jinja2", x] %}
+{% include x or "polls/if.jinja2" %}
+<img src="/static/polls/literal.png"> <img src="/static/polls/dot.png?x=1"> <img src="/static/polls/{{ x }}.png">
+<!-- on /static/polls/comment.png --> <img src="/static/polls/v0123456789ab/dot.png">
+"""
+CSS = """\
+/* url(comment.png)
+*/
+@import "sub/nope.css";
+a { background: url(dot.png) url("dot.png#x") url('no%20pe.png') }
+b { background: url(data:image/png;base64,AA) url(https://example.com/x.png) url(//example.com/x) url(#here) }
+c { background: url(/static/flasky/favicon.svg) url(/static/flasky/favicon.svgg) url(/elsewhere.png) }
+"""
+
+
+@pytest.fixture
+def more(polls: Path) -> Path:
+    """The plug-in `polls` with names in every shape, beside code that does not run."""
+    (polls / "views.py").write_text("", encoding="utf-8")
+    (polls / "more.py").write_text(MORE, encoding="utf-8")
+    pages = polls / "templates" / "polls"
+    (pages / "index.jinja2").write_text("", encoding="utf-8")
+    (pages / "more.jinja2").write_text(MORE_PAGE, encoding="utf-8")
+    (polls / "static" / "sub").mkdir(parents=True)
+    (polls / "static" / "polls.css").write_text(CSS, encoding="utf-8")
+    (polls / "static" / "dot.png").write_bytes(b"")
+    (polls / "static" / "sub" / "sub.css").write_text("a { b: url(../dot.png) url(dot.png) }", encoding="utf-8")
+    adding = '    config.add_static_files("polls", "flasky_polls:static")\n    config.scan'
+    (polls / "__init__.py").write_text(INIT.replace("    config.scan", adding), encoding="utf-8")
+    return polls
+
+
+def test_names_are_found_in_whatever_shape_they_stand(
+    flasky: Flasky, ini_file: Callable[..., Path], more: Path
+) -> None:
+    """Constants of the module, keywords, either-or, calls that do not run, lists, literal addresses, style sheets."""
+    result = flasky("--ini", ini_file(flasky__plugins="main polls"), "check")
+    said = [line.partition(". Did you mean")[0] for line in result.output.splitlines()]
+    page, code = "flasky_polls/templates/polls/more.jinja2", "flasky_polls/more.py"
+    assert said == [
+        f"{code}:12: there is no route 'polls.by_constant'",
+        f"{code}:14: there is no route 'polls.no'",
+        f"{code}:14: there is no route 'polls.yes'",
+        f"{code}:15: there is no route 'polls.or'",
+        f"{code}:16: there is no route 'polls.current'",
+        f"{code}:17: there is no permission 'polls.keyword'",
+        f"{code}:18: there is no static file 'polls/keyword.png'",
+        f"{code}:19: there is no template 'polls/by_constant.jinja2'",
+        f"{code}:20: there is no mail 'mail/keyword'",
+        f"{code}:21: there is no setting 'mail.qqqqq1'",
+        f"{code}:25: there is no template 'polls/slot.jinja2'",
+        f"{code}:26: there is no permission 'polls.slot'",
+        f"{code}:26: there is no template 'polls/filling.jinja2'",
+        f"{code}:27: there is no template 'polls/replaced.jinja2'",
+        "flasky_polls/static/polls.css:3: there is no static file 'polls/sub/nope.css'",
+        "flasky_polls/static/polls.css:4: there is no static file 'polls/no pe.png'",
+        "flasky_polls/static/polls.css:6: there is no static file 'flasky/favicon.svgg'",
+        "flasky_polls/static/sub/sub.css:1: there is no static file 'polls/sub/dot.png'",
+        f"{page}:1: there is no route 'polls.keyword'",
+        f"{page}:2: there is no permission 'polls.permission'",
+        f"{page}:3: there is no static file 'polls/keyword.svg'",
+        f"{page}:4: there is no route 'polls.one'",
+        f"{page}:5: there is no template 'polls/one.jinja2', nor any other of the list",
+        f"{page}:7: there is no template 'polls/if.jinja2'",
+        f"{page}:8: there is no static file 'polls/literal.png'",
+        "25 problems.",
+    ]
+
+
+def test_files_that_cannot_be_read_are_problems_with_their_lines(
+    flasky: Flasky, ini_file: Callable[..., Path], polls: Path
+) -> None:
+    """A Python file may say its own coding, and an editor's lock is a link to nothing."""
+    (polls / "views.py").write_text("", encoding="utf-8")
+    pages = polls / "templates" / "polls"
+    (pages / "index.jinja2").write_text("", encoding="utf-8")
+    (pages / "latin.txt").write_bytes(b"\ncaf\xe9")
+    (polls / "chinese.py").write_bytes("# -*- coding: gbk -*-\n# 胡同\nrequest.route_path('no.胡同')\n".encode("gbk"))
+    (polls / "broken.py").write_text("\nconfig.add_route('x', )\ndef f(:\n", encoding="utf-8")
+    (polls / "latin.py").write_bytes(b"# caf\xe9\n")
+    (polls / "zero.py").write_bytes(b"\0")
+    for lock in (polls / ".#x.py", pages / ".#x.jinja2"):
+        lock.symlink_to("nobody@nowhere.1")
+    result = flasky("--ini", ini_file(flasky__plugins="main polls"), "check")
+    said = result.output.splitlines()
+    assert result.exit_code == 1
+    assert [line.partition(":")[0] for line in said[:-1]] == [
+        "flasky_polls/broken.py",
+        "flasky_polls/chinese.py",
+        "flasky_polls/latin.py",
+        "flasky_polls/templates/polls/latin.txt",
+        "flasky_polls/zero.py",
+    ]
+    assert said[0].startswith("flasky_polls/broken.py:3: this does not compile: ")
+    assert said[1] == "flasky_polls/chinese.py:3: there is no route 'no.胡同'"
+    assert said[3] == "flasky_polls/templates/polls/latin.txt:2: this is not UTF-8"
+    assert said[-1] == "5 problems."
