@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from blog_vectors import SHAPES
+from pace import Stopwatch
 
 from flasky.plugins.blog import limits, markdown
 
@@ -66,9 +65,9 @@ def seconds(source: str, enough: float) -> float:
     """The processor time to render `source`: the least of up to three tries, as what else runs slows each down."""
     least = float("inf")
     for _try in range(3):
-        begin = time.process_time()
-        render(source)
-        least = min(least, time.process_time() - begin)
+        with Stopwatch() as watch:
+            render(source)
+        least = min(least, watch.seconds)
         if least < enough:
             break
     return least
