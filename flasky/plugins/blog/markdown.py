@@ -484,7 +484,7 @@ def _parser() -> MarkdownIt:
 
 
 def _lines(state: StateCore) -> None:
-    """Parse what stands in the lines of blocks, with a bound of its own: time goes with it, for brackets in brackets."""
+    """Parse what stands in the lines of blocks, with a bound of its own: by it, brackets in brackets cost more."""
     parser = _parser_of_lines()
     for token in state.tokens:
         if token.type == "inline":

@@ -1,7 +1,8 @@
 """Made-up life for a new site: members, posts, comments and follows, in English and Chinese, in bulk.
 
-A post's HTML is made by the site's own Markdown, once for each of a few hundred texts; a million posts are then only
-rows. Nothing made here can sign in: members have neither address nor password.
+A post's HTML is made by the site's own Markdown, once for each of a few thousand texts; a million posts are then only
+rows, and up to so many each has a text of its own. Nothing made here can sign in: members have neither address nor
+password.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
@@ -29,8 +30,8 @@ from flasky.plugins.blog.storage import add_unless_there, lists_changed
 from flasky.plugins.blog.words import words_of
 
 _AT_ONCE = 5000
-#: Texts that are rendered, of both languages together.
-_TEXTS = 400
+#: Texts that are rendered of each language: of more posts, some have the same.
+_TEXTS = 1500
 _FOLLOWED_BY_EACH = 10
 #: Comments on a post, and how many posts of a hundred have so many: one for two posts, most of them on few.
 _COMMENTS = {0: 76, 1: 12, 2: 6, 3: 3, 5: 2, 8: 1}
@@ -69,13 +70,27 @@ _ENGLISH = _Language(
     topics=(
         _Topic(
             "walks",
-            ("A walk before breakfast", "Along the canal", "The long way round", ""),
             (
-                "This morning I took the long way round",
-                "On Sunday we walked to the old market",
-                "It rained, and I went out",
+                "A walk before breakfast",
+                "Along the canal",
+                "The long way round",
+                "Shoes off",
+                "No map",
+                "To the mill",
+                "",
             ),
             (
+                "This morning I took the long way round",
+                "On Sunday we walked to the mill and back",
+                "It rained, and I went out",
+                "My sister visited, and wanted to see the canal",
+                "I left the bus two stops early",
+            ),
+            (
+                "the path along the water is open again, after *two* years",
+                "we met the man with the three dogs, who knows everybody",
+                "on the way back the light was so low that every stone had a shadow",
+                "I counted eleven kinds of gates and liked the **green** one best",
                 "the *old* market was still asleep, and the first tram had **not** come yet",
                 "nobody had told us that the bridge was closed, so we learned something",
                 "a heron stood in the shallow water and did not mind us",
@@ -84,13 +99,27 @@ _ENGLISH = _Language(
         ),
         _Topic(
             "kitchen",
-            ("Notes from the kitchen", "Bread, at last", "Soup for a cold day", ""),
+            (
+                "Notes from the kitchen",
+                "Bread, at last",
+                "Soup for a cold day",
+                "Burnt",
+                "Salt",
+                "My aunt's recipe",
+                "",
+            ),
             (
                 "After three attempts it came out right",
                 "Somebody asked me last week how I make it",
                 "I have baked again",
+                "There were six guests and four plates",
+                "The oven is repaired",
             ),
             (
+                "an onion that is fried slowly needs *no* sugar",
+                "one cup of yesterday's tea makes the sauce dark",
+                "we ate it cold on the stairs, and it was **better** so",
+                "my aunt never measured anything, and wrote `a little` beside each line",
                 "the dough needs [a little patience](https://example.com/patience) and a warm kitchen",
                 "half of the salt is enough, whatever the book says",
                 "I wrote down `flour: 500 g, water: 350 g` and nothing else",
@@ -99,13 +128,26 @@ _ENGLISH = _Language(
         ),
         _Topic(
             "books",
-            ("What I am reading", "A book that I had forgotten", "From the library", ""),
+            (
+                "What I am reading",
+                "A book that I had forgotten",
+                "From the library",
+                "Page 212",
+                "Lent and returned",
+                "",
+            ),
             (
                 "Yesterday I finished a book that I had begun twice",
                 "The library sold old books",
                 "I read it in one night",
+                "On the train I had nothing else with me",
+                "A friend returned what I lent her in spring",
             ),
             (
+                "the map in front is *wrong*, and the story knows it",
+                "the second chapter is told by the dog",
+                "I skipped the letters and regretted it on the last page",
+                "there is an old [catalogue](https://example.com/catalogue) of all its editions",
                 "the first fifty pages are *slow*, and then one cannot stop",
                 "somebody had written a date and a name on the last page",
                 "the translator deserves **half** of the praise",
@@ -114,9 +156,19 @@ _ENGLISH = _Language(
         ),
         _Topic(
             "garden",
-            ("The garden in spring", "Tomatoes", "What the snails left", ""),
-            ("This weekend we finally put the garden in order", "A small note before I forget", "The beans are up"),
+            ("The garden in spring", "Tomatoes", "What the snails left", "Rain", "The neighbour's ladder", "Beans", ""),
             (
+                "This weekend we finally put the garden in order",
+                "A small note before I forget",
+                "The beans are up",
+                "After the rain I went out to look",
+                "There was frost once more",
+            ),
+            (
+                "the compost is **warm**, even in the morning",
+                "a blackbird sits on the spade as soon as I put it down",
+                "I sowed `radish, row 3` and found it in row 5",
+                "the apple tree has *one* blossom, which is one more than last year",
                 "my neighbour lent me her ladder and her opinion",
                 "we carried the tomatoes inside before the rain",
                 "the snails left us **two** of twelve lettuces",
@@ -129,6 +181,9 @@ _ENGLISH = _Language(
         "If you know a better way, tell me.\n\n- patience\n- time\n- a good friend",
         "That is all for today.",
         "> Slow is smooth, and smooth is fast.\n\nSo they say.",
+        "More about it when I know more.",
+        "1. look\n2. wait\n3. look again",
+        "Tomorrow it goes on.",
     ),
     comments=(
         "I like this.",
@@ -138,6 +193,13 @@ _ENGLISH = _Language(
         "Is there a picture of it?",
         "This made my morning.",
         "I know the place. It was *never* that quiet when I was there.",
+        "Tell us how it went on.",
+        "My grandmother used to say the same.",
+        "Now I am hungry.",
+        "That is just what I needed to read today.",
+        "Was it not cold?",
+        "I had to laugh at the end.",
+        "Good to know, thank you.",
     ),
     body="{opening}: {middles}.\n\n{ending}",
     between="; ",
@@ -147,9 +209,13 @@ _CHINESE = _Language(
     topics=(
         _Topic(
             "胡同",
-            ("胡同散步", "清晨", "绕远路回家", ""),
-            ("清晨的胡同还很安静", "昨天我们去了老城", "有人问我为什么喜欢走路"),
+            ("胡同散步", "清晨", "绕远路回家", "灰墙", "没带地图", "早起一小时", ""),
+            ("清晨的胡同还很安静", "昨天我们去了老城", "有人问我为什么喜欢走路", "早下了两站车", "雨停了，我出了门"),
             (
+                "河边的小路又开了，等了*两年*",
+                "回来的时候太阳很低，每块石头都有影子",
+                "遇见了遛三条狗的大叔，他谁都认识",
+                "数了十一种门，最喜欢**绿色**的那扇",
                 "阳光照在**灰色**的砖墙上，几位老人在下棋",
                 "走得慢，才看得见墙角的猫",
                 "卖豆浆的大爷说，这条街*三十年*没有变过",
@@ -158,9 +224,13 @@ _CHINESE = _Language(
         ),
         _Topic(
             "做饭",
-            ("厨房笔记", "第一次做面条", "冬天的汤", ""),
-            ("最近在学做面条", "试了三次，终于成功了", "上周有人问我这道菜怎么做"),
+            ("厨房笔记", "第一次做面条", "冬天的汤", "糊了", "外婆的菜谱", "少放盐", ""),
+            ("最近在学做面条", "试了三次，终于成功了", "上周有人问我这道菜怎么做", "来了六位客人", "烤箱修好了"),
             (
+                "洋葱慢慢炒，就*不用*放糖",
+                "昨天剩的茶可以让汤汁变深",
+                "我们坐在楼梯上吃凉的，反而**更好吃**",
+                "外婆从来不称重，每一行都写着 `少许`",
                 "水和面粉的比例要[慢慢试](https://example.com/noodles)",
                 "盐放一半就够了，别信菜谱",
                 "我只记下了 `面粉 500 克，水 350 克`",
@@ -169,9 +239,19 @@ _CHINESE = _Language(
         ),
         _Topic(
             "读书",
-            ("最近在读的书", "旧书店", "一夜读完", ""),
-            ("昨天我们去了老城的书店", "这本书我读了两次才读完", "图书馆在卖旧书"),
+            ("最近在读的书", "旧书店", "一夜读完", "第二百一十二页", "借出去的书", "火车上", ""),
             (
+                "昨天我们去了老城的书店",
+                "这本书我读了两次才读完",
+                "图书馆在卖旧书",
+                "火车上只带了这一本",
+                "朋友把书还给了我",
+            ),
+            (
+                "前面的地图是*错的*，而故事知道这一点",
+                "第二章是一只狗讲的",
+                "我跳过了那些信，到最后一页才后悔",
+                "网上有一份所有版本的[目录](https://example.com/catalogue)",
                 "老板泡了一壶茶，讲起*三十年前*的事",
                 "前五十页很慢，后面就停不下来了",
                 "最后一页上有人写了日期和名字",
@@ -180,9 +260,13 @@ _CHINESE = _Language(
         ),
         _Topic(
             "花园",
-            ("阳台上的花园", "番茄", "周末", ""),
-            ("这个周末终于把花园整理好了", "豆子发芽了", "趁还没忘，记一笔"),
+            ("阳台上的花园", "番茄", "周末", "雨后", "邻居的梯子", "蜗牛", ""),
+            ("这个周末终于把花园整理好了", "豆子发芽了", "趁还没忘，记一笔", "雨后我出去看了看", "又下了一次霜"),
             (
+                "堆肥早上也是**热**的",
+                "我一放下铲子，就有一只鸟落在上面",
+                "萝卜种在 `第三行`，却长在第五行",
+                "苹果树开了*一朵*花，比去年多一朵",
                 "下雨以前把番茄都搬进了屋里",
                 "邻居借给我梯子，还有她的意见",
                 "十二棵生菜，蜗牛只给我们留了**两棵**",
@@ -195,6 +279,9 @@ _CHINESE = _Language(
         "大家有什么建议吗？\n\n1. 慢一点\n2. 再慢一点",
         "今天就写到这里。",
         "> 不怕慢，只怕站。\n\n老话说得对。",
+        "等我知道得更多，再接着写。",
+        "1. 看\n2. 等\n3. 再看",
+        "明天继续。",
     ),
     comments=(
         "写得真好！",
@@ -204,6 +291,13 @@ _CHINESE = _Language(
         "有照片吗？",
         "去年我也试过，没有你做得好。",
         "这个地方我知道，以前*可没有*这么安静。",
+        "后来怎么样了？",
+        "我奶奶也常这么说。",
+        "看饿了。",
+        "今天正需要读到这个。",
+        "不冷吗？",
+        "最后一句让我笑了。",
+        "学到了，谢谢。",
     ),
     body="{opening}：{middles}。\n\n{ending}",
     between="；",
@@ -313,12 +407,77 @@ class _Calendar:
         return moment + (wait if wait < left else left * chance.random())
 
 
+class _Deck:
+    """Pieces that are dealt one after the other and come again only when all were: neighbours have others."""
+
+    def __init__(self, pieces: Sequence[Any], chance: random.Random) -> None:
+        self._pieces, self._chance = pieces, chance
+        self._left: list[Any] = []
+
+    def deal(self, number: int) -> list[Any]:
+        """So many pieces, none of them twice; no more than there are."""
+        dealt: list[Any] = []
+        while len(dealt) < number:
+            if not self._left:
+                self._left = self._chance.sample(self._pieces, len(self._pieces))
+            piece = self._left.pop()
+            if piece not in dealt:
+                dealt.append(piece)
+        return dealt
+
+    def one(self) -> Any:
+        """The next piece."""
+        return self.deal(1)[0]
+
+
+class _Writer:
+    """Writes the texts of one language: each is another, up to so many; then they come again."""
+
+    def __init__(self, language: _Language, chance: random.Random) -> None:
+        self._language, self._chance = language, chance
+        self._topics = _Deck(language.topics, chance)
+        self._endings = _Deck(language.endings, chance)
+        self._pieces = {
+            topic.tag: [_Deck(pieces, chance) for pieces in (topic.titles, topic.openings, topic.middles)]
+            for topic in language.topics
+        }
+        self._written: dict[str, _Text] = {}
+        self._again: _Deck | None = None
+
+    def text(self) -> _Text:
+        """The text of the next post."""
+        if len(self._written) < _TEXTS:
+            return self._new_text()
+        self._again = self._again or _Deck(list(self._written.values()), self._chance)
+        again: _Text = self._again.one()
+        return again
+
+    def _new_text(self) -> _Text:
+        language = self._language
+        while True:
+            topic = self._topics.one()
+            titles, openings, middles = self._pieces[topic.tag]
+            body = language.body.format(
+                opening=openings.one(),
+                middles=language.between.join(middles.deal(self._chance.choice((1, 2, 2, 3)))),
+                ending=self._endings.one(),
+            )
+            if body not in self._written:
+                break
+        names = self._chance.choice(((), (topic.tag,), (topic.tag,), (topic.tag, language.other)))
+        title, tags = titles.one(), tuple(sorted(_TAGS.index(name) for name in names))
+        rendered = markdown.render(body)
+        words = words_of(f"{title} {markdown.text_of(rendered.html)} {' '.join(names)}")
+        text = self._written[body] = _Text(body, title, tags, rendered, words)
+        return text
+
+
 class _Life(NamedTuple):
     """What posts are made of: members and texts by language, all members with the place of theirs, and tags by id."""
 
     people: Sequence[Sequence[int]]
     authors: Sequence[tuple[int, int]]
-    texts: Sequence[Sequence[_Text]]
+    writers: Sequence[_Writer]
     comments: Sequence[Sequence[tuple[str, str]]]
     tags: Sequence[int]
     numbers: Sequence[int]
@@ -329,34 +488,21 @@ class _Life(NamedTuple):
         """The life of so many posts by these members."""
         authors = [(user_id, _FIRST[place % len(_FIRST)][1]) for place, user_id in enumerate(people)]
         spoken = [[user_id for user_id, speaks in authors if speaks == place] for place in range(len(_LANGUAGES))]
-        each = max(1, min(_TEXTS, posts) // len(_LANGUAGES))
-        texts = [[_text(chance, language) for _ in range(each)] for language in _LANGUAGES]
+        writers = [_Writer(language, chance) for language in _LANGUAGES]
         said = [[(body, markdown.render(body, above=2).html) for body in language.comments] for language in _LANGUAGES]
-        numbers = [number for number, weight in _COMMENTS.items() for _ in range(weight)]
-        # Where nobody speaks a language everybody does.
-        by_language = [some or people for some in spoken]
-        return cls(by_language, authors, texts, said, tags, numbers, _Calendar(posts, utc_now()))
-
-
-def _text(chance: random.Random, language: _Language) -> _Text:
-    topic = chance.choice(language.topics)
-    body = language.body.format(
-        opening=chance.choice(topic.openings),
-        middles=language.between.join(chance.sample(topic.middles, chance.choice((1, 2, 3, 4)))),
-        ending=chance.choice(language.endings),
-    )
-    names = chance.choice(((), (topic.tag,), (topic.tag,), (topic.tag, language.other)))
-    title, tags = chance.choice(topic.titles), tuple(sorted(_TAGS.index(name) for name in names))
-    rendered = markdown.render(body)
-    return _Text(body, title, tags, rendered, words_of(f"{title} {markdown.text_of(rendered.html)} {' '.join(names)}"))
+        # Nobody answers themselves: with one member alone there are no comments.
+        numbers = [number for number, weight in _COMMENTS.items() for _ in range(weight)] if len(people) > 1 else [0]
+        # Where nobody speaks a language, or one alone, everybody does.
+        by_language = [some if len(some) > 1 else people for some in spoken]
+        return cls(by_language, authors, writers, said, tags, numbers, _Calendar(posts, utc_now()))
 
 
 def _people(db: Session, number: int) -> list[int]:
     role = db.scalars(select(Role.id).where(Role.name == "User")).one()
     first = (db.scalar(select(func.max(User.id))) or 0) + 1
+    numbers = count(first)
     now = utc_now()
-    names = [f"{_FIRST[index % len(_FIRST)][0]}-{first + index}" for index in range(number)]
-    for some in _portions(names):
+    for places in _portions(range(number)):
         # The model knows how a name's keys are made.
         rows = [
             {
@@ -367,10 +513,30 @@ def _people(db: Session, number: int) -> list[int]:
                 "confirmed_at": now,
                 "created_at": now,
             }
-            for user in (User(username=name) for name in some)
+            for user in _named(db, [_FIRST[place % len(_FIRST)][0] for place in places], numbers)
         ]
         _insert(db, User, rows)
     return list(db.scalars(select(User.id).where(User.id >= first).order_by(User.id)))
+
+
+def _named(db: Session, names: Sequence[str], numbers: Iterator[int]) -> list[User]:
+    """Members with these first names, each with a number that makes a name which nobody has."""
+    users = [User(username=f"{name}-{next(numbers)}") for name in names]
+    while taken := _taken(db, users):
+        users = [
+            User(username=f"{name}-{next(numbers)}") if {user.username_key, user.username_skeleton} & taken else user
+            for name, user in zip(names, users, strict=True)
+        ]
+    return users
+
+
+def _taken(db: Session, users: Sequence[User]) -> set[str]:
+    """The keys and skeletons of these members that others have."""
+    taken: set[str] = set()
+    for column in (User.username_key, User.username_skeleton):
+        wanted = [getattr(user, column.key) for user in users]
+        taken.update(db.scalars(select(column).where(column.in_(wanted))))
+    return taken
 
 
 def _tags(db: Session) -> list[int]:
@@ -384,7 +550,7 @@ def _posts(db: Session, chance: random.Random, life: _Life, numbers: range) -> i
     rows, chosen, languages = [], [], []
     for number in numbers:
         author, language = chance.choice(life.authors)
-        text = chance.choice(life.texts[language])
+        text = life.writers[language].text()
         moment = life.calendar.moment(number, chance)
         chosen.append(text)
         languages.append(language)
@@ -456,14 +622,16 @@ def _comment_on(
         number = row["comment_count"]
         if not number:
             continue
-        written = row["created_at"]
+        written, author = row["created_at"], row["author_id"]
+        # Of each language as many as can be needed: nobody says what somebody said before.
+        said = [chance.sample(texts, number) for texts in life.comments]
         for moment in sorted(life.calendar.later(written, chance) for _ in range(number)):
             spoken = language if chance.random() < _SAME_LANGUAGE else 1 - language
-            body, html = chance.choice(life.comments[spoken])
+            body, html = said[spoken].pop()
             comments.append(
                 {
                     "post_id": post_id,
-                    "author_id": chance.choice(life.people[spoken]),
+                    "author_id": _other_than(author, life.people[spoken], chance),
                     "body": body,
                     "html": html,
                     "pipeline": markdown.PIPELINE,
@@ -473,6 +641,12 @@ def _comment_on(
             )
     _insert(db, Comment, comments)
     return len(comments)
+
+
+def _other_than(author: int, people: Sequence[int], chance: random.Random) -> int:
+    while (other := chance.choice(people)) == author:
+        pass
+    return other
 
 
 def _follows(db: Session, chance: random.Random, people: Sequence[int]) -> int:

@@ -86,6 +86,16 @@ def test_seeding_makes_what_it_says_and_counts_it_right(
     assert newest.id in found(registry, newest.author.username)
 
 
+def test_seeding_leaves_names_out_that_members_have(registry: Any, db: Session, member: Any) -> None:
+    member("anna-3", email="anna@example.com")
+    # The same name, too.
+    member("BO-5", email="bo@example.com")
+    assert seeding.fill(registry, users=3, posts=1)["members"] == 3
+    names = set(db.scalars(select(User.username))) - {"anna-3", "BO-5"}
+    assert {name.partition("-")[0] for name in names} == {"anna", "小明", "bo"}
+    assert len({name.partition("-")[2] for name in names}) == 3
+
+
 def test_nobody_can_sign_in_as_a_made_up_member(registry: Any, db: Session) -> None:
     seeding.fill(registry, users=3, posts=2)
     for user in db.scalars(select(User)):
@@ -145,6 +155,10 @@ def test_made_up_life_is_believable(registry: Any, db: Session) -> None:
     alike = sum(languages_in(one.body) == {spoken[one.post_id]} for one in said)
     assert 0.75 < alike / len(said) < 1
     assert len({post.comment_count for post in stored}) > 3
+    # Each text is another, nobody answers themselves, and nobody says what was said before.
+    assert len({post.body for post in stored}) == len(stored)
+    assert [one.id for one in said if one.author_id == one.post.author_id] == []
+    assert len({(one.post_id, one.body) for one in said}) == len(said)
     followers = sorted(db.scalars(select(BlogMember.follower_count)), reverse=True)
     assert followers[0] > 3 * followers[len(followers) // 2] > 0
     db.rollback()
