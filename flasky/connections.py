@@ -13,10 +13,11 @@ from pyramid.registry import Registry
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import BadRequest
+from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge
 
 from flasky.database.session import SAFE_METHODS
 from flasky.errors.refusals import REFUSED, refusal
+from flasky.logs import SHOWN_PATH
 from flasky.short_turns import ShortTurns, short_turns
 
 #: Bytes that are still read, and dropped, of a request that was refused: a browser shows no answer before it has sent
@@ -24,7 +25,10 @@ from flasky.short_turns import ShortTurns, short_turns
 _MOST_DROPPED = 64 * 1024 * 1024
 
 #: What waitress's parser leaves out where it could not read the first line.
-_UNREAD_LINE = {"command": "GET", "path": "/", "request_uri": "/", "query": "", "url_scheme": "http"}
+_UNREAD_LINE = {"command": "-", "path": "/", "request_uri": "/", "query": "", "url_scheme": "http"}
+
+#: With this byte TLS begins; no method does.
+_TLS = b"\x16"
 
 
 def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
@@ -82,10 +86,15 @@ class RefusingTask(ClosingTask):
 
     def get_environment(self) -> dict[str, Any]:
         """The request as far as it was read; of its body there is nothing."""
+        # Of a header that is too long waitress reads `GET /` instead.
+        too_long = isinstance(self.request.error, RequestHeaderFieldsTooLarge)
+        unread = too_long or not hasattr(self.request, "path")
         for name, value in _UNREAD_LINE.items():
-            if not hasattr(self.request, name):
+            if too_long or not hasattr(self.request, name):
                 setattr(self.request, name, value)
         environ: dict[str, Any] = super().get_environment()
+        if unread:
+            environ[SHOWN_PATH] = "-"
         environ[REFUSED] = refusal(self.request.error, self.channel.adj.max_request_body_size - 1)
         environ.update({"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
         return environ
@@ -96,6 +105,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Take in `data`; returns how many bytes of it belong to this request."""
+        if data[:1] == _TLS and self.body_rcv is None and not self.header_plus:
+            # Its greeting has no end of a line: the client would wait for an answer until it is given up.
+            self.error = BadRequest("this is TLS, and the server speaks http: write http:// in the address")
+            self.completed = True
+            return len(data)
         try:
             taken: int = super().received(data)
         except ValueError:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pyramid.config import Configurator
-from pyramid.httpexceptions import HTTPPermanentRedirect
+from pyramid.httpexceptions import HTTPNoContent, HTTPPermanentRedirect
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
@@ -29,6 +29,8 @@ _HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A
 #: The names of the machine itself, for whoever develops on it.
 _OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DEFAULT_PORTS = frozenset({"", "80", "443"})
+#: The ports that an address of each scheme need not say.
+_OWN_PORTS = {"http": ":80", "https": ":443"}
 
 #: What only a proxy may say. The server drops or uses it; what is left was said by a stranger.
 _FORWARDING = (
@@ -109,9 +111,26 @@ def check_hosts(handler: Handler, registry: Registry) -> Handler:
                 raise RefusedHost(seen=f"Host: {_printable(host)}", expected=hosts.expected, setting="flasky.hosts")
             if len(known) < 100:
                 known.add(host)
+        target = environ.get("REQUEST_URI", "/")
+        if not target.startswith("/"):
+            if target == "*" and request.method == "OPTIONS":
+                return HTTPNoContent()
+            _check_target(target, host)
         return handler(request) if not by_http else _to_https(request, host)
 
     return checked
+
+
+def _check_target(target: str, host: str) -> None:
+    """A whole address in place of a path names the host that counts, whatever `host` says (RFC 9112, 3.2.2).
+
+    Two that differ belong to an attempt at something. What is neither a path nor an address is for proxies.
+    """
+    scheme, _, rest = target.partition("://")
+    own_port = _OWN_PORTS.get(scheme.lower())
+    named = re.split("[/?#]", rest, maxsplit=1)[0].lower()
+    if own_port is None or named.removesuffix(own_port) != host.lower().removesuffix(own_port):
+        raise RefusedHost(seen=_printable(target), expected=f"http://{host}/…", setting="flasky.hosts")
 
 
 def _to_https(request: Request, host: str) -> Response:

@@ -109,6 +109,33 @@ def test_red_02_in_development_the_machines_own_names_count(doors, host):
     assert doors.get("/doors/about", extra_environ={"HTTP_HOST": host}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("GET /doors/about", 200),
+        ("GET //doors/about", 200),
+        ("GET http://localhost/doors/about", 200),
+        ("GET HTTPS://LOCALHOST:443/doors/about?x=1", 200),
+        ("GET http://localhost:80", 200),
+        ("GET http://evil.example/doors/about", 400),
+        ("GET http://localhost:81/doors/about", 400),
+        ("GET http://evil@localhost/doors/about", 400),
+        ("GET http:///doors/about", 400),
+        ("GET ftp://localhost/doors/about", 400),
+        ("GET x:/doors/about", 400),
+        ("GET doors/about", 400),
+        ("GET *", 400),
+        ("CONNECT localhost:443", 400),
+        ("OPTIONS *", 204),
+    ],
+)
+def test_red_02_the_host_of_a_whole_address_is_the_one_that_counts(raw, target, status):
+    """RFC 9112, 3.2: an address with another host than the header names another site. `OPTIONS *` asks the server."""
+    answer = raw.send(f"{target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"\r\nContent-Security-Policy: " in answer
+
+
 FORWARDING = {
     "X-Forwarded-For": "6.6.6.6",
     "X-Forwarded-Host": "evil.example",
