@@ -47,9 +47,8 @@ def _make_site(global_config: Mapping[str, Any], settings: Mapping[str, Any]) ->
     for package in (__name__, "pyramid.config", "pyramid_jinja2"):
         know_files(package)
 
-    from pyramid.config import Configurator
-
     from flasky.assembly import Assembly
+    from flasky.configurator import Configurator
     from flasky.kernel import LIBRARIES, ROOMS, pyramid_settings
     from flasky.site import set_site
     from flasky.sorting import sort_once
