@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
+import random
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +80,61 @@ def test_it_looks_into_files_that_were_rotated(ini: Path) -> None:
     (ini.parent / "logs" / "site.log-20260101.gz").write_bytes(gzip.compress(line("long ago").encode()))
     output = run(ini, f" {ID.upper()} ").output
     assert output.index("long ago") < output.index("yesterday") < output.index("today")
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("site.log.2.bz2", bz2.compress),
+        ("site.log.3.xz", lzma.compress),
+        # What logrotate makes of it with `extension .log`.
+        ("site-20261120.log", bytes),
+        ("site-20261119.log.gz", gzip.compress),
+        ("site.1.log", bytes),
+    ],
+)
+def test_each_way_to_rotate_is_searched(ini: Path, name: str, packed: Callable[[bytes], bytes]) -> None:
+    write(ini, line("of another site"), "site-next.log")
+    (ini.parent / "logs" / name).write_bytes(packed(line("long ago").encode()))
+    result = run(ini, ID)
+    assert (result.exit_code, result.output.count("\n")) == (0, 1)
+    assert "long ago" in result.output
+
+
+def test_what_cannot_be_searched_is_named_and_does_not_stop_the_search(ini: Path) -> None:
+    """A damaged file, one that is packed in a way which Python does not read, and one that may not be read."""
+    write(ini, line("today"))
+    whole = gzip.compress(("".join(line(f"{number} {random.random()}") for number in range(3000))).encode())  # noqa: S311 - no secret
+    logs = ini.parent / "logs"
+    (logs / "site.log.1.gz").write_bytes(whole[: len(whole) // 2])
+    (logs / "site.log.2.gz").write_bytes(whole[:100] + bytes(100) + whole[200:])
+    (logs / "site.log.3.xz").write_bytes(lzma.compress(b"x")[:-20] + bytes(20))
+    (logs / "site.log.4.bz2").write_bytes(b"BZh9 nothing")
+    (logs / "site.log.5.zst").write_bytes(b"packed")
+    (logs / "site.log.6").symlink_to(logs / "site.log.6")
+    result = run(ini, ID)
+    assert result.exit_code == 0
+    assert "today" in result.stdout
+    assert " 0 0." in result.stdout, "what stands before the damage"
+    for number, suffix in enumerate((".gz", ".gz", ".xz", ".bz2"), 1):
+        assert f"{logs}/site.log.{number}{suffix} cannot be read to its end: " in result.stderr
+    assert f"{logs}/site.log.5.zst was not searched: unpack it beside the log file" in result.stderr
+    assert f"{logs}/site.log.6 cannot be read to its end: " in result.stderr
+
+
+def test_it_does_not_say_that_there_is_no_record_where_it_could_not_look(ini: Path) -> None:
+    write(ini, line("another", OTHER))
+    write(ini, "packed", "site.log.1.zst")
+    result = run(ini, ID)
+    assert result.exit_code == 1
+    assert "There is no record" not in result.output
+    assert f"No record of the request {ID} was found in {ini.parent}/logs/site.log, but" in result.output
+    assert "site.log.1.zst was not searched" in result.output
+    shutil.rmtree(ini.parent / "logs")
+    (ini.parent / "logs").symlink_to(ini.parent / "logs")
+    result = run(ini, ID)
+    assert f"The folder {ini.parent}/logs cannot be read: Too many levels of symbolic links" in result.output
+    assert (result.exit_code, "does not exist" in result.output) == (1, False)
 
 
 def test_lines_that_are_no_records_are_passed_over(ini: Path) -> None:
