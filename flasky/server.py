@@ -30,6 +30,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import BaseWSGIServer, create_server
 
 from flasky.connections import channel_class
+from flasky.dispatching import Dispatcher
 from flasky.events import ServingBegins
 from flasky.ini import local_address
 from flasky.jobs.health import tell_who_does_jobs
@@ -221,11 +222,14 @@ def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, A
     table: dict[int, Any] = {}
     where = {"sockets": sockets} if sockets else {}
     try:
-        server = create_server(wsgi_app, map=table, **{**settings, **where, "connection_limit": limit})
+        dispatcher = Dispatcher(int(settings["threads"]))
+        given = {**settings, **where, "connection_limit": limit}
+        server = create_server(wsgi_app, map=table, _dispatcher=dispatcher, **given)
     except OSError as error:
         # The sockets of hosts are bound already.
         key = f"{place}, section [server:main], key unix_socket = {settings.get('unix_socket')}"
         raise CannotStart(f"{key}: no socket can be made there ({error.strerror})") from error
+    dispatcher.set_thread_count(server.adj.threads)
     stopping = threading.Event()
     doors = [item for item in table.values() if isinstance(item, BaseWSGIServer)]
     for door in doors:
