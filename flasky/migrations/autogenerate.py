@@ -2,7 +2,8 @@
 
 Only tables of the kernel and of enabled plug-ins are compared, and each change goes into a revision of the chain
 that its table belongs to. A probable rename is told and written as a rename when ``-x renames=yes`` says so. A
-revision that drops a table or a column is written only when ``-x drops=yes`` says so.
+revision that drops a table or a column is written only when ``-x drops=yes`` says so, one that changes the type of
+values only when ``-x types=yes`` does.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from flasky.database.ownership import owner_of
 from flasky.database.types import UTCDateTime
 from flasky.loader import available, load
 from flasky.migrations.locations import SHIPPED, chain_of, chain_of_script, locations
+from flasky.migrations.losses import Names, foreseen_failures, refuse_losses, rows
 from flasky.migrations.records import BOOKKEEPING, owners_of_tables
 from flasky.migrations.renames import ColumnRename, TableRename, column_renames, table_renames
 from flasky.migrations.safety import count
@@ -43,11 +45,12 @@ class Choice(NamedTuple):
 
     renames: bool | None
     drops: bool | None
+    types: bool | None
 
 
 def choice(arguments: dict[str, str]) -> Choice:
     """Read the `-x` arguments. Raises CommandError for one that there is not."""
-    known = ("renames", "drops")
+    known = Choice._fields
     for name, value in arguments.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -55,7 +58,7 @@ def choice(arguments: dict[str, str]) -> Choice:
         if value not in _ANSWERS:
             raise CommandError(f"-x {name}={value}: expected yes or no.")
     answers = {name: _ANSWERS[value] for name, value in arguments.items()}
-    return Choice(answers.get("renames"), answers.get("drops"))
+    return Choice(*(answers.get(name) for name in known))
 
 
 @renderers.dispatch_for(ops.RenameTableOp)
@@ -120,7 +123,7 @@ class Autogenerate:
         return False
 
     def directives(self, migration: MigrationContext, _revision: Any, scripts: list[ops.MigrationScript]) -> None:
-        """Alembic's hook: decide on renames and drops, and give each chain its own revision."""
+        """Alembic's hook: decide on renames and losses, and give each chain its own revision."""
         said = choice(dict(context.get_x_argument(as_dictionary=True)))
         template = scripts[0]
         upgrade = _upgrade_of(template)
@@ -131,8 +134,11 @@ class Autogenerate:
                 upgrade, renamed, undone = self._with_renames(connection, migration, upgrade)
         elif migration.connection is not None:
             self._offer_renames(migration.connection, upgrade, said)
-        if migration.connection is not None and not said.drops:
-            _refuse_drops(migration.connection, upgrade, renamed)
+        if migration.connection is not None:
+            names = Names(renamed)
+            refuse_losses(migration.connection, upgrade, names, drops=bool(said.drops), types=bool(said.types))
+            for failure in foreseen_failures(migration.connection, upgrade, names):
+                logger.warning(failure)
         downgrade = [*upgrade.reverse().ops, *reversed(undone)]
         self._write(scripts, template, [*renamed, *upgrade.ops], downgrade)
 
@@ -284,33 +290,5 @@ def _rolled_back(site: Site) -> Iterator[Connection]:
 
 def _rows(connection: Connection, rename: TableRename | ColumnRename) -> str:
     if isinstance(rename, TableRename):
-        return _plural(count(connection, rename.old), "row")
-    return f"{_plural(count(connection, rename.table, rename.old), 'row')} with a value"
-
-
-def _plural(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _refuse_drops(connection: Connection, upgrade: ops.UpgradeOps, renamed: list[ops.MigrateOperation]) -> None:
-    """Raise CommandError that lists what `upgrade` would delete for good; names of today, before the renames."""
-    before = {item.new_table_name: item.table_name for item in renamed if isinstance(item, ops.RenameTableOp)}
-    lost = []
-    for item in upgrade.ops:
-        if isinstance(item, ops.DropTableOp):
-            lost.append(f"  the table {item.table_name} with {_plural(count(connection, item.table_name), 'row')}")
-        elif isinstance(item, ops.ModifyTableOps):
-            table = before.get(item.table_name, item.table_name)
-            lost.extend(
-                f"  the column {table}.{column.column_name} with "
-                f"{_plural(count(connection, table, column.column_name), 'value')}"
-                for column in item.ops
-                if isinstance(column, ops.DropColumnOp)
-            )
-    if lost:
-        raise CommandError(
-            "The new revision would delete for good:\n"
-            + "\n".join(lost)
-            + "\nNothing was written. If that is meant, run the command again with -x drops=yes "
-            "(before the command: alembic -c … -x drops=yes revision --autogenerate …)."
-        )
+        return rows(count(connection, rename.old))
+    return f"{rows(count(connection, rename.table, rename.old))} with a value"

@@ -1,4 +1,4 @@
-"""A copy of an SQLite file before a migration changes it."""
+"""A copy of an SQLite file before a migration changes it, and the knowledge whether one did."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def back_up(file: Path, revisions: tuple[str, ...]) -> Path:
     unfinished = copy.with_name(f"{copy.name}.unfinished")
     try:
         with (
-            closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)) as source,
+            closing(_reader(file)) as source,
             closing(sqlite3.connect(unfinished)) as target,
         ):
             # As private as the original from the first byte on.
@@ -45,3 +45,31 @@ def back_up(file: Path, revisions: tuple[str, ...]) -> Path:
     finally:
         unfinished.unlink(missing_ok=True)
     return copy
+
+
+class Witness:
+    """Tells whether another connection, of whatever process, has committed anything to an SQLite file since."""
+
+    def __init__(self, file: Path) -> None:
+        self._connection = _reader(file)
+        self._before = self._version()
+
+    def saw_nothing(self) -> bool:
+        """Whether it is certain that the file says what it said."""
+        now = self._version()
+        return now is not None and now == self._before
+
+    def close(self) -> None:
+        """End it; before the connection that migrates, which empties the journal as the last to leave."""
+        self._connection.close()
+
+    def _version(self) -> int | None:
+        try:
+            [(version,)] = self._connection.execute("PRAGMA data_version").fetchall()
+        except sqlite3.Error:
+            return None
+        return int(version)
+
+
+def _reader(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)

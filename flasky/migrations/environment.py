@@ -11,7 +11,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
@@ -25,15 +24,14 @@ from alembic import context
 from flasky.database.base import Base
 from flasky.database.engine import make_migration_engine, make_read_engine, sqlite_file
 from flasky.database.ownership import import_models
-from flasky.errors.exceptions import in_english
+from flasky.migrations.attempt import Attempt
 from flasky.migrations.autogenerate import Autogenerate
-from flasky.migrations.backup import back_up
 from flasky.migrations.explanations import upgrade_command, why_unavailable
 from flasky.migrations.foreign import refuse_unknown, split
 from flasky.migrations.locations import SHIPPED, chain_of_script, check_independence, locations, site_of
 from flasky.migrations.records import prepare, record
 from flasky.migrations.safety import DELETES_FROM, check_foreign_keys, check_nothing_was_lost, count_rows
-from flasky.migrations.telling import told_plainly
+from flasky.migrations.telling import CannotMigrate, told_plainly
 from flasky.site import Site
 from flasky.startup import CannotStart
 
@@ -112,6 +110,7 @@ class Run:
         self.url = make_url(site.settings["sqlalchemy.url"])
         self.file = sqlite_file(self.url)
         self._work = work
+        self._attempt = Attempt(site)
         self._locations = locations(site, script)
         self._order = [location.owner for location in self._locations]
         #: What stands in the database of plug-ins that are not enabled.
@@ -136,7 +135,7 @@ class Run:
             if connection.dialect.name == "postgresql":
                 _take_turn(connection)
             self._configure(connection, self._change, on_version_apply=self._applied)
-            with context.begin_transaction():
+            with self._attempt.told(), context.begin_transaction():
                 context.run_migrations()
                 if connection.dialect.name == "sqlite" and self._rows_before:
                     check_nothing_was_lost(connection, self._rows_before, self._deletes_from)
@@ -150,9 +149,12 @@ class Run:
             connection.begin().rollback()
         except DBAPIError as error:
             # Not only OperationalError: a file that is no database is a plain DatabaseError (F25).
-            raise CommandError(in_english(why_unavailable(error, self.site))) from error
+            raise CannotMigrate(why_unavailable(error, self.site)) from error
         try:
             yield connection
+        except DBAPIError as error:
+            # Not what a migration did: the disk is full before the first one, or a file that cannot be read.
+            raise CannotMigrate(why_unavailable(error, self.site)) from error
         finally:
             connection.close()
             engine.dispose()
@@ -200,19 +202,16 @@ class Run:
         if not steps or connection is None:
             return []
         self._require_what_is_required(steps, known)
+        self._attempt.begin(connection, self.file)
         if self.file is not None:
             if set(inspect(connection).get_table_names()) - {migration.version_table}:
-                self._back_up(self.file, (*known, *sorted(self._foreign)))
+                self._attempt.back_up(self.file, (*known, *sorted(self._foreign)))
             self._rows_before = count_rows(connection)
         for step in steps:
             module = getattr(getattr(step, "revision", None), "module", None)
             self._deletes_from.update(getattr(module, DELETES_FROM, ()))
         prepare(connection, self.site)
-        return steps
-
-    def _back_up(self, file: Path, revisions: tuple[str, ...]) -> None:
-        # This connection has begun, so nobody writes now; another connection still reads what was committed.
-        logger.info("The database was copied to %s", back_up(file, revisions))
+        return self._attempt.noted((step, self._chain(step)) for step in steps)
 
     def _ordered(self, steps: list[Any]) -> list[Any]:
         """Each chain after those of the plug-ins that come before it; backwards when going down.
@@ -228,7 +227,8 @@ class Run:
         return place if step.is_upgrade else -place
 
     def _chain(self, step: Any) -> str:
-        return chain_of_script(self._locations, step.revision)
+        script = getattr(step, "revision", None)
+        return chain_of_script(self._locations, script) if script is not None else ""
 
     def _require_what_is_required(self, steps: list[Any], known: tuple[str, ...]) -> None:
         """Refuse `upgrade polls@head` while the tables that polls builds on are not there."""

@@ -102,4 +102,6 @@ def why_unavailable(error: DBAPIError | PoolTimeout, site: Site) -> TranslationS
             return _("${place} cannot be opened. Check that its folder exists and may be written to.", mapping=place)
         if kind == "SQLITE_READONLY":
             return _("${place} or its folder may not be written to by this user.", mapping=place)
+        if kind == "SQLITE_FULL":
+            return _("The disk of ${place} is full. Make room there.", mapping=place)
     return _("The database ${place} cannot be used: ${detail}", mapping=detail)

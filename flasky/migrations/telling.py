@@ -9,8 +9,18 @@ from contextlib import contextmanager
 from alembic.config import Config
 from alembic.util import CommandError
 
+from flasky.errors.exceptions import in_english
+
 #: What Alembic itself ends with.
 _STATUS = 255
+
+
+class CannotMigrate(CommandError):
+    """What the database refused, in lines that may be marked for translation: a page in development shows them too."""
+
+    def __init__(self, *told: str) -> None:
+        super().__init__("\n".join(map(in_english, told)))
+        self.told = told
 
 
 @contextmanager

@@ -6,6 +6,7 @@ a flag. The command ``alembic upgrade heads`` in another terminal is noticed wit
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from alembic.util import CommandError
@@ -16,19 +17,20 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import exception_view_config, view_config
-from sqlalchemy.exc import DBAPIError
 
 from alembic import command
 from flasky.database import get_database
 from flasky.errors.fixed import JSON, prefers_json, problem_json
 from flasky.health import ROUTES as HEALTH_ROUTES
 from flasky.languages import _
-from flasky.migrations.explanations import why_unavailable
 from flasky.migrations.locations import config_of
 from flasky.migrations.state import Kind, SchemaMismatch, SchemaState, schema_state
+from flasky.migrations.telling import CannotMigrate
 from flasky.redirects import current_path, safe_next
 from flasky.site import get_site
 from flasky.templating import get_environment
+
+logger = logging.getLogger(__name__)
 
 ROUTE = "flasky.migrate"
 
@@ -78,7 +80,7 @@ def waiting(error: SchemaMismatch, request: Request) -> Response:
     return _page(request, state)
 
 
-def _page(request: Request, state: SchemaState, problem: str = "") -> Response:
+def _page(request: Request, state: SchemaState, problem: tuple[str, ...] = ()) -> Response:
     template = get_environment(request.registry).get_template("migrations/waiting.jinja2")
     # After the button was pressed, the page to come back to is the one that the form named.
     back = request.POST.get("next") if request.method == "POST" else current_path(request)
@@ -104,9 +106,9 @@ def migrate(request: Request) -> Response:
     try:
         command.upgrade(config, "heads")
     except CommandError as error:
-        return _page(request, schema_state(site), str(error))
-    except DBAPIError as error:
-        return _page(request, schema_state(site), why_unavailable(error, site))
+        cause = error.__cause__ if isinstance(error, CannotMigrate) else None
+        logger.error("The page could not migrate the database: %s", " ".join(str(error).split("\n")), exc_info=cause)
+        return _page(request, schema_state(site), getattr(error, "told", (str(error),)))
     # What is pooled may have prepared statements for, or have open, what was there before.
     get_database(request.registry).dispose()
     request.flash(_("The database was migrated."), "success")

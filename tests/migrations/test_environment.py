@@ -106,6 +106,7 @@ def test_f10_a_migration_that_would_lose_something_changes_nothing(
     assert "Traceback" not in said
     assert sqlite_workshop.sql("SELECT id, parent_id FROM children") == [(1, 1), (2, 1), (3, 1)]
     assert applied(sqlite_workshop) == {"one"}
+    assert copies(sqlite_workshop) == []
 
 
 def test_a_migration_that_says_so_may_delete_rows(family: Workshop) -> None:
@@ -136,6 +137,8 @@ def test_p4_f05_f06_what_stops_in_the_middle_leaves_nothing_and_runs_again(famil
     assert "extras" not in tables(family)
     assert applied(family) == {"one"}
     assert family.sql("SELECT name FROM parents ORDER BY id") == [("Ada",), ("Bob",)]
+    # Nobody is left to remove the copy when the process is killed.
+    assert len(copies(family)) == (family.url.startswith("sqlite") and status < 0)
     family.alembic("upgrade", "heads")
     assert family.sql("SELECT id FROM extras") == [(1,)]
     assert applied(family) == {"two"}
@@ -182,6 +185,22 @@ def test_a_copy_is_made_before_an_sqlite_file_changes_and_only_then(sqlite_works
     workshop.alembic("downgrade", "family@-1")
     assert len(copies(workshop)) == 2
     assert not list(workshop.folder.glob("*.unfinished"))
+
+
+def test_a_copy_stays_when_a_migration_that_failed_had_committed_something(family: Workshop) -> None:
+    """A service that tries again and again does not fill its disk, but what changed has its copy."""
+    add(family, "two", "op.execute(\"UPDATE parents SET name = 'lost'\")\nop.execute('NONSENSE')")
+    said = [family.alembic("upgrade", "heads", status=255) for _ in range(2)][-1]
+    assert re.search(r"The migration two “Revision two” of family failed:\n.*NONSENSE.*\n", said)
+    assert f"Nothing was changed.\nMend {family.revisions('family')[-1]} and run the same command again." in said
+    assert copies(family) == []
+    committed = "with op.get_context().autocommit_block():\n    op.execute(\"UPDATE parents SET name = 'changed'\")"
+    add(family, "two", f"{committed}\nop.execute('NONSENSE')")
+    said = family.alembic("upgrade", "heads", status=255)
+    assert "What was committed before that stays" in said
+    assert "Nothing was changed" not in said
+    assert family.sql("SELECT name FROM parents") == [("changed",), ("changed",)]
+    assert len(copies(family)) == family.url.startswith("sqlite")
 
 
 def test_a_copy_for_which_there_is_no_room_is_refused_and_nothing_stays_of_it(tmp_path: Path) -> None:
@@ -265,9 +284,22 @@ def test_f25_a_wrong_file_is_told_in_words_and_left_alone(
     sqlite_workshop: Workshop, prepare: Callable[[Workshop], object], words: str
 ) -> None:
     prepare(sqlite_workshop)
+    for command in (("upgrade", "heads"), ("current",)):
+        said = sqlite_workshop.alembic(*command, status=255)
+        assert words in said
+        assert "Traceback" not in said
+
+
+def test_f27_a_disk_that_is_full_is_no_mistake_of_the_migration(sqlite_workshop: Workshop) -> None:
+    """SQLite answers the same when the file may not grow beyond so many pages."""
+    fills = (
+        "op.execute('PRAGMA max_page_count = 12')\nop.execute('CREATE TABLE big AS SELECT zeroblob(99999) AS value')"
+    )
+    sqlite_workshop.plugin("family", one=revision("one", fills, label="family"))
+    sqlite_workshop.enable("family")
     said = sqlite_workshop.alembic("upgrade", "heads", status=255)
-    assert words in said
-    assert "Traceback" not in said
+    assert f"The disk of {sqlite_workshop.file} is full. Make room there." in said
+    assert said.endswith("Nothing was changed.\nWhen that is mended, run the same command again.\n")
 
 
 def test_a_folder_that_is_not_there_is_named(sqlite_workshop: Workshop) -> None:

@@ -111,6 +111,61 @@ def test_nothing_is_dropped_unless_told_and_the_refusal_counts_what_would_be_los
     assert users(filled) == USERS
 
 
+def test_values_change_their_type_only_when_told_and_the_refusal_counts_them(filled: Workshop) -> None:
+    """SQLite's cast makes 0 of every name; what only widens needs no word."""
+    name, username = "name: Mapped[str] = mapped_column(String(64)", "username: Mapped[str] = mapped_column(String(64)"
+    wider = BEFORE.replace(username, username.replace("64", "99")).replace(
+        f"    {name}", f"    {name}".replace("64", "")
+    )
+    filled.models("notes", wider)
+    filled.generate("Widen")
+    assert "VARCHAR(length=64)" in filled.revisions("notes")[-1].read_text()
+    filled.revisions("notes")[-1].unlink()
+
+    number = "username: Mapped[int] = mapped_column(BigInteger"
+    filled.models(
+        "notes",
+        "from sqlalchemy import BigInteger\n"
+        + BEFORE.replace(username, number).replace(f"    {name}", f"    {name}".replace("64", "9")),
+    )
+    said = filled.generate("Count them", status=255)
+    assert "the column users.username, from VARCHAR(64) to BIGINT, with 3 values\n" in said
+    assert "the column roles1.name, from VARCHAR(64) to VARCHAR(9), with 1 value longer than that" in said
+    assert "again with -x types=yes (" in said
+    assert len(filled.revisions("notes")) == 1
+    filled.generate("Count them", "-x", "types=yes")
+    assert "BigInteger" in filled.revisions("notes")[-1].read_text()
+    filled.revisions("notes")[-1].unlink()
+
+    filled.models("notes", BEFORE.replace('"users"', '"members"').replace(username, "login" + username[8:-3] + "4)"))
+    said = filled.generate("Rename and narrow", "-x", "renames=yes", status=255)
+    assert "the column users.username, from VARCHAR(64) to VARCHAR(4), with 2 values longer than that" in said
+
+
+def test_what_the_rows_will_refuse_is_said_at_writing_and_told_plainly_at_running(filled: Workshop) -> None:
+    filled.models(
+        "notes",
+        BEFORE.replace("Mapped[int | None]", "Mapped[int]")
+        + "    mood: Mapped[str] = mapped_column(String(20))\n"
+        + "    good: Mapped[str] = mapped_column(String(20), server_default='')\n",
+    )
+    said = filled.generate("Add a mood")
+    assert "The column users.mood is NOT NULL, and 3 rows of this database would have no value" in said
+    assert "The column users.role_id is NOT NULL, and 1 row of this database would have no value" in said
+    assert "server_default=…" in said
+    assert "The column users.good" not in said
+    script = filled.revisions("notes")[-1]
+    said = filled.alembic("upgrade", "heads", status=255)
+    assert f"The migration {script.name.partition('_')[0]} “Add a mood” of notes failed:\n" in said
+    # SQLite changes the table by copying it.
+    assert "  ALTER TABLE users ADD COLUMN mood" in said or "  INSERT INTO _alembic_tmp_users" in said
+    assert "Nothing was changed." in said
+    assert str(script) in said
+    assert "Rows that are there have no value for the column. Give it a server_default=…" in said
+    assert "Traceback" not in said
+    assert users(filled) == USERS
+
+
 def test_two_things_that_only_look_alike_can_be_told_apart(filled: Workshop) -> None:
     filled.models("notes", AFTER)
     said = filled.generate("Not a rename", "-x", "renames=no", status=255)

@@ -190,14 +190,25 @@ def test_once_the_schema_is_known_nothing_is_asked_any_more(client: TestApp, wor
     assert sent == []
 
 
-def test_a_failing_migration_is_shown_and_changes_nothing(client: TestApp, workshop: Workshop) -> None:
+def test_a_failing_migration_is_shown_and_logged_once_and_changes_nothing(
+    client: TestApp, workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
     [script] = workshop.revisions()
     text = script.read_text().replace(
         "def upgrade() -> None:\n", "def upgrade() -> None:\n    op.execute('NONSENSE')\n"
     )
     script.write_text(text)
-    page = client.get("/", status=503).forms[0].submit(status=503)
-    assert "NONSENSE" in page
+    form = client.get("/", status=503).forms[0]
+    page = form.submit(status=503)
+    problem = page.html.find(role="alert").text
+    assert problem.startswith("The migration 0001 “Outgoing mails” of flasky failed:\n")
+    assert problem.endswith(f"\n  NONSENSE\nNothing was changed.\nMend {script} and run the same command again.")
+    [record] = [record for record in caplog.records if record.name == "flasky.migrations.waiting"]
+    assert record.exc_info is not None
+    assert "The migration 0001 “Outgoing mails” of flasky failed: " in record.getMessage()
+    page = form.submit(status=503, headers={"Accept-Language": "zh"})
+    assert "flasky 的迁移 0001 “Outgoing mails” 失败了：" in page
+    assert "什么都没有改动。" in page
     assert client.get("/", status=503)
 
 
