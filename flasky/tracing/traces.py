@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 
-from flasky.logs import REQUEST_ID, shown_path
+from flasky.logs import REQUEST_ID, one_line, shown_path
 from flasky.statistics.meter import BELOW, Key, get_meter
 
 #: How many requests are remembered.
@@ -102,7 +102,7 @@ class Traces:
                 self._meter.listen(None)
             trace.ms = (perf_counter() - trace.begun) * 1000
             # Only now is it known which part of the path is secret.
-            trace.status, trace.path = status[:3], shown_path(environ)
+            trace.status, trace.path = status[:3], one_line(shown_path(environ))
             self._keep(trace)
             headers.append(("Server-Timing", trace.server_timing))
             return status, headers, body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import os
 import resource
@@ -40,6 +41,25 @@ class Front:
     port: int
     secure_port: int
     idle: int
+
+    def files(self) -> list[str]:
+        """The paths of the style sheets, scripts and drawings that the home page names."""
+        page = self._get("/", {})[1].decode()
+        return [
+            part for part in page.split('"') if part.startswith("/static/") and part.endswith((".css", ".js", ".svg"))
+        ]
+
+    def weigh(self, path: str) -> tuple[str, int, int]:
+        """`path`, and the bytes of its body for who takes no compressed one, and for who does."""
+        (_, plain), (kind, packed) = self._get(path, {}), self._get(path, {"Accept-Encoding": "gzip"})
+        assert (gzip.decompress(packed) if kind == "gzip" else packed) == plain
+        return path, len(plain), len(packed)
+
+    def _get(self, path: str, headers: dict[str, str]) -> tuple[str | None, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request("GET", path, headers={"Host": f"localhost:{self.port}", **headers})
+        answer = connection.getresponse()
+        return answer.headers["Content-Encoding"], answer.read()
 
 
 @pytest.fixture
@@ -190,6 +210,13 @@ def test_the_proxy_of_the_documentation_serves_https_and_the_sites_host_only(beh
     assert secure.getresponse().status == 200
     with pytest.raises(ConnectionResetError):
         _ask(behind_nginx.port, "/", host="elsewhere.example")
+    # Style sheets, scripts and drawings are compressed; pages, which hold form tokens, never (BREACH).
+    sizes = {path: (plain, packed) for path, plain, packed in map(behind_nginx.weigh, ("/", *behind_nginx.files()))}
+    assert sizes["/"][0] == sizes["/"][1]
+    for ending in (".css", ".js", ".svg"):
+        found = [sizes[path] for path in sizes if path.endswith(ending)]
+        assert found
+        assert all(packed < plain * 0.8 for plain, packed in found if plain > 2000), ending
     for size in (1_100_000, 1_114_111, 1_114_112, 5_000_000):
         connection = http.client.HTTPConnection("127.0.0.1", behind_nginx.port)
         headers = {"Host": f"localhost:{behind_nginx.port}", "Accept-Language": "zh", "Accept": "text/html"}

@@ -83,6 +83,19 @@ def test_the_pages_show_the_newest_requests_and_one_of_them(development: TestApp
     assert "only the newest" in development.get("/_trace/0123456789abcdef", status=404).text.lower()
 
 
+def test_a_path_is_shown_without_control_characters_and_numbers_in_one_line(development: TestApp) -> None:
+    number = development.get("/nowhere%00%1b[2J", status=400).headers["X-Request-ID"]
+    for address in ("/_trace", f"/_trace/{number}"):
+        page = development.get(address)
+        assert "/nowhere\\x00\\x1b[2J" in page.text
+        assert not {"\0", "\x1b"} & set(page.text)
+        cells = re.findall(
+            r'<t[hd]( scope="col")?( class="text-nowrap")?>(?:Milliseconds|[\d.]+)(?: <progress.*)?</t[hd]>', page.text
+        )
+        assert cells
+        assert all(cell[1] for cell in cells)
+
+
 def test_no_more_than_the_newest_are_kept(development: TestApp) -> None:
     first = development.get("/health/live").headers["X-Request-ID"]
     for _ in range(KEPT):
