@@ -64,6 +64,22 @@ REPEATING = frozenset(
 )
 
 
+#: Modules with tests of ten seconds and more each.
+LONGEST = frozenset(
+    {"docs/test_tutorial.py", "tools/test_environment.py"}
+    | {"plugin_platform/test_docs.py", "plugin_platform/test_new.py", "plugin_platform/test_pip.py"}
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: whoever came to one of them last would go on alone, with the other cores idle.
+
+    pytest-xdist lets idle processes take over what stands last in the list of another.
+    """
+    items.sort(key=lambda item: item.path.relative_to(HERE).as_posix() not in LONGEST)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Let coverage look away where it would see nothing new, as what it watches takes twice the time."""
