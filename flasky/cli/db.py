@@ -16,7 +16,6 @@ from flasky.ini import CannotStart
 
 if TYPE_CHECKING:
     from flasky.migrations.status import PluginStatus
-    from flasky.settings import Fault
 
 
 @click.group()
@@ -40,15 +39,20 @@ def status(context: Context, as_json: bool) -> None:
     if "sqlalchemy.url" not in site.settings:
         raise CannotStart("\n".join(map(str, faults)))
     found = database_status(site)
-    problems = [*found.problems, *map(_told, faults)]
+    problems = [*found.problems, *map(str, faults)]
     if as_json:
         rows = [one.as_json() for one in found.plugins]
-        told = {"database": found.database, "current": found.is_current, "plugins": rows, "problems": problems}
+        every = [*filter(None, [found.unreadable]), *problems]
+        told = {"database": found.database, "current": found.is_current, "plugins": rows, "problems": every}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        click.echo(f"Database: {found.database}\n")
+        click.echo(f"Database: {found.database}")
+        if found.unreadable:
+            # First: what the table lacks is unknown then, and not missing.
+            click.echo(found.unreadable, err=True)
         heads = ("Plug-in", "State", "Revision", "Head", "Waiting", "Tables", "Rows")
-        show_table(heads, [_cells(one) for one in found.plugins])
+        click.echo()
+        show_table(heads, [_cells(one, unknown=bool(found.unreadable)) for one in found.plugins])
         for one in found.plugins:
             for pending in one.pending:
                 click.echo(f"{one.plugin}: {pending} is not applied")
@@ -60,12 +64,11 @@ def status(context: Context, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _told(fault: Fault) -> str:
-    return str(fault)
-
-
-def _cells(one: PluginStatus) -> tuple[object, ...]:
+def _cells(one: PluginStatus, *, unknown: bool) -> tuple[object, ...]:
     own = one.chain == one.plugin
+    if unknown:
+        asked = "unknown" if own else ""
+        return one.plugin, one.state, asked, ", ".join(one.heads), asked, "", ""
     return (
         one.plugin or "–",
         one.state,

@@ -50,17 +50,22 @@ class PluginStatus:
 
 
 class DatabaseStatus(NamedTuple):
-    """The database, its plug-ins, and what could not be found out; `command` brings it up to date."""
+    """The database, its plug-ins, and what could not be found out; `command` brings it up to date.
+
+    `unreadable` says why the database could not be asked, and is empty when it could: then nobody knows what is
+    applied, and no revision is said to wait.
+    """
 
     database: str
     plugins: tuple[PluginStatus, ...]
     problems: tuple[str, ...]
     command: str
+    unreadable: str = ""
 
     @property
     def is_current(self) -> bool:
         """Whether nothing waits and nothing is wrong."""
-        return not self.problems and not any(one.pending for one in self.plugins)
+        return not self.problems and not self.unreadable and not any(one.pending for one in self.plugins)
 
 
 class _Code(NamedTuple):
@@ -77,11 +82,16 @@ def database_status(site: Site) -> DatabaseStatus:
     rows = [PluginStatus(SHIPPED, ENABLED, SHIPPED), *(_enabled(site, item.name, problems) for item in site.plugins)]
     rows = [replace(row, heads=_heads(code, row), pending=_pending(code, row, ())) for row in rows]
     file = sqlite_file(site.settings["sqlalchemy.url"])
+    unreadable = ""
     if file is not None and not file.exists():
         problems.append(f"There is no database {file} yet.")
     else:
-        rows = _asked(site, code, rows, problems)
-    return DatabaseStatus(shown_database(site), tuple(rows), tuple(problems), upgrade_command(site))
+        try:
+            rows = _asked(site, code, rows, problems)
+        except DBAPIError as error:
+            rows = [replace(row, pending=()) for row in rows]
+            unreadable = in_english(why_unavailable(error, site))
+    return DatabaseStatus(shown_database(site), tuple(rows), tuple(problems), upgrade_command(site), unreadable)
 
 
 def _read_code(site: Site, problems: list[str]) -> _Code:
@@ -137,14 +147,11 @@ def _pending(code: _Code, row: PluginStatus, applied: Iterable[str]) -> tuple[st
 
 
 def _asked(site: Site, code: _Code, rows: list[PluginStatus], problems: list[str]) -> list[PluginStatus]:
-    """`rows` with what the database says, and rows for what else it holds."""
+    """`rows` with what the database says, and rows for what else it holds. Raises DBAPIError when it says nothing."""
     engine = make_read_engine(site.settings["sqlalchemy.url"], poolclass=NullPool)
     try:
         with engine.connect() as connection:
             return _compared(connection, code, rows, problems)
-    except DBAPIError as error:
-        problems.append(in_english(why_unavailable(error, site)))
-        return rows
     finally:
         engine.dispose()
 

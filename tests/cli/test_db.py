@@ -177,3 +177,24 @@ def test_without_a_database_everything_waits_and_none_is_made(flasky: Flasky, in
     assert found["plugins"]["flasky"]["pending"]
     assert any("There is no database" in problem for problem in found["problems"])
     assert not (ini.parent / "data.sqlite").exists()
+
+
+@pytest.mark.databases("sqlite")  # What cannot be read is told by one function for both.
+def test_of_a_database_that_cannot_be_read_the_reason_is_told_and_nothing_else_is_claimed(
+    flasky: Flasky, ini_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Nobody knows then what is applied: no revision is said to wait, and no command is named that would not help."""
+    damaged = tmp_path / "letter.sqlite"
+    damaged.write_text("a letter to somebody\n" * 500)
+    away = ini_file(sqlalchemy__url=f"sqlite:///{damaged}")
+    done = flasky("--ini", away, "db", "status")
+    assert done.exit_code == 1
+    lines = done.output.splitlines()
+    assert lines[1].startswith(f"{damaged} is not an SQLite database or is damaged")
+    assert "unknown" in next(line for line in lines if line.startswith("flasky"))
+    assert "not applied" not in done.output
+    assert "Apply" not in done.output
+    found = told(flasky, away, 1)
+    assert found["problems"][0].startswith(str(damaged))
+    assert (found["current"], found["plugins"]["flasky"]["pending"]) == (False, [])
+    assert found["plugins"]["flasky"]["heads"]
