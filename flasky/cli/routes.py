@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -58,14 +59,16 @@ def show_routes(registry: Registry, path: str | None = None, method: str = "GET"
         heads = ("Route", "Pattern", "Methods", "Permission", "Plug-in", "Shadowed by", "View")
         show_table(heads, [_cells(row) for row in with_shadows(registry, route_views(registry))])
         return True
-    answered = False
-    for row, why in explain(registry, path, method):
-        answered = answered or not why
+    explained = explain(registry, path, method)
+    answered = any(not why for _row, why in explained)
+    if not answered:
+        click.echo(f"Nobody answers {method} {path}.")
+    if not explained:
+        click.echo("No route begins so. `flasky routes` lists all.")
+    for row, why in explained:
         click.echo(f"{row.route}  {row.pattern}  {row.shown_methods}  →  {why or f'answers: {_view(row)}'}")
         if not why:
             click.echo(f"  plug-in {row.plugin}, permission {row.permission}")
-    if not answered:
-        click.echo(f"Nobody answers {method} {path}.")
     return answered
 
 
@@ -81,7 +84,8 @@ def explain(registry: Registry, path: str, method: str) -> list[tuple[RouteView,
     """Each view whose route's pattern matches `path`, in the order in which it is tried, with the reason why it does
     not answer; an empty reason when it does. A route behind the first that matches is shadowed by that.
 
-    When no pattern matches, every view with that reason, so that a misspelt pattern can be seen.
+    When no pattern matches, the views whose pattern begins as `path` does or nearly so, with that reason: either may be
+    misspelt.
     """
     from pyramid.interfaces import IRoutesMapper  # noqa: PLC0415 - not needed to list the commands
 
@@ -89,7 +93,7 @@ def explain(registry: Registry, path: str, method: str) -> list[tuple[RouteView,
     rows = route_views(registry)
     matching = [row for row in rows if patterns[row.route].match(path) is not None]
     if not matching:
-        return [(row, "the pattern does not match") for row in rows]
+        return [(row, "the pattern does not match") for row in rows if _begins_like(row.pattern, path)]
     explained: list[tuple[RouteView, str]] = []
     first: RouteView | None = None
     answered = False
@@ -106,6 +110,13 @@ def explain(registry: Registry, path: str, method: str) -> list[tuple[RouteView,
         answered = answered or not why
         explained.append((row, why))
     return explained
+
+
+def _begins_like(pattern: str, path: str) -> bool:
+    """Whether the first part of a pattern is that of `path`, or could have been meant by it."""
+    first, wanted = (text.lstrip("/").partition("/")[0] for text in (pattern, path))
+    begins = first == wanted or (wanted and first.startswith(wanted))
+    return bool(begins or difflib.get_close_matches(wanted, [first], n=1))
 
 
 def _why_not(row: RouteView, method: str) -> str:

@@ -267,7 +267,7 @@ def test_every_number_on_the_command_line_has_bounds() -> None:
             f"{command.name} {parameter.name}"
             for parameter in command.params
             if isinstance(parameter.type, click.types.IntParamType)
-            and (parameter.type.__class__ is not click.IntRange or not 0 < (parameter.type.max or 0) < 2**63)
+            and not (isinstance(parameter.type, click.IntRange) and 0 < (parameter.type.max or 0) < 2**63)
         ]
     assert unbounded == []
 
@@ -283,6 +283,15 @@ def test_a_number_that_no_database_can_hold_is_told(flasky: Flasky, command: tup
     refused = flasky(*command, "99999999999999999999")
     assert refused.exit_code == 2
     assert "99999999999999999999 is not in the range" in refused.output
+
+
+@pytest.mark.parametrize("command", ["mail show", "mail retry", "jobs show"])
+def test_what_is_no_id_is_told_with_where_one_stands(flasky: Flasky, command: str) -> None:
+    result = flasky(*command.split(), "abc")
+    assert result.exit_code == 2
+    family = command.split(maxsplit=1)[0]
+    assert f"'abc' is no ID: expected the number that `flasky {family} list` shows" in result.output
+    assert "'abc' is not a valid integer." in flasky(family, "list", "--limit", "abc").output
 
 
 @pytest.mark.parametrize(("mark", "name"), [("%", "50% off"), ("#", "c#"), ("?", "why?")])

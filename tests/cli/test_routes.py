@@ -54,10 +54,34 @@ def test_why_nobody_answers(flasky: Flasky, ini: Path) -> None:
     result = flasky("--ini", ini, "routes", "/", "--method", "POST")
     assert result.exit_code == 1
     assert "main.index  /  GET  →  POST is not one of its methods" in result.output
-    result = flasky("--ini", ini, "routes", "/no-such-page")
+    assert result.output.startswith("Nobody answers POST /.\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "begin", "others"),
+    [
+        ("/no-such-page", [], []),
+        ("/people/ann", ["/people", "/people/{user_id:[0-9]{1,9}}"], ["/roles", "/"]),
+        ("/langauge", ["/language"], ["/roles", "/"]),
+        ("/lang", ["/language"], ["/roles", "/"]),
+    ],
+)
+def test_where_nobody_answers_only_the_routes_that_begin_so_are_told(
+    flasky: Flasky, ini: Path, path: str, begin: list[str], others: list[str]
+) -> None:
+    """The answer first; a misspelt beginning is near enough."""
+    result = flasky("--ini", ini, "routes", path)
     assert result.exit_code == 1
-    assert "the pattern does not match" in result.output
-    assert "Nobody answers GET /no-such-page." in result.output
+    first, *lines = result.output.splitlines()
+    assert first == f"Nobody answers GET {path}."
+    if not begin:
+        assert lines == ["No route begins so. `flasky routes` lists all."]
+        return
+    assert all(line.endswith("→  the pattern does not match") for line in lines)
+    patterns = [line.split("  ")[1] for line in lines]
+    assert set(begin) <= set(patterns)
+    assert not [pattern for pattern in patterns if pattern in others]
+    assert len(patterns) < 20
 
 
 def test_a_path_begins_with_a_slash(flasky: Flasky, ini: Path) -> None:
