@@ -105,6 +105,9 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     anna.wait_for_url("**/post/*")
     post = anna.url
     look(anna, f"{screen}-post")
+    # A wide table keeps its words whole, each on one line, and is scrolled.
+    assert anna.locator(".post-text table").evaluate("table => table.scrollWidth > table.clientWidth")
+    assert anna.locator(".post-text td", has_text="word").first.evaluate("cell => cell.offsetHeight") < 50
     anna.goto(f"{post}/edit")
     look(anna, f"{screen}-edit")
     anna.goto(f"{site.url}/tag/walks")

@@ -122,6 +122,7 @@ def includeme(config: Configurator) -> None:
         statements=3,
     )
     config.add_slot("profile", "flasky.plugins.blog.views.lists.on_profile", order=50)
+    config.add_slot("profile.head", "blog/profile_head.jinja2")
     config.add_slot("accounts.delete", "blog/what_stays.jinja2")
     config.add_navigation("blog.search", _("Search"), order=20)
     config.add_navigation("blog.write", _("Write"), permission="blog.write", order=30)

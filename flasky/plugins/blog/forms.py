@@ -36,7 +36,9 @@ class _Once(RequestForm):
 class PostForm(_Once):
     """Writing and editing a post. `version` is that of the post which the form was filled from."""
 
-    title = StringField(_("Title"), [length(limits.LONGEST_TITLE)], default="", render_kw={"autocomplete": "off"})
+    title = StringField(
+        _("Title"), [length(limits.LONGEST_TITLE)], default="", render_kw={"autocomplete": "off", "dir": "auto"}
+    )
     body = TextAreaField(
         _("Your text"),
         [InputRequired(), length(limits.LONGEST_BODY)],
@@ -44,14 +46,14 @@ class PostForm(_Once):
             "Markdown: **bold**, *italic*, [a link](https://example.com), lists, `code`. @name calls a member. "
             "A picture becomes a link: shown here, it would tell its site who reads."
         ),
-        render_kw={"rows": 14},
+        render_kw={"rows": 14, "dir": "auto"},
     )
     tags = StringField(
         _("Tags"),
         [length(limits.LONGEST_TAGS)],
         description=_("Up to five, with blanks between them."),
         default="",
-        render_kw={"autocomplete": "off"},
+        render_kw={"autocomplete": "off", "dir": "auto"},
     )
     version = HiddenField(validators=[Regexp(r"[0-9]{0,9}\Z")])
 
@@ -59,14 +61,18 @@ class PostForm(_Once):
 class CommentForm(_Once):
     """Writing and editing a comment."""
 
-    body = TextAreaField(_("Comment"), [InputRequired(), length(limits.LONGEST_COMMENT)], render_kw={"rows": 5})
+    body = TextAreaField(
+        _("Comment"), [InputRequired(), length(limits.LONGEST_COMMENT)], render_kw={"rows": 5, "dir": "auto"}
+    )
     version = HiddenField(validators=[Regexp(r"[0-9]{0,9}\Z")])
 
 
 class ReasonForm(RequestForm):
     """Saying why something is reported or hidden."""
 
-    reason = TextAreaField(_("Reason"), [InputRequired(), length(limits.LONGEST_REASON)], render_kw={"rows": 3})
+    reason = TextAreaField(
+        _("Reason"), [InputRequired(), length(limits.LONGEST_REASON)], render_kw={"rows": 3, "dir": "auto"}
+    )
 
 
 class DecisionForm(ReasonForm):

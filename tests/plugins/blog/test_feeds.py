@@ -92,6 +92,19 @@ def test_feeds_are_what_a_feed_reader_understands(client: Any, member: Any, writ
         assert entry.content[0].value.startswith("<p><strong>bold</strong> &amp; &lt;i&gt;</p>")
 
 
+@pytest.mark.databases("sqlite")  # which page leads to which feed does not depend on it
+def test_each_list_leads_to_its_feed(client: Any, member: Any, write: Any) -> None:
+    """For people a link at its end, for programs one in its head; a profile has both, too."""
+    anna = member("anna")
+    write(anna, tags="a")
+    leading = {"/": "/feed", "/tag/a": "/feed/tag/a", f"/people/{anna}/posts": f"/feed/people/{anna}"}
+    for path, feed in {**leading, "/user/anna": f"/feed/people/{anna}"}.items():
+        for browser in (client(), client(anna)):
+            page = browser.get(path).html
+            assert page.select_one("main .feed-link a")["href"] == feed, path
+            assert page.head.find("link", type="application/atom+xml")["href"] == feed, path
+
+
 def test_an_empty_feed_is_a_feed(client: Any) -> None:
     answer = client().get("/feed")
     read = feedparser.parse(answer.body)

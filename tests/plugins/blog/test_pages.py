@@ -105,6 +105,19 @@ def test_a_post_without_title_and_text_has_a_heading_all_the_same(
     assert page.html.find("meta", property="og:title")["content"].strip()
 
 
+@pytest.mark.databases("sqlite")
+def test_text_stands_on_the_side_from_which_its_script_is_read(client: Any, member: Any, write: Any) -> None:
+    """Also where it is typed: the page itself is read from the left."""
+    anna = member()
+    post = write(anna, "مرحبا", title="عنوان")
+    for path in ("/", f"/post/{post}"):
+        article = client().get(path).html.find("article")
+        assert article.find(["h1", "h2"])["dir"] == "auto", path
+        assert article.select_one(".post-text")["dir"] == "auto", path
+    page = client(anna).get(f"/post/{post}/edit")
+    assert {page.html.find(attrs={"name": name})["dir"] for name in ("title", "body", "tags")} == {"auto"}
+
+
 @pytest.mark.parametrize("title", ["\u200b", "\u3164 \u115f", "\u0301"])
 @pytest.mark.databases("sqlite")
 def test_a_title_that_nobody_sees_is_none(title: str, client: Any, member: Any, write: Any, db: Session) -> None:
