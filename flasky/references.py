@@ -75,7 +75,7 @@ def in_python(file: Path) -> Iterator[Reference]:
     """The names that a Python file uses. A file that does not compile is a reference of kind `SYNTAX`."""
     data = file.read_bytes()
     try:
-        tree = _parsed(data)
+        tree = _parsed(data, file)
     except SyntaxError as error:
         yield Reference(file, error.lineno or 1, SYNTAX, f"this does not compile: {error.msg}")
         return
@@ -95,9 +95,9 @@ def in_python(file: Path) -> Iterator[Reference]:
         yield from (Reference(file, node.lineno, kind, name) for kind, name in found)
 
 
-def _parsed(source: bytes) -> ast.Module:
+def _parsed(source: bytes, file: Path) -> ast.Module:
     """The syntax tree of a file, which may say itself in which coding it is."""
-    return ast.parse(decode_source(source))
+    return ast.parse(decode_source(source), str(file))
 
 
 def _constants(tree: ast.Module) -> Constants:
@@ -170,7 +170,7 @@ def routes_added_in(file: Path) -> Iterator[str]:
     if _ADDING.encode() not in source:
         return  # Nearly all files, and parsing one takes long.
     try:
-        tree = _parsed(source)
+        tree = _parsed(source, file)
     except (SyntaxError, ValueError):
         return  # in_python tells of it.
     constants = _constants(tree)
