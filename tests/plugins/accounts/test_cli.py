@@ -12,16 +12,24 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select
 
 from flasky.cli import main
+from flasky.cli.context import Context
 from flasky.plugins.accounts.authentication import sign_in
 from flasky.plugins.accounts.models import User
 from flasky.testing.mailbox import Mailbox, text_of
+from flasky.wsgi import Application
 
 
 @pytest.fixture
 def flasky(
-    ini_file: Callable[..., Path], database_url: str, app_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ini_file: Callable[..., Path],
+    app: Application,
+    database_url: str,
+    app_settings: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., Result]]:
-    """A function that runs `flasky …` for the site whose database the test looks into."""
+    """A function that runs `flasky …` for the site whose database the test looks into: with the application that was
+    started for it, where each command would start one of the same settings."""
+    monkeypatch.setattr(Context, "application", app)
     monkeypatch.delenv("FLASKY_INI", raising=False)
     settings = {name.replace(".", "__"): value for name, value in app_settings.items()}
     ini = ini_file(sqlalchemy__url=database_url, **settings)
