@@ -154,7 +154,8 @@ def parse_base_url(value: str) -> str:
     if not separator or scheme.lower() not in _OWN_PORTS or not rest.strip("/"):
         raise ValueError("expected an address such as https://community.example.com")
     if place is None:
-        raise ValueError("expected only scheme, host and port, as in https://community.example.com")
+        below = " (a site has a host name of its own: it cannot be below a path)" if "/" in rest.strip("/") else ""
+        raise ValueError(f"expected only scheme, host and port, as in https://community.example.com{below}")
     scheme, host = scheme.lower(), _host(place["host"])
     port = parse_port(place["port"]) if place["port"] else _OWN_PORTS[scheme]
     return f"{scheme}://{host}" if port == _OWN_PORTS[scheme] else f"{scheme}://{host}:{port}"

@@ -223,6 +223,11 @@ def test_a_base_url_is_scheme_and_host(text: str) -> None:
         parse_base_url(text)
 
 
+def test_a_base_url_with_a_path_is_told_why_it_cannot_be_one() -> None:
+    with pytest.raises(ValueError, match="a site has a host name of its own: it cannot be below a path"):
+        parse_base_url("https://example.com/club/")
+
+
 @pytest.mark.parametrize(
     ("text", "sent"),
     [
