@@ -10,7 +10,7 @@ undone by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyramid.registry import Registry
 
@@ -19,8 +19,7 @@ class Refusal(Exception):
     """Raised on purpose: what was asked for must not happen. Whoever asked is told why; it is nobody's error."""
 
 
-@dataclass(frozen=True)
-class ServingBegins:
+class ServingBegins(NamedTuple):
     """A server process is about to answer requests; commands and the shell do not publish this."""
 
     registry: Registry

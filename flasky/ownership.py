@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -61,8 +60,7 @@ class Owner(NamedTuple):
         return f"{self.name} {self.version}".rstrip()
 
 
-@dataclass(frozen=True, order=True)
-class Contribution:
+class Contribution(NamedTuple):
     """Something that a plug-in brings: what it is, its name, whose it is, and where it is written."""
 
     plugin: str
@@ -72,7 +70,7 @@ class Contribution:
 
     def as_json(self) -> dict[str, str]:
         """For programs."""
-        return asdict(self)
+        return self._asdict()
 
 
 def owner_of_module(registry: Registry, module: str) -> Owner:
@@ -210,7 +208,8 @@ def owner_of_request(request: Request) -> Owner:
 
 def owner_of_file(site: Site, file: str) -> str:
     """The enabled plug-in in whose package `file` lies, `flasky` if in none; the innermost package counts."""
-    homes = [(folder, item.name) for item in site.plugins if Path(file).is_relative_to(folder := home(item.package))]
+    path = Path(file)
+    homes = [(folder, item.name) for item in site.plugins if path.is_relative_to(folder := home(item.package))]
     return max(homes, key=lambda owner: len(owner[0].parts), default=(Path(), KERNEL))[1]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from translationstring import TranslationStringFactory
 
@@ -36,8 +35,7 @@ _HEADERS_REMEMBERED = 256
 _ASKING = "flasky_asking_identity"
 
 
-@dataclass(frozen=True)
-class LanguageChosen:
+class LanguageChosen(NamedTuple):
     """An event: somebody who is signed in chose a language in the footer. Who keeps members' settings may keep it."""
 
     request: Request

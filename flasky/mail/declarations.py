@@ -7,8 +7,7 @@ of them (`flasky.testing.mails`). Outside of production `send_mail` refuses a ma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.registry import Registry
@@ -25,8 +24,7 @@ class UndeclaredMail(LookupError):
     """A mail was to be sent that no plug-in declared."""
 
 
-@dataclass(frozen=True)
-class DeclaredMail:
+class DeclaredMail(NamedTuple):
     """A mail that this site can send: its template's name, its subject, sample values and who declared it.
 
     `unsubscribe` is the route by which mails of this kind are stopped.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from dataclasses import dataclass
 from datetime import datetime
 from email.charset import QP, Charset
 from email.header import Header
 from email.message import Message
 from email.utils import format_datetime, formataddr
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 #: Characters of a subject, prefix included; a longer one is cut.
@@ -33,8 +33,7 @@ _UNWANTED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What stands on the outside: who it is from (display name and address), who it is for, and its id."""
 
     sender: tuple[str, str]

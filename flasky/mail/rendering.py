@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, pass_context
 from jinja2.ext import Extension
@@ -34,8 +33,7 @@ _REGISTRY_KEY = "flasky.mail.templates"
 _END_OF_TEXT = r"(\{%[-+]?\s*endtrans)\s*%\}"
 
 
-@dataclass(frozen=True)
-class RenderedMail:
+class RenderedMail(NamedTuple):
     """A mail in one language; `subject` is one clean line with the site's prefix.
 
     `unsubscribe` is the address by which mails of this kind are stopped, empty if they cannot be.

@@ -6,9 +6,8 @@ Rolled back means never sent; committed means sent, even if the process is kille
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
@@ -35,8 +34,7 @@ class MailInReadOnlyRequest(Exception):
     """A view that answers a safe method tried to send a mail."""
 
 
-@dataclass(frozen=True)
-class OutboxState:
+class OutboxState(NamedTuple):
     """How the outbox stands: mails on their way, when the oldest of them was queued, and mails given up."""
 
     waiting: int

@@ -9,9 +9,8 @@ taken up again: at once if its process is known to be gone, else when the lease 
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, String, Text, and_, false, or_, select, true, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -50,8 +49,7 @@ Row = TypeVar("Row", bound=QueueColumns)
 Claim = TypeVar("Claim")
 
 
-@dataclass(frozen=True)
-class Rules(Generic[Row]):
+class Rules(NamedTuple, Generic[Row]):
     """What differs between queues.
 
     `held` and `failed` are the statuses of a row that somebody works on, and of one that was given up. `noun` and

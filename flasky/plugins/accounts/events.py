@@ -9,6 +9,7 @@ and logged with its plug-in.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyramid.request import Request
 from sqlalchemy.orm import Session
@@ -62,8 +63,7 @@ class Deleted(MemberEvent):
     """A member is being erased; the row of `user` is gone when the transaction commits."""
 
 
-@dataclass(frozen=True)
-class Denied:
+class Denied(NamedTuple):
     """A member was refused a page, which is their answer: the transaction of the request has ended. One who is only
     asked for their password was not refused."""
 

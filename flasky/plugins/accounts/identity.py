@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
@@ -26,8 +26,7 @@ PROOF_LIFETIME = timedelta(minutes=30)
 _REGISTRY_KEY = "accounts.identity_statement"
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """Somebody who is signed in."""
 
     user_id: int
@@ -47,7 +46,7 @@ class Identity:
     #: Their role asks for a second factor and they have none yet: until then they have a User's permissions.
     needs_second_factor: bool
     #: What other plug-ins want to know of them (`config.add_identity_value`), by name; as old as the request.
-    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    values: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def userid(self) -> str:
