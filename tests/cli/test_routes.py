@@ -5,17 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 from made_plugins import make_plugin
 
+import flasky as flasky_package
+from flasky.wsgi import Application
+
 Flasky = Callable[..., Result]
 
 
+@pytest.fixture(scope="module")
+def _started() -> dict[Any, Application]:
+    return {}
+
+
 @pytest.fixture
-def ini(ini_file: Callable[..., Path]) -> Path:
-    """A site with every plug-in that ships, in development."""
+def ini(ini_file: Callable[..., Path], _started: dict[Any, Application], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A site with every plug-in that ships, in development; it is started once for all commands of this module."""
+    start = flasky_package.main
+
+    def main(global_config: Any, **settings: Any) -> Application:
+        key = tuple(sorted((name, str(value)) for name, value in settings.items() if name != "sqlalchemy.url"))
+        if key not in _started:
+            _started[key] = start(global_config, **settings)
+        return _started[key]
+
+    monkeypatch.setattr(flasky_package, "main", main)
     return ini_file(flasky__environment="development")
 
 

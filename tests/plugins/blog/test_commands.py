@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Connection, Engine, event, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from flasky.cli import main
+from flasky.cli.context import Context
 from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
@@ -24,34 +24,28 @@ from flasky.plugins.blog import markdown, notices, posts, rebuilding, search, se
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
 from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox
+from flasky.wsgi import Application
 
 
 @pytest.fixture
 def flasky(
-    ini_file: Callable[..., Path], database_url: str, app_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Result]]:
-    """A function that runs `flasky …` for the site whose database the test looks into."""
+    ini_file: Callable[..., Path],
+    app: Application,
+    database_url: str,
+    app_settings: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Result]:
+    """A function that runs `flasky …` for the site whose database the test looks into: with the application that was
+    started for it, where each command would start one of the same settings."""
+    monkeypatch.setattr(Context, "application", app)
     monkeypatch.delenv("FLASKY_INI", raising=False)
     settings = {name.replace(".", "__"): value for name, value in app_settings.items()}
     ini = ini_file(sqlalchemy__url=database_url, **settings)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
 
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(main, ["--ini", str(ini), *arguments], prog_name="flasky")
 
-    engines: list[Engine] = []
-
-    def keep(connection: Connection) -> None:
-        engines.append(connection.engine)
-
-    event.listen(Engine, "engine_connect", keep)
-    yield run
-    event.remove(Engine, "engine_connect", keep)
-    # Each command has engines of its own; the file is replaced after the test.
-    for engine in engines:
-        engine.dispose()
-    root.handlers[:], root.level = handlers, level
+    return run
 
 
 def number_of(db: Session, model: Any, *conditions: Any) -> int:
