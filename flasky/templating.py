@@ -333,20 +333,12 @@ def _read_templates(registry: Registry) -> list[_Template]:
     return found
 
 
-def faults_of_templates(environment: Environment, templates: Iterable[_Template]) -> list[Fault]:
-    """What is wrong with `templates`, which are all of this site, by owner, file and line.
+def _faults_of(environment: Environment, template: _Template, there: Container[str]) -> Iterator[Fault]:
+    """What is wrong with a template, by owner, file and line. `there` are the names of templates that exist.
 
     One that was found right is kept as code (`flasky.bytecode`); of it only the templates it names are looked up,
     as they may have gone since.
     """
-    faults: list[Fault] = []
-    there = {template.place for template in templates}
-    for template in templates:
-        faults.extend(_faults_of(environment, template, there))
-    return faults
-
-
-def _faults_of(environment: Environment, template: _Template, there: Container[str]) -> Iterator[Fault]:
     owner, _, name, file, source = template
     plugin = owner.removeprefix("plug-in ")
     if source is None:
@@ -362,7 +354,7 @@ def _faults_of(environment: Environment, template: _Template, there: Container[s
             keep(environment, name, str(file), source)
     for line, target in _references(source):
         meant = environment.join_path(target, name)
-        if meant not in there and not _is_there(environment, meant):
+        if not (meant in there or _is_there(environment, meant)):
             problem = f"no enabled plug-in has the template {target!r}"
             yield Fault(f"{owner}, {file}, line {line}", problem, "Correct the name", plugin)
 
@@ -395,17 +387,15 @@ def _is_there(environment: Environment, name: str) -> bool:
     return True
 
 
-def _faults_of_renderers(environment: Environment, registry: Registry) -> Iterator[Fault]:
-    """Views whose template does not exist."""
+def _faults_of_renderers(environment: Environment, registry: Registry, there: Container[str]) -> Iterator[Fault]:
+    """Views whose template does not exist. `there` are the names of templates that do."""
     for item in registry.introspector.get_category("templates") or ():
         introspectable = item["introspectable"]
         renderer = introspectable["renderer"]
         if renderer is None or renderer.type != _SUFFIX:
             continue
         name = find_template(environment, renderer.name, renderer.package)
-        try:
-            environment.loader.get_source(environment, name)  # type: ignore[union-attr]
-        except TemplateNotFound:
+        if not (name in there or _is_there(environment, name)):
             place = introspectable.action_info
             where = f"{place.file}, line {place.line}" if place else "a view"
             problem = f"no enabled plug-in has the template {renderer.name!r}"
@@ -473,8 +463,9 @@ def check_templates(registry: Registry) -> list[Fault]:
     environment = get_environment(registry)
     keep_compiled(environment)
     templates = _read_templates(registry)
-    faults = faults_of_templates(environment, templates)
-    faults.extend(_faults_of_renderers(environment, registry))
+    there = {template.place for template in templates}
+    faults = [fault for template in templates for fault in _faults_of(environment, template, there)]
+    faults.extend(_faults_of_renderers(environment, registry, there))
     # The slots that a template shows are known only when it compiles.
     return faults or faults_of_slots(registry, *_slots_of_templates(templates))
 

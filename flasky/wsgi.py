@@ -22,7 +22,7 @@ from flasky.errors.fixed import last_resort_page
 from flasky.errors.refusals import REFUSED, answer_refusal
 from flasky.logs import REQUEST_ID, STATEMENTS, current_request_id, shown_path
 from flasky.security.headers import headers_for
-from flasky.tracing.traces import get_traces
+from flasky.tracing import get_traces
 
 logger = logging.getLogger(__name__)
 requests_logger = logging.getLogger("flasky.requests")

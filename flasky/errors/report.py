@@ -28,10 +28,9 @@ _LONGEST_VALUE = 500
 #: Headers that let somebody act in the sender's name.
 _SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization", "x-csrf-token"})
 #: Names of fields and parts of paths whose values are secret.
-_SECRET_NAME = re.compile(r"passw|secret|token|code|key|csrf", re.IGNORECASE)
+_HIDDEN_NAME = r"(?i)passw|secret|token|code|key|csrf"
 #: Shorter ones would blot out ordinary words.
 _LEAST_SECRET = 6
-_LIBRARIES = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib")})
 
 
 class Line(NamedTuple):
@@ -124,7 +123,7 @@ def make_report(
 
 def is_secret_name(name: str) -> bool:
     """Whether what is called so must not be shown or logged."""
-    return _SECRET_NAME.search(name) is not None
+    return re.search(_HIDDEN_NAME, name) is not None
 
 
 def _hider(values: Iterable[Value]) -> Any:
@@ -140,7 +139,8 @@ def _hider(values: Iterable[Value]) -> Any:
 
 def _frames(error: Exception) -> Iterable[Frame]:
     entries = traceback.extract_tb(error.__traceback__)
-    own = [entry for entry in entries if not entry.filename.startswith(_LIBRARIES)]
+    libraries = tuple(sysconfig.get_path(kind) for kind in ("purelib", "platlib", "stdlib"))
+    own = [entry for entry in entries if not entry.filename.startswith(libraries)]
     for entry in entries:
         number = entry.lineno or 0
         around = range(max(1, number - _AROUND), number + _AROUND + 1)

@@ -13,12 +13,12 @@ from pyramid.registry import Registry
 
 from flasky.logs import REQUEST_ID, one_line, shown_path
 from flasky.statistics.meter import BELOW, Key, get_meter
+from flasky.tracing import REGISTRY_KEY
 
 #: How many requests are remembered.
 KEPT = 100
 #: How many runs the header names: browsers show them all, and a server may limit headers.
 _IN_HEADER = 20
-_REGISTRY_KEY = "flasky.tracing"
 #: What is not worth a trace: files, and the pages that show traces.
 _LEFT_OUT = ("/static/", "/_trace")
 
@@ -128,10 +128,4 @@ class Traces:
 
 def set_traces(registry: Registry) -> None:
     """Begin to keep traces."""
-    registry[_REGISTRY_KEY] = Traces(registry)
-
-
-def get_traces(registry: Registry) -> Traces | None:
-    """The traces of an application; None outside of development."""
-    traces: Traces | None = registry.get(_REGISTRY_KEY)
-    return traces
+    registry[REGISTRY_KEY] = Traces(registry)

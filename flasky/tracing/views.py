@@ -10,8 +10,9 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
 from flasky.languages import _
+from flasky.tracing import get_traces
 from flasky.tracing.overlay import SWITCH
-from flasky.tracing.traces import KEPT, Traces, get_traces
+from flasky.tracing.traces import KEPT, Traces
 
 
 def _traces(request: Request) -> Traces:

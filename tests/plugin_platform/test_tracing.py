@@ -12,7 +12,8 @@ from webtest import TestApp
 import flasky
 from flasky.database import get_database
 from flasky.testing.plugin import TEST_SETTINGS
-from flasky.tracing.traces import KEPT, get_traces
+from flasky.tracing import get_traces
+from flasky.tracing.traces import KEPT
 
 
 def client_of(app: Any) -> TestApp:
