@@ -66,6 +66,20 @@ def test_parity_9_what_ships_is_found_like_a_strangers(make_plugin: Make) -> Non
     )
 
 
+def test_what_is_installed_once_more_further_back_does_not_count(
+    make_plugin: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python imports what it finds first, whatever an older copy of the same distribution offers."""
+    make_plugin("polls")
+    older = tmp_path / "older" / "sample_polls-1.0.dist-info"
+    older.mkdir(parents=True)
+    (older / "METADATA").write_text("Metadata-Version: 2.1\nName: Sample.Polls\nVersion: 1.0\n", encoding="utf-8")
+    (older / "entry_points.txt").write_text("[flasky.plugins]\npolls = gone:plugin\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(older.parent)])
+    assert names_of("polls") == ["polls"]
+    assert available()["polls"].value == "sample_polls:plugin"
+
+
 def test_a_name_that_two_distributions_offer_is_a_fault_once_it_is_enabled(make_plugin: Make) -> None:
     """Which of them Python finds first is nobody's decision."""
     make_plugin("polls")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
@@ -24,10 +24,10 @@ from flasky.wsgi import Application
 @pytest.fixture(scope="session")
 def doors_plugin() -> Iterator[None]:
     """The plug-in `doors`, as if it were installed."""
-    original = flasky.loader.entry_points
+    original = flasky.loader.offered
     entry = EntryPoint("doors", "sample_doors:plugin", "flasky.plugins")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flasky.loader, "entry_points", lambda **group: EntryPoints([*original(**group), entry]))
+        patch.setattr(flasky.loader, "offered", lambda: [*original(), entry])
         yield
 
 
