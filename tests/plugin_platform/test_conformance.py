@@ -255,7 +255,13 @@ def broken(slovenly: Subject) -> dict[str, Outcome]:
                 "the column slovenlyish_things.late is made by a migration and is in no model",
             ],
         ),
-        ("migrations", ["0002.py: upgrading with rows in its tables fails: OperationalError"]),
+        (
+            "migrations",
+            [
+                "0002.py: upgrading with rows in its tables fails: The migration slovenly2 ",
+                "Rows that are there have no value for the column.",
+            ],
+        ),
     ],
 )
 def test_a_broken_promise_is_found_with_file_and_line(
