@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pyramid.registry import Registry
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
 from flasky.jobs.contracts import schedules
 from flasky.jobs.services import enqueue
 from flasky.jobs.worker import JobWorker
-from flasky.plugins.accounts import leaving
-from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts import leaving, security_log
+from flasky.plugins.accounts.models import SecurityEvent, User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, members, moderation, notices, posts, reading, search
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
@@ -59,6 +60,10 @@ def test_who_was_erased_while_the_blog_was_switched_off_is_taken_leave_of_when_i
     with monkeypatch.context() as switched_off, open_work(registry) as work:
         switched_off.setattr(leaving, "personal_data", lambda _registry: parts)
         leaving.erase(work, work.db.get(User, bob))
+    # However long it was switched off.
+    with open_work(registry) as work:
+        work.db.execute(update(SecurityEvent).values(at=utc_now() - timedelta(days=10_000)))
+        security_log.forget_old(work)
     version = db.scalar(reading.LIST_VERSION)
 
     def catch_up() -> None:
