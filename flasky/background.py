@@ -14,7 +14,6 @@ from pyramid.scripting import prepare
 
 from flasky.logs import REQUEST_ID, current_request_id
 from flasky.site import get_site
-from flasky.short_turns import short_turns
 
 
 @contextlib.contextmanager
@@ -32,7 +31,7 @@ def background_request(registry: Registry) -> Iterator[Request]:
     request.environ[REQUEST_ID] = identifier
     token = current_request_id.set(identifier)
     try:
-        with short_turns(registry), prepare(request, registry), request.tm:
+        with prepare(request, registry), request.tm:
             yield request
     finally:
         current_request_id.reset(token)

@@ -15,10 +15,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge
 
-from flasky.database.session import SAFE_METHODS
 from flasky.errors.refusals import REFUSED, refusal
 from flasky.logs import SHOWN_PATH
-from flasky.short_turns import ShortTurns, short_turns
 
 #: Bytes that are still read, and dropped, of a request that was refused: a browser shows no answer before it has sent
 #: its file, and none at all when the connection is reset meanwhile.
@@ -34,8 +32,7 @@ _TLS = b"\x16"
 def channel_class(stopping: threading.Event, registry: Registry | None) -> type:
     """The connections of a server that ends when `stopping` is set and serves the site of `registry`, if it is one."""
     refusing = ClosingErrorTask if registry is None else RefusingTask
-    turns = ShortTurns() if registry is None else short_turns(registry)
-    return type("Channel", (Channel,), {"stopping": stopping, "turns": turns, "error_task_class": refusing})
+    return type("Channel", (Channel,), {"stopping": stopping, "error_task_class": refusing})
 
 
 class _Closing:
@@ -62,14 +59,6 @@ class _Closing:
 
 class ClosingTask(_Closing, WSGITask):  # type: ignore[misc]
     """An answer of the application's."""
-
-    def execute(self) -> None:
-        """Ask the application. Whoever reads meanwhile does not wait for what may change something."""
-        if getattr(self.request, "command", "GET") in SAFE_METHODS:
-            super().execute()
-            return
-        with self.channel.turns:
-            super().execute()
 
 
 class ClosingErrorTask(_Closing, ErrorTask):  # type: ignore[misc]
@@ -127,7 +116,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     task_class = ClosingTask
     parser_class = Parser
     stopping: threading.Event
-    turns: ShortTurns
     request: Any
     will_close: bool
     close_when_flushed: bool
