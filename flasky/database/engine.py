@@ -117,6 +117,9 @@ def _create(url: URL, *, server_options: str = "", create_file: bool = False, **
     file = sqlite_file(url)
     if (file is not None or url.get_backend_name() != "sqlite") and options.get("poolclass") is not NullPool:
         options.setdefault("pool_timeout", POOL_TIMEOUT_SECONDS)
+        # The one that was used last: SQLite forgets what it has read of the file when another connection has written,
+        # so each visitor in turn would have to read it anew; and on PostgreSQL it knows the statements already.
+        options.setdefault("pool_use_lifo", True)
     try:
         # Values of statements (password hashes, fingerprints of tokens) stay out of error messages and logs (LOG-01).
         options.setdefault("hide_parameters", True)
