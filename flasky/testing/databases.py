@@ -43,8 +43,11 @@ class TestDatabase(Protocol):
     __test__: ClassVar[bool] = False
     url: str
 
-    def restore(self) -> None:
-        """Bring back the state right after the migrations; nothing may be connected."""
+    def restore(self, disconnect: Callable[[], None]) -> None:
+        """Bring back the state right after the migrations; nothing may be in the middle of something.
+
+        `disconnect` closes the connections that the application keeps: it is called where they would be in the way.
+        """
 
 
 class SQLiteServer:
@@ -86,8 +89,9 @@ class SQLiteDatabase:
         engine.dispose()
         shutil.copyfile(path, self.pristine)
 
-    def restore(self) -> None:
+    def restore(self, disconnect: Callable[[], None]) -> None:
         """Copy the pristine file over, without the journal of the old one."""
+        disconnect()
         for suffix in ("-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self.pristine, self.path)
@@ -175,21 +179,27 @@ class PostgreSQLDatabase:
             self._schema = connection.scalar(_SCHEMA)
             self._pristine = text(_putting_back(connection))
 
-    def restore(self) -> None:
-        """Put the rows back, which takes a tenth of the time of making the database again."""
+    def restore(self, disconnect: Callable[[], None]) -> None:
+        """Put the rows back, which takes a tenth of the time of making the database again.
+
+        The connections of the application go on then: a new one has to learn every table anew.
+        """
         with self._engine.begin() as connection:
             connection.execute(_END_OTHERS)
             unchanged = connection.scalar(_SCHEMA) == self._schema
             if unchanged:
                 connection.execute(self._pristine)
         if not unchanged:
+            disconnect()
             self._server.recreate(self._name, self._template)
 
 
-#: A test may leave a connection with locks behind. 5000: milliseconds to wait until it has gone.
+#: A test may leave a connection with locks behind; one that is idle has none. 5000: milliseconds to wait until it has
+#: gone.
 _END_OTHERS = text(
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' "
+    "AND state IS DISTINCT FROM 'idle'"
 )
 
 #: Changes with every table, column, index, constraint, trigger, type and function: xmin is who wrote the entry last.

@@ -89,9 +89,8 @@ class TestSite:
     def reset(self) -> None:
         """Bring the database back if something was committed, and forget what the application remembers."""
         self.requests.clear()
-        get_database(self.app.registry).dispose()
         if self.dirty:
-            self.database.restore()
+            self.database.restore(get_database(self.app.registry).dispose)
             self.dirty = False
         self.app.registry.notify(SiteReset(self.app.registry))
 
