@@ -7,6 +7,8 @@ and where nothing else on the page can change, the page with it.
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -19,7 +21,11 @@ from flasky.plugins.blog.edition import edition
 from flasky.security.headers import is_personal
 from flasky.slots import slots
 
-_KEPT = "blog.kept_lists"
+logger = logging.getLogger(__name__)
+
+#: What the whole page is called among what is kept.
+PAGE = "page"
+_KEPT, _RENEWING = "blog.kept_lists", "blog.kept_lists_renewing"
 _MOST = 200
 #: The slots of the home page.
 _SLOTS = ("head", "navbar", "home", "footer")
@@ -29,6 +35,7 @@ _SEEN_BY_VISITORS = (None, ANONYMOUS)
 def prepare(registry: Registry) -> None:
     """Begin with nothing kept."""
     registry[_KEPT] = {}
+    registry[_RENEWING] = threading.Lock()
 
 
 def forget(event: Any) -> None:
@@ -53,6 +60,41 @@ def kept(request: Request, key: Hashable, version: int, make: Callable[[], Marku
         known.clear()
     known[full_key] = (version, html)
     return html
+
+
+def renew_afterwards(request: Request) -> None:
+    """Let whoever changes a list make the kept pages anew, once that is committed, in place of the next visitor.
+
+    Those who come while it is done, or to another process, compare the version as ever, and make their own.
+    """
+    if renew not in request.finished_callbacks:
+        request.add_finished_callback(renew)
+
+
+def renew(request: Request) -> None:
+    """Make the kept pages anew that visitors have asked for; one thread at a time, as it would be the same."""
+    registry, visit = request.registry, getattr(request, "invoke_subrequest", None)
+    if getattr(request, "exception", None) is not None or visit is None:
+        return
+    lock: threading.Lock = registry[_RENEWING]
+    if not lock.acquire(blocking=False):
+        return
+    try:
+        for path, language, key in list(registry[_KEPT]):
+            if key == PAGE:
+                visit(_visitor(request, path, language))
+    except Exception:
+        # The change is committed; whoever comes next sees what is wrong, if it is more than a busy moment.
+        logger.exception("the home page could not be made anew after a change")
+    finally:
+        lock.release()
+
+
+def _visitor(request: Request, path: str, language: str) -> Request:
+    """Somebody without a cookie, who reads `path` in `language`."""
+    inner = path.removeprefix(request.script_name)
+    headers = {"Host": request.host, "Accept-Language": language}
+    return type(request).blank(inner, {"SCRIPT_NAME": request.script_name}, request.host_url, headers)
 
 
 def is_whole_page(request: Request) -> bool:

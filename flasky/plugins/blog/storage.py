@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from flasky.database import Base, utc_now
+from flasky.plugins.blog import kept
 from flasky.plugins.blog.models import BlogMember, ListVersion
 
 #: Seconds since then fit the column until 2088.
@@ -58,6 +59,9 @@ def lists_changed(db: Session) -> None:
     It is one row that every such transaction changes: they commit one after the other.
     """
     changed(db, _LISTS_CHANGED, {"now": int((utc_now() - _BEGINNING).total_seconds())})
+    request = db.info.get("request")
+    if request is not None:
+        kept.renew_afterwards(request)
 
 
 def count(db: Session, user_id: int, *, followers: int = 0, following: int = 0) -> None:

@@ -56,6 +56,39 @@ def test_the_page_is_made_once_until_something_changes(client: Any, member: Any,
     assert made == ["/", "/"]
 
 
+def test_who_changes_a_list_makes_the_page_anew_for_visitors(
+    app: Any, client: Any, member: Any, write: Any, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = member()
+    post, visitor = write(anna), TestApp(app, extra_environ={"HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"})
+    chinese = {"Accept-Language": "zh-CN"}
+
+    def comment(number: int) -> None:
+        page = client(anna).get(f"/post/{post}")
+        form = next(form for form in page.forms.values() if "body" in form.fields)
+        form["body"] = f"comment {number}"
+        form.submit(status=303)
+
+    comment(1)
+    assert made == []
+    visitor.get("/")
+    visitor.get("/", headers=chinese)
+    comment(2)
+    assert made == ["/"] * 4
+    assert "2 comments" in visitor.get("/")
+    assert "2 条评论" in visitor.get("/", headers=chinese)
+    # Neither visitor had to make it.
+    assert made == ["/"] * 4
+
+    def fail(_request: Any, _listing: Any) -> Markup:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lists, "_rendered", fail)
+        comment(3)
+    assert "3 comments" in visitor.get("/")
+
+
 def test_the_page_is_the_same_of_rows_that_the_driver_gave(
     app: Any, client: Any, member: Any, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

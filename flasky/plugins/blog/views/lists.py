@@ -80,7 +80,7 @@ def _kept_home(request: Request, limit: int) -> Mapping[str, Any] | Response:
     # Browsers send the one tag that they have: to read a list of them takes longer than all else of the answer.
     if request.environ.get("HTTP_IF_NONE_MATCH") == headers["ETag"] or etag in request.if_none_match:
         return Response(status=304, headerlist=list(headers.items()))
-    page = kept.kept(request, "page", version, lambda: Markup(render(HOME, make(), request)))  # noqa: S704 - as above
+    page = kept.kept(request, kept.PAGE, version, lambda: Markup(render(HOME, make(), request)))  # noqa: S704 - as above
     response = Response(page.encode())
     response.headers.update(headers)
     return response
