@@ -69,7 +69,11 @@ class QuickContext(Context):
         is_function = type(function) is FunctionType and not (_loop_vars or _block_vars)
         # The mark that Jinja itself looks for, behind five other questions.
         if is_function and getattr(function, _MARK, None) is _WANTS_CONTEXT:
-            return function(self, *args, **kwargs)
+            try:
+                return function(self, *args, **kwargs)
+            except StopIteration:
+                # As Jinja does: in the generator that a template is, this would be another error.
+                return self.environment.undefined(f"{function.__name__}() raised StopIteration")
         return super().call(function, *args, _loop_vars=_loop_vars, _block_vars=_block_vars, **kwargs)
 
 

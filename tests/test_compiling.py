@@ -97,6 +97,11 @@ def _is_escaped(evaluation: EvalContext) -> bool:
     return evaluation.autoescape
 
 
+@pass_context
+def _stops(_context: Context) -> str:
+    raise StopIteration
+
+
 CALLS = (
     "{{ names(1, two=2) }}",
     "{% set mine = 3 %}{{ names() }}",
@@ -105,6 +110,7 @@ CALLS = (
     "{% block inside scoped %}{% for item in [1, 2] %}{{ names(item) }}{% endfor %}{% endblock %}",
     "{% macro shown(mine) %}{{ names(mine) }}{% endmacro %}{{ shown(5) }}",
     "{{ plain(1) }} {{ bound(2) }} {{ one(3) }} {{ environment(4) }} {{ is_escaped() }} {{ value.upper() }}",
+    "[{{ stops() }}]",
 )
 
 
@@ -116,7 +122,7 @@ def test_what_a_template_calls_is_given_what_jinja_itself_gives_it(source: str) 
         environment.context_class = context_class
         environment.globals.update(
             names=_names, plain=lambda *args: args, bound=[7].count, one=_Callable(), environment=_name_of_environment,
-            is_escaped=_is_escaped,
+            is_escaped=_is_escaped, stops=_stops,
         )  # fmt: skip
         pages.append(environment.from_string(source).render(value="text"))
     assert pages[0] == pages[1]

@@ -56,7 +56,8 @@ def _rows(engine: Engine, text: str) -> Sequence[Sequence[Any]]:
     pooled = engine.raw_connection()
     try:
         cursor = pooled.cursor()
-        cursor.execute(text)
+        # With no parameters instead of none: psycopg takes "%%", which SQLAlchemy writes for "%", for one only then.
+        cursor.execute(text, ())
         rows: Sequence[Sequence[Any]] = cursor.fetchall()
         cursor.close()
     finally:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
 
+from flasky.database.session import Database
 from flasky.testing.missing import missing
 
 Migrate = Callable[[str], None]
@@ -43,10 +44,10 @@ class TestDatabase(Protocol):
     __test__: ClassVar[bool] = False
     url: str
 
-    def restore(self, disconnect: Callable[[], None]) -> None:
+    def restore(self, used: Database) -> None:
         """Bring back the state right after the migrations; nothing may be in the middle of something.
 
-        `disconnect` closes the connections that the application keeps: it is called where they would be in the way.
+        `used` has the application's connections.
         """
 
 
@@ -89,9 +90,9 @@ class SQLiteDatabase:
         engine.dispose()
         shutil.copyfile(path, self.pristine)
 
-    def restore(self, disconnect: Callable[[], None]) -> None:
+    def restore(self, used: Database) -> None:
         """Copy the pristine file over, without the journal of the old one."""
-        disconnect()
+        used.dispose()
         for suffix in ("-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self.pristine, self.path)
@@ -179,22 +180,37 @@ class PostgreSQLDatabase:
             self._schema = connection.scalar(_SCHEMA)
             self._pristine = text(_putting_back(connection))
 
-    def restore(self, disconnect: Callable[[], None]) -> None:
+    def restore(self, used: Database) -> None:
         """Put the rows back, which takes a tenth of the time of making the database again.
 
-        The connections of the application go on then: a new one has to learn every table anew.
+        The connections of the application go on then, without what the test has set, locked or made for one of them: a
+        new one has to learn every table anew.
         """
+        for engine in (used.engine, used.read_engine):
+            _forget_sessions(engine)
         with self._engine.begin() as connection:
             connection.execute(_END_OTHERS)
             unchanged = connection.scalar(_SCHEMA) == self._schema
             if unchanged:
                 connection.execute(self._pristine)
         if not unchanged:
-            disconnect()
+            used.dispose()
             self._server.recreate(self._name, self._template)
 
 
-#: A test may leave a connection with locks behind; one that is idle has none. 5000: milliseconds to wait until it has
+def _forget_sessions(engine: Engine) -> None:
+    """Let the connections that wait in the pool be as they were when they were made."""
+    pool: Any = engine.pool
+    pooled = [engine.raw_connection() for _ in range(pool.checkedin())]
+    # In this order the one that was used last is the next again.
+    for connection in reversed(pooled):
+        cursor = connection.cursor()
+        cursor.execute("RESET ALL; DISCARD TEMP; SELECT pg_advisory_unlock_all()")
+        connection.commit()
+        connection.close()
+
+
+#: A test may leave a connection in the middle of a transaction behind. 5000: milliseconds to wait until it has
 #: gone.
 _END_OTHERS = text(
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "

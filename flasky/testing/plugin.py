@@ -90,7 +90,7 @@ class TestSite:
         """Bring the database back if something was committed, and forget what the application remembers."""
         self.requests.clear()
         if self.dirty:
-            self.database.restore(get_database(self.app.registry).dispose)
+            self.database.restore(get_database(self.app.registry))
             self.dirty = False
         self.app.registry.notify(SiteReset(self.app.registry))
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Integer, NullPool, bindparam, column, literal, select, table, text
+from sqlalchemy import Integer, NullPool, bindparam, column, literal, literal_column, select, table, text
 from sqlalchemy.exc import InvalidRequestError, OperationalError, ProgrammingError
 
 from flasky.database import Database, read_rows, read_value
@@ -64,6 +64,7 @@ def test_rows_are_those_of_the_ordinary_way_with_the_values_that_the_statement_h
         with database.read_engine.connect() as connection:
             assert read_rows(request, statement) == [tuple(row) for row in connection.execute(statement)]
     assert list(read_rows(request, _NOTHING)) == []
+    assert read_rows(request, select(literal("50% of"), literal_column("7 % 4"))) == [("50% of", 3)]
     assert not request.used
 
 
