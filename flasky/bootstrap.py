@@ -28,20 +28,23 @@ def files() -> Mapping[str, bytes]:
     folder = Path(str(distribution("bootstrap-wrapper").locate_file("bootstrap")))
     css = (folder / "css" / "bootstrap.min.css").read_text(encoding="utf-8")
     js = (folder / "js" / "bootstrap.bundle.min.js").read_text(encoding="utf-8")
-    css, pictures = without_data_addresses(_without_source_map(css))
+    css, pictures = without_data_addresses(without_source_map(css))
     return {
         "bootstrap.min.css": (css + dark_by_preference(css)).encode(),
-        "bootstrap.bundle.min.js": _without_source_map(js).encode(),
+        "bootstrap.bundle.min.js": without_source_map(js).encode(),
         "LICENSE": (folder / "LICENSE").read_bytes(),
         **pictures,
     }
 
 
-def _without_source_map(text: str) -> str:
-    """Without the last line, which names a file that is not published."""
-    # Not by a pattern: it would be tried at each of the 300,000 letters before that line.
-    rest, _, last = text.rstrip().rpartition("\n")
-    return f"{rest}\n" if _SOURCE_MAP in last else text
+def without_source_map(text: str) -> str:
+    """Without the comment at the end, which names a file that is not published."""
+    # Not by a pattern: it would be tried at each of the 300,000 letters before that comment.
+    begin = text.rfind(_SOURCE_MAP) - len("//")
+    comment = text[max(begin, 0) :].rstrip()
+    # The word may stand in the code too, and code behind it: only a comment that ends the file is cut off.
+    ends_it = {"/*": comment.find("*/") == len(comment) - 2, "//": "\n" not in comment}
+    return f"{text[:begin].rstrip()}\n" if begin >= 0 and ends_it.get(comment[:2], False) else text
 
 
 def without_data_addresses(css: str) -> tuple[str, dict[str, bytes]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from flasky.bootstrap import dark_by_preference, files, without_data_addresses
+import pytest
+
+from flasky.bootstrap import dark_by_preference, files, without_data_addresses, without_source_map
 
 
 @cache
@@ -36,6 +38,22 @@ def test_pictures_are_svg_documents() -> None:
 
 def test_nothing_asks_for_a_source_map_that_is_not_served() -> None:
     assert all(b"sourceMappingURL" not in content for content in made().values())
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("a{b:c}\n/*# sourceMappingURL=x.map */\n", "a{b:c}\n"),
+        ("a{b:c}/*# sourceMappingURL=x.map */", "a{b:c}\n"),
+        ("f();//# sourceMappingURL=x.map", "f();\n"),
+        ("/*# sourceMappingURL=x.map */a{b:c}", "/*# sourceMappingURL=x.map */a{b:c}"),
+        ("f('//# sourceMappingURL=');\ng()", "f('//# sourceMappingURL=');\ng()"),
+        ("f('# sourceMappingURL=')", "f('# sourceMappingURL=')"),
+        ("# sourceMappingURL=", "# sourceMappingURL="),
+    ],
+)
+def test_of_the_code_before_and_behind_a_source_map_nothing_is_cut(text: str, rest: str) -> None:
+    assert without_source_map(text) == rest
 
 
 def test_bootstraps_licence_goes_with_it() -> None:
