@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import decode_source
@@ -48,10 +49,16 @@ _KEYWORDS = {
 
 _LITERAL = re.compile(r"""["'(=](?P<address>/static/[^"'?#\s()<>{}]+)(?=["'?#\s)>])""")
 _STATIC_ADDRESS = re.compile(r"/static/(?P<name>[^/]+)/(?:v[0-9a-z]{12}/)?(?P<path>.+)")
-_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_CSS_ADDRESS = re.compile(
-    r"""url\(\s*(?P<quote>["']?)(?P<url>[^"')]*?)(?P=quote)\s*\)|@import\s+["'](?P<imported>[^"']+)["']"""
+#: How a style sheet is read: comments, texts and escapes that lead nowhere are found too, so that nothing in them is.
+_CSS_TEXT = r"""(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
+_CSS = re.compile(
+    rf"""/\*.*?(?:\*/|\Z)
+    |(?<![\w-])url\(\s*(?:(?P<quoted>{_CSS_TEXT})\s*|(?P<bare>(?:[^"'()\\]|\\.)*))\)
+    |@import\s*(?P<imported>{_CSS_TEXT})
+    |{_CSS_TEXT}|\\.""",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
+_CSS_ESCAPE = re.compile(r"\\(?:(?P<number>[0-9a-fA-F]{1,6})(?:\r\n|\s)?|(?P<newline>\r?\n)|(?P<itself>.))")
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#")
 
 #: The names in a Python file that stand for one text, or for one of several.
@@ -326,16 +333,32 @@ def _template_texts(node: nodes.Expr | None) -> tuple[str, ...]:
 def in_style_sheet(name: str, folder: Path, file: Path) -> Iterator[Reference]:
     """The static files that a style sheet of the `folder` that is published under `name` leads to."""
     try:
-        text = _CSS_COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), _read(file))
+        text = _read(file)
     except _NotUTF8 as error:
         yield Reference(file, error.line, SYNTAX, "this is not UTF-8")
         return
     beside = posixpath.join("/static", name, file.parent.relative_to(folder).as_posix())
-    for found in _CSS_ADDRESS.finditer(text):
-        address = re.split("[?#]", found["imported"] or found["url"] or "")[0].strip()
-        if address and not _ELSEWHERE.match(found["imported"] or found["url"]):
+    for found in _CSS.finditer(text):
+        url = _css_address(found)
+        address = re.split("[?#]", url)[0]
+        if address and not _ELSEWHERE.match(url):
             line = text.count("\n", 0, found.start()) + 1
             yield from _static(file, line, posixpath.normpath(posixpath.join(beside, address)))
+
+
+def _css_address(found: re.Match[str]) -> str:
+    """The address that a part of a style sheet names, with its escapes undone; empty when it names none."""
+    text = found["quoted"] or found["imported"]
+    return _CSS_ESCAPE.sub(_unescaped, text[1:-1] if text else found["bare"] or "").strip()
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    if not escape["number"]:
+        return escape["itself"] or ""
+    number = int(escape["number"], 16)
+    # What is no character stands for the replacement character (CSS Syntax 3, 4.3.7).
+    is_character = 0 < number <= sys.maxunicode and not 0xD800 <= number <= 0xDFFF
+    return chr(number) if is_character else "\ufffd"
 
 
 def _static(file: Path, line: int, address: str) -> Iterator[Reference]:

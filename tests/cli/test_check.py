@@ -259,6 +259,10 @@ CSS = """\
 a { background: url(dot.png) url("dot.png#x") url('no%20pe.png') }
 b { background: url(data:image/png;base64,AA) url(https://example.com/x.png) url(//example.com/x) url(#here) }
 c { background: url(/static/flasky/favicon.svg) url(/static/flasky/favicon.svgg) url(/elsewhere.png) }
+d::after{content: "url(text.png)" '@import "text.css"' "\\"url(text.png)" "/*"; b: url(gone\\ 1.png) url("\\67one.png")}
+e { background: url(dot\\.png) url("d\\6f t.png") url('dot.\\
+png'); quotes: "*/" my-url(text.png) }
+.f\\' { b: url(\\0.png) url(\\d800.png) url(\\110000.png) }
 """
 
 
@@ -304,6 +308,9 @@ def test_names_are_found_in_whatever_shape_they_stand(
         "flasky_polls/static/polls.css:3: there is no static file 'polls/sub/nope.css'",
         "flasky_polls/static/polls.css:4: there is no static file 'polls/no pe.png'",
         "flasky_polls/static/polls.css:6: there is no static file 'flasky/favicon.svgg'",
+        "flasky_polls/static/polls.css:7: there is no static file 'polls/gone 1.png'",
+        "flasky_polls/static/polls.css:7: there is no static file 'polls/gone.png'",
+        "flasky_polls/static/polls.css:10: there is no static file 'polls/�.png'",
         "flasky_polls/static/sub/sub.css:1: there is no static file 'polls/sub/dot.png'",
         f"{page}:1: there is no route 'polls.keyword'",
         f"{page}:2: there is no permission 'polls.permission'",
@@ -312,7 +319,7 @@ def test_names_are_found_in_whatever_shape_they_stand(
         f"{page}:5: there is no template 'polls/one.jinja2', nor any other of the list",
         f"{page}:7: there is no template 'polls/if.jinja2'",
         f"{page}:8: there is no static file 'polls/literal.png'",
-        "25 problems.",
+        "28 problems.",
     ]
 
 
