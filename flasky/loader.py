@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, PackageMetadata, distributions
 from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -21,6 +21,10 @@ from packaging.utils import canonicalize_name
 from flasky.plugin import ENTRY_POINT_GROUP, Plugin
 from flasky.settings import Fault
 from flasky.versions import version_of
+
+
+#: How the names of folders that describe a distribution end.
+_DESCRIBED = frozenset({"dist-info", "egg-info"})
 
 
 class LoadedPlugin(NamedTuple):
@@ -47,13 +51,25 @@ def offered() -> list[EntryPoint]:
 
     `importlib.metadata.entry_points` takes apart what each distribution offers to anybody, which takes twice as long.
     """
-    found: dict[str, list[EntryPoint]] = {}
+    found: list[EntryPoint] = []
+    met: set[str] = set()
     for distribution in distributions():
+        # What is installed once more, further back on Python's path, is not what would be imported.
+        if (name := _name_of(distribution)) in met:
+            continue
+        met.add(name)
         if ENTRY_POINT_GROUP in (distribution.read_text("entry_points.txt") or ""):
-            # What is installed once more, further back on Python's path, is not what would be imported.
-            name = canonicalize_name(_named(distribution)[0])
-            found.setdefault(name, list(distribution.entry_points.select(group=ENTRY_POINT_GROUP)))
-    return [entry for entries in found.values() for entry in entries]
+            found.extend(distribution.entry_points.select(group=ENTRY_POINT_GROUP))
+    return found
+
+
+def _name_of(distribution: Distribution) -> str:
+    """What `distribution` is called, by the folder that describes it: the description takes long to read."""
+    # Python goes by the folder, too, and tells nobody which it is. Whatever has none is asked for its name.
+    name, _, kind = str(getattr(getattr(distribution, "_path", None), "name", "")).rpartition(".")
+    if kind in _DESCRIBED:
+        return canonicalize_name(name.partition("-")[0])
+    return canonicalize_name(_value(distribution.metadata, "Name"))
 
 
 def available() -> dict[str, EntryPoint]:
@@ -88,7 +104,12 @@ def _written_in(entry: EntryPoint) -> tuple[str, str]:
 @lru_cache(maxsize=128)
 def _named(distribution: Distribution) -> tuple[str, str]:
     metadata = distribution.metadata
-    return metadata["Name"], metadata["Version"]
+    # What was installed or removed by halves has no description.
+    return _value(metadata, "Name") or _name_of(distribution), _value(metadata, "Version")
+
+
+def _value(metadata: PackageMetadata, key: str) -> str:
+    return metadata[key] if key in metadata else ""  # noqa: SIM401 - in Python 3.11 it need not have `get`
 
 
 def load(entry: EntryPoint) -> LoadedPlugin:

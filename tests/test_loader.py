@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
 
 from flasky.loader import available, declarations, resolve_plugins, rivals
-from flasky.plugin import RESERVED_NAMES, Plugin
+from flasky.plugin import ENTRY_POINT_GROUP, RESERVED_NAMES, Plugin
 from flasky.settings import Setting
 
 Make = Callable[..., None]
@@ -78,6 +78,42 @@ def test_what_is_installed_once_more_further_back_does_not_count(
     monkeypatch.setattr(sys, "path", [*sys.path, str(older.parent)])
     assert names_of("polls") == ["polls"]
     assert available()["polls"].value == "sample_polls:plugin"
+
+
+@pytest.mark.parametrize("folder", ["sample_polls-3.0.dist-info", "Sample.Polls-3.0-py3.11.egg-info", "egg"])
+def test_a_newer_one_without_plugins_hides_what_an_older_one_further_back_offers(
+    make_plugin: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Its modules are not those that would be imported; that is so for what describes itself inside of an egg, too."""
+    make_plugin("polls")
+    newer = tmp_path / "newer" / folder
+    if folder == "egg":
+        newer = tmp_path / "newer" / "sample_polls-3.0-py3.11.egg" / "EGG-INFO"
+    newer.mkdir(parents=True)
+    described = "Metadata-Version: 2.1\nName: Sample.Polls\nVersion: 3.0\n"
+    (newer / ("METADATA" if folder.endswith("dist-info") else "PKG-INFO")).write_text(described, encoding="utf-8")
+    place = newer.parent if folder == "egg" else tmp_path / "newer"
+    assert "polls" in available()
+    monkeypatch.syspath_prepend(place)
+    assert "polls" not in available()
+    assert {entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)} == set(available())
+
+
+def test_what_is_installed_by_halves_stops_no_site(make_plugin: Make, tmp_path: Path) -> None:
+    """Without METADATA nobody knows a distribution's version; its name is that of its folder."""
+    make_plugin("polls")
+    (tmp_path / "sample_polls-2.5.dist-info" / "METADATA").unlink()
+    broken = tmp_path / "broken-1.0.dist-info"
+    broken.mkdir()
+    (broken / "entry_points.txt").write_text("[flasky.plugins]\nwidget = gone:plugin\n", encoding="utf-8")
+    assert names_of("main", "polls") == ["main", "polls"]
+    assert {"widget", "polls"} <= set(available())
+    (polls,) = declarations(["polls"])
+    assert (polls.distribution, polls.version) == ("sample-polls", "")
+    (fault,) = faults_of("main", "widget")
+    assert "the plug-in 'widget' (gone:plugin) cannot be loaded: ModuleNotFoundError" in fault
+    (broken / "entry_points.txt").write_text("[flasky.plugins]\npolls = gone:plugin\n", encoding="utf-8")
+    assert rivals() == {"polls": ("broken", "sample-polls")}
 
 
 def test_a_name_that_two_distributions_offer_is_a_fault_once_it_is_enabled(make_plugin: Make) -> None:
