@@ -32,6 +32,9 @@ from flasky.plugins.accounts.work import Work, open_work
 
 logger = logging.getLogger(__name__)
 
+#: How many events are noted by one statement: one of PostgreSQL's has at most 65,535 parameters.
+_PORTION = 1000
+
 PERSONAL_DATA = ExtensionPoint("accounts.personal_data", "personal data")
 
 #: Returns the plug-in's data about a member: JSON values, times included; bytes become files of their own.
@@ -123,7 +126,8 @@ def erase(work: Work, user: User) -> None:
     for part in parts:
         part.erase(work, user)
     work.db.flush()
-    record(work, Event.ERASED, **{part.name: True for part in parts})
+    # By names of others: beside the details they could be called what `record` calls its own, and nobody could leave.
+    record(work, Event.ERASED, parts={part.name: True for part in parts})
     work.db.execute(delete(User).where(User.id == user.id))
     work.db.expunge(user)
 
@@ -136,14 +140,25 @@ def erased_without(work: Work, name: str) -> list[int]:
     # Nobody's event: the index begins with the member.
     erased = select(SecurityEvent.id).where(SecurityEvent.user_id.is_(None), SecurityEvent.event == Event.ERASED.value)
     with work.reading() as connection:
-        missed = erased.where(SecurityEvent.details[name].as_boolean().is_(None))
+        missed = erased.where(SecurityEvent.details["parts"][name].as_boolean().is_(None))
         return list(connection.scalars(missed.order_by(SecurityEvent.id)))
 
 
 def note_erased(work: Work, name: str, events: Collection[int]) -> None:
-    """Note that this part has taken leave of them, too."""
-    for event in work.db.scalars(select(SecurityEvent).where(SecurityEvent.id.in_(events))):
-        event.details = {**event.details, name: True}
+    """Note that this part has taken leave of them, too; they may be any number."""
+    ids = sorted(events)
+    for start in range(0, len(ids), _PORTION):
+        portion = select(SecurityEvent.id, SecurityEvent.details).where(
+            SecurityEvent.id.in_(ids[start : start + _PORTION])
+        )
+        # Locked: another part may be noting the same ones.
+        rows = work.db.execute(portion.order_by(SecurityEvent.id).with_for_update()).all()
+        noted = [
+            {"id": row.id, "details": {**row.details, "parts": {**row.details.get("parts", {}), name: True}}}
+            for row in rows
+        ]
+        if noted:
+            work.db.execute(update(SecurityEvent), noted)
 
 
 def erase_due(registry: Registry) -> int:

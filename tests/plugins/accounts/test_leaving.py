@@ -111,7 +111,7 @@ def test_what_stays_after_the_days_of_grace_is_anonymous(
         # Of the account itself it says which parts took leave of it, and nothing else.
         parts = {part.name: True for part in leaving.personal_data(registry)}
         assert {(event.user_id, event.actor_id, event.address_hash) for event in events} == {(None, None, "")}
-        assert all(event.details == (parts if event.event == "erased" else {}) for event in events)
+        assert all(event.details == ({"parts": parts} if event.event == "erased" else {}) for event in events)
         assert "signed_in" in {event.event for event in events}
 
 
@@ -196,6 +196,52 @@ def test_a_plug_in_that_cannot_erase_keeps_the_account(
         del registry["accounts.personal_data"]["polls"]
     assert f"the account {user_id} is due and could not be erased" in caplog.text
     assert leaving.erase_due(registry) == 1
+
+
+def test_a_part_of_any_name_can_take_leave_then_or_later(work: Any, registry: Registry, member: Any, get: Any) -> None:
+    names = ("event", "parts", "role", "user_id", "work")
+    with work() as opened:
+        leaving.erase(opened, get(opened, member("anna")))
+    parts = registry["accounts.personal_data"]
+    parts.update(
+        {name: leaving.PersonalData(name, lambda _work, _user: {}, lambda _work, _user: None) for name in names}
+    )
+    try:
+        with work() as opened:
+            leaving.erase(opened, get(opened, member("bob")))
+    finally:
+        for name in names:
+            del parts[name]
+    with work() as opened:
+        first, second = opened.db.scalars(select(SecurityEvent.id).where(SecurityEvent.event == "erased")).all()
+        assert leaving.erased_without(opened, "another") == [first, second]
+        for name in names:
+            assert leaving.erased_without(opened, name) == [first]
+            leaving.note_erased(opened, name, [first])
+    with work() as opened:
+        # What others noted is still there.
+        assert [leaving.erased_without(opened, name) for name in (*names, "accounts")] == [[]] * 6
+
+
+def test_a_part_notes_any_number_of_those_who_left_without_it(
+    work: Any, member: Any, get: Any, monkeypatch: pytest.MonkeyPatch, listening: Any
+) -> None:
+    """A statement of PostgreSQL's has at most 65,535 parameters: they are noted in portions."""
+    monkeypatch.setattr(leaving, "_PORTION", 2)
+    ids = [member(name) for name in ("anna", "bob", "carl", "dora", "erik")]
+    with work() as opened:
+        for user_id in ids:
+            leaving.erase(opened, get(opened, user_id))
+    with work() as opened:
+        missed = leaving.erased_without(opened, "polls")
+        assert len(missed) == 5
+        with listening() as sent:
+            leaving.note_erased(opened, "polls", missed[:-1])
+        lists = [statement.split(" IN (")[1].partition(")\n")[0] for statement in sent if " IN (" in statement]
+        assert [ids.count(",") + 1 for ids in lists] == [2, 2], sent
+    with work() as opened:
+        assert leaving.erased_without(opened, "polls") == missed[-1:]
+        assert leaving.erased_without(opened, "accounts") == []
 
 
 def test_inp_07_a_profile_has_limits_and_safe_html(work: Any, member: Any, get: Any) -> None:
