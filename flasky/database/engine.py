@@ -89,8 +89,9 @@ def make_read_engine(url: str | URL, **options: Any) -> Engine:
 def make_migration_engine(url: str | URL) -> Engine:
     """An engine for one migration: it waits long for its turn, and makes an SQLite file that is not there yet."""
     address = make_url(url)
-    wait = f"-c lock_timeout={MIGRATION_WAIT_SECONDS}s"
-    engine = _create(address, server_options=wait, create_file=True, poolclass=NullPool)
+    # PostgreSQL takes a time that gets or loses its zone for one of the session's zone; ours are UTC (UTCDateTime).
+    options = f"-c lock_timeout={MIGRATION_WAIT_SECONDS}s -c TimeZone=UTC"
+    engine = _create(address, server_options=options, create_file=True, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, _MIGRATION_PRAGMAS, "BEGIN IMMEDIATE")
     return engine

@@ -1,8 +1,8 @@
 """What a generated revision would take from the rows that are there, and where these will make it fail.
 
 A table or column that is dropped is gone. A changed type is no better: SQLite's batch mode casts what is there, and a
-cast to a type that cannot hold a value makes 0 of it, or what is before its first stroke, without a word. The
-downgrade brings nothing back.
+cast to a type that cannot hold a value makes 0 of it, or what is before its first stroke, without a word. PostgreSQL
+shifts times that get or lose their zone. The downgrade brings nothing back.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def refuse_losses(connection: Connection, upgrade: ops.UpgradeOps, names: Names,
             "The new revision would change values for good:",
             *losses.changed,
             "SQLite makes 0, or a part, of what the new type cannot hold; PostgreSQL rounds or wants postgresql_using.",
+            "Times that get or lose their zone on PostgreSQL are taken for UTC.",
             "To keep the values: a new column beside the old one, filled in the revision. Drop the old one later.",
         ]
         switches.append("-x types=yes")
@@ -104,7 +105,8 @@ def _changed(connection: Connection, table_name: str, name: str, item: ops.Alter
 def _told(connection: Connection, table_name: str, name: str, old: TypeEngine[object], new: TypeEngine[object]) -> str:
     """How many values the change endangers; empty for one that only widens."""
     # SQLAlchemy has no public name for the family of a type, by which Alembic decides whether to cast.
-    if old._type_affinity is not new._type_affinity or _rounds(old, new):  # noqa: SLF001
+    differs = old._type_affinity is not new._type_affinity  # noqa: SLF001
+    if differs or _rounds(old, new) or _changes_zone(connection, old, new):
         return rows(count(connection, table_name, name), "value")
     length = new.length if isinstance(new, String) else None
     if length is None:
@@ -119,6 +121,13 @@ def _rounds(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     if not isinstance(old, Numeric) or not isinstance(new, Numeric) or new.scale is None:
         return False
     return old.scale is None or new.scale < old.scale
+
+
+def _changes_zone(connection: Connection, old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether times get or lose their zone. SQLite knows none, whatever the types say."""
+    # Not by class: a TypeDecorator (UTCDateTime) passes the attribute on.
+    zones = (bool(getattr(item, "timezone", False)) for item in (old, new))
+    return connection.dialect.name != "sqlite" and len(set(zones)) > 1
 
 
 def foreseen_failures(connection: Connection, upgrade: ops.UpgradeOps, names: Names) -> list[str]:

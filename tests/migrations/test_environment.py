@@ -314,6 +314,7 @@ def test_sql_can_be_printed_instead_of_sent(workshop: Workshop) -> None:
     said = workshop.alembic("upgrade", "heads", "--sql")
     assert "CREATE TABLE parents" in said
     assert "INSERT INTO alembic_version" in said
+    assert ("BEGIN;\n\nSET LOCAL TimeZone = 'UTC';" in said) is workshop.url.startswith("postgresql")
 
 
 # --- What ships ----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table
+from sqlalchemy import Column, Integer, MetaData, String, Table, make_url
 from sqlalchemy.exc import IntegrityError
 from workshop import Workshop
 
@@ -140,6 +140,46 @@ def test_values_change_their_type_only_when_told_and_the_refusal_counts_them(fil
     filled.models("notes", BEFORE.replace('"users"', '"members"').replace(username, "login" + username[8:-3] + "4)"))
     said = filled.generate("Rename and narrow", "-x", "renames=yes", status=255)
     assert "the column users.username, from VARCHAR(64) to VARCHAR(4), with 2 values longer than that" in said
+
+
+MEETINGS = """
+from datetime import datetime
+from sqlalchemy import DateTime, TIMESTAMP
+from flasky.database import UTCDateTime
+
+class Meeting(Base):
+    __tablename__ = "meetings"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    begins: Mapped[datetime] = mapped_column({begins})
+    ends: Mapped[datetime | None] = mapped_column({ends})
+"""
+
+
+def test_times_get_or_lose_their_zone_only_when_told_and_are_read_as_utc(workshop: Workshop) -> None:
+    """PostgreSQL shifts them by the zone of the session; SQLite knows no zones, so nothing changes there."""
+    workshop.plugin("notes", MEETINGS.format(begins="DateTime", ends="UTCDateTime"))
+    workshop.enable("notes")
+    workshop.alembic("upgrade", "heads")
+    workshop.generate("Meetings")
+    workshop.alembic("upgrade", "heads")
+    workshop.models("notes", MEETINGS.format(begins="UTCDateTime", ends="DateTime"))
+    if workshop.url.startswith("sqlite"):
+        assert "no revision was written" in workshop.generate("Zones")
+        workshop.models("notes", MEETINGS.format(begins="TIMESTAMP(timezone=True)", ends="UTCDateTime"))
+        assert "Detected type change" in workshop.generate("Another name for the same")
+        return
+    workshop.sql(
+        f"ALTER DATABASE {make_url(workshop.url).database} SET TimeZone = 'Asia/Shanghai'",
+        "INSERT INTO meetings VALUES (1, '2026-03-01 12:00', '2026-03-01 13:00+00')",
+    )
+    said = workshop.generate("Zones", status=255)
+    assert "meetings.begins, from TIMESTAMP WITHOUT TIME ZONE to TIMESTAMP WITH TIME ZONE, with 1 value\n" in said
+    assert "meetings.ends, from TIMESTAMP WITH TIME ZONE to TIMESTAMP WITHOUT TIME ZONE, with 1 value\n" in said
+    workshop.generate("Zones", "-x", "types=yes")
+    workshop.alembic("upgrade", "heads")
+    assert "No new upgrade operations detected" in workshop.alembic("check")
+    kept = "SELECT begins = '2026-03-01 12:00+00', ends = '2026-03-01 13:00' FROM meetings"
+    assert workshop.sql(kept) == [(True, True)]
 
 
 def test_what_the_rows_will_refuse_is_said_at_writing_and_told_plainly_at_running(filled: Workshop) -> None:
