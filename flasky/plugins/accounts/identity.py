@@ -48,6 +48,17 @@ class Identity(NamedTuple):
     #: What other plug-ins want to know of them (`config.add_identity_value`), by name; as old as the request.
     values: Mapping[str, Any] = MappingProxyType({})
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same person, known as the same: `values` are not looked at, nor are other tuples equal."""
+        return isinstance(other, Identity) and self[:-1] == other[:-1]
+
+    # A tuple has one of its own, which would look at all.
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
+
     @property
     def userid(self) -> str:
         """Who it is, for the log."""

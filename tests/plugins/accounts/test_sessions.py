@@ -73,6 +73,24 @@ def as_(work: Any, ask: Any, cookie: str) -> Any:
     return work(cookie=cookie, identity=ask(cookie).identity)
 
 
+def test_who_it_is_can_be_compared_and_hashed_whatever_other_plug_ins_know_of_them() -> None:
+    """Plug-ins may keep it in a set, or what they know under it."""
+    rights, now = frozenset({"signed-in"}), utc_now()
+
+    def known(user_id: int, values: dict[str, Any]) -> Identity:
+        return Identity(user_id, "anna", "", None, "User", True, rights, None, None, 0, 7, now, None, False, values)
+
+    once, again, other = known(1, {"blog.notices": 1}), known(1, {"blog.notices": 2}), known(2, {"blog.notices": 1})
+    assert hash(once) == hash(again)
+    assert {once, again, other} == {once, other}
+    assert once == again
+    assert not once != again  # noqa: SIM202 - the other operator
+    assert once != other
+    assert not once == other  # noqa: SIM201 - the other operator
+    assert once != tuple(once)
+    assert tuple(once) != once
+
+
 def test_ses_01_an_id_tells_nothing_and_never_repeats(signed_in: Any, work: Any) -> None:
     ids = {new_secret() for _number in range(10_000)}
     assert len(ids) == 10_000
