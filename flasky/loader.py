@@ -22,7 +22,6 @@ from flasky.plugin import ENTRY_POINT_GROUP, Plugin
 from flasky.settings import Fault
 from flasky.versions import version_of
 
-
 #: How the names of folders that describe a distribution end.
 _DESCRIBED = frozenset({"dist-info", "egg-info"})
 
