@@ -27,6 +27,9 @@ _NO_USE = "No loader given in section"
 #: What has a meaning of its own in the path of an INI file, or where a value names it as %(here)s.
 _MISREAD = "%#?"
 
+#: The name of a copy that `flasky serve` leaves plug-ins out of, without its suffix.
+_REDUCED = r"\.(?P<name>.+)\.reduced-[a-z0-9_]+"
+
 _SECTION = r"\[(?P<name>[^\]]+)\]"
 _KEY = r"(?:set\s+)?(?P<key>[^\s=:#;][^=:]*?)\s*[=:]"
 _FILE_IN_MESSAGE = r"Error in file (?P<file>.+?): "
@@ -152,6 +155,18 @@ def set_up_logging(path: str | Path) -> None:
         from flasky.logging_faults import explain_logging  # noqa: PLC0415 - only where there is one
 
         raise CannotStart(explain_logging(error, path)) from error
+
+
+def reduced_prefix(path: str | Path) -> str:
+    """How the name of a copy of the INI file at `path` begins that lacks some plug-ins; `site_name` knows it."""
+    return f".{Path(path).stem}.reduced-"
+
+
+def site_name(path: str | Path) -> str:
+    """The name of the INI file at `path` without its suffix; of a copy without some plug-ins, that of its original."""
+    name = Path(path).stem
+    reduced = re.fullmatch(_REDUCED, name)
+    return reduced["name"] if reduced else name
 
 
 def line_numbers(path: str | Path, section: str = APP_SECTION) -> dict[str, int]:

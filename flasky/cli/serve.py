@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from flasky.cli.context import Context, pass_context
-from flasky.ini import CannotStart, set_up_logging
+from flasky.ini import CannotStart, reduced_prefix, set_up_logging
 from flasky.ini_list import without_plugin
 from flasky.loader import available, declarations
 from flasky.settings import parse_list
@@ -33,7 +33,7 @@ def serve(context: Context, reload: bool, safe: bool, without: tuple[str, ...]) 
     """
     from pyramid.scripts.pserve import main as pserve  # noqa: PLC0415 - Pyramid is imported when it is needed
 
-    with _reduced(context, _left_out(context, safe, without)) as ini:
+    with reduced(context.ini.path, _left_out(context, safe, without)) as ini:
         # pserve does this, too, and has a traceback for what is wrong there.
         set_up_logging(ini)
         arguments = ["pserve", str(ini), *(["--reload"] if reload else [])]
@@ -60,9 +60,8 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 @contextmanager
-def _reduced(context: Context, gone: list[str]) -> Iterator[Path]:
+def reduced(file: Path, gone: list[str]) -> Iterator[Path]:
     """The INI file; if something is left out, a copy of it without that, for as long as the site is served."""
-    file = context.ini.path
     if not gone:
         yield file
         return
@@ -71,7 +70,7 @@ def _reduced(context: Context, gone: list[str]) -> Iterator[Path]:
     for name in gone:
         text = without_plugin(text, name)
     # Beside the original, as %(here)s is the folder of the file.
-    handle, copy = tempfile.mkstemp(prefix=f".{file.stem}.reduced-", suffix=".ini", dir=file.parent)
+    handle, copy = tempfile.mkstemp(prefix=reduced_prefix(file), suffix=".ini", dir=file.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as target:
             target.write(text)

@@ -19,6 +19,7 @@ from pyramid.config import Configurator
 from pyramid.registry import Registry
 
 from flasky.events import ServingBegins
+from flasky.ini import site_name
 from flasky.queues.owner import is_gone
 from flasky.site import get_site
 from flasky.statistics.numbers import Process, ProcessNumbers, read_numbers
@@ -93,8 +94,8 @@ def folder_of(ini_file: str, named: str) -> Path | None:
         return Path(named)
     if not (named and ini_file):
         return None
-    site = Path(ini_file).absolute()
-    return site.parent / named / site.stem
+    # A server without some of the plug-ins is one of the site's, too.
+    return Path(ini_file).absolute().parent / named / site_name(ini_file)
 
 
 def read_folder(folder: Path | None) -> list[ProcessNumbers]:

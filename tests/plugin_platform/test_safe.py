@@ -64,6 +64,8 @@ def test_without_leaves_out_what_requires_it_too(serve: Callable[..., tuple[int,
 
 
 def test_safe_serves_only_what_ships(serve: Callable[..., tuple[int, str, Path]]) -> None:
-    status, said, _ini = serve("main accounts board echo", "--safe")
+    status, said, ini = serve("main accounts board echo", "--safe")
     assert status == 200, said
     assert "Left out: board, echo." in said
+    # It tells its numbers where `flasky plugin stats` looks for those of the site.
+    assert [folder.name for folder in (ini.parent / "run").iterdir()] == [ini.stem]

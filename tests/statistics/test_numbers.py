@@ -15,6 +15,7 @@ from pyramid.paster import get_app
 from webtest import TestApp
 
 from flasky.cli import main
+from flasky.cli.serve import reduced
 from flasky.errors.counts import count_error
 from flasky.events import ServingBegins
 from flasky.ownership import Owner
@@ -184,6 +185,18 @@ def test_a_site_without_an_ini_file_or_a_folder_tells_nobody(tmp_path: Path) -> 
     # Of two sites whose INI files lie side by side, as the three that ship, neither shows the other's numbers.
     assert folder_of("/etc/other.ini", "run") != folder_of("/etc/site.ini", "run")
     assert folder_of("/etc/site.ini", str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize("name", ["site.ini", "my.site.ini", ".reduced-site.ini"])
+def test_a_server_without_some_plugins_tells_its_numbers_where_the_site_is_asked(tmp_path: Path, name: str) -> None:
+    """`flasky serve --safe` and `--without` serve a copy of the INI file, of which nobody knows the name."""
+    original = tmp_path / name
+    original.write_text("[app:main]\nuse = egg:flasky\nflasky.plugins = main board\n", encoding="utf-8")
+    with reduced(original, ["board"]) as copy:
+        assert copy != original
+        assert "board" not in copy.read_text(encoding="utf-8")
+        assert folder_of(str(copy), "run") == folder_of(str(original), "run") == tmp_path / "run" / original.stem
+    assert not copy.exists()
 
 
 def test_a_worker_beside_the_servers_is_seen_as_long_as_it_works(server: Any) -> None:
