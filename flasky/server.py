@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pyramid.registry import Registry
 from waitress import wasyncore
@@ -65,6 +66,9 @@ GRACE_SECONDS = 30
 #: Seconds that an idle connection stays open after SIGTERM, for the request that may be on its way.
 _LINGER_SECONDS = 0.5
 _POLL_SECONDS = 0.05
+
+#: The port of an address that names none.
+_HTTP_PORT = 80
 
 #: Seconds that the mail which is being sent and the job which is being done get to finish, together.
 _WORKERS_SECONDS = 10
@@ -237,7 +241,7 @@ def _serve(wsgi_app: Any, sockets: list[socket.socket], settings: Mapping[str, A
     with _workers(registry), _signals(stopping, doors[0]):
         _announce(sockets, settings)
         if registry is not None:
-            check_base_url(get_site(registry), [_url(bound) for bound in sockets])
+            check_base_url(get_site(registry), [bound.getsockname()[1] for bound in sockets])
             registry.notify(ServingBegins(registry))
         while not stopping.is_set():
             _turn(table, server.adj, server.adj.asyncore_loop_timeout)
@@ -362,10 +366,13 @@ def _announce(sockets: list[socket.socket], settings: Mapping[str, Any]) -> None
     _tell(f"Flasky is at {' and '.join(addresses)}")
 
 
-def check_base_url(site: Site, addresses: list[str]) -> None:
-    """Warn when nobody has set the address of `site`, and the one that stands in for it is none of `addresses`."""
+def check_base_url(site: Site, ports: list[int]) -> None:
+    """Warn when nobody has set the address of `site`, and the port of the one that stands in for it is none of `ports`.
+
+    Its host is the one that [server:main] names, and a socket knows no more than the number of that.
+    """
     base = site.settings.values_by_name["flasky.base_url"]
-    if base.source == "default" and f"{base.value}/" not in addresses:
+    if base.source == "default" and (urlsplit(base.value).port or _HTTP_PORT) not in ports:
         logger.warning(
             "Links in mails lead to %s/, where this site is not: set flasky.base_url under [app:main], or the "
             "environment variable FLASKY_BASE_URL",

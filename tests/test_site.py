@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from warm import WarmConsole
@@ -144,6 +145,8 @@ def test_parity_4_the_three_ini_files_are_what_they_say(name: str) -> None:
         ("host = localhost\nport = 7543", "http://localhost:7543"),
         ("host = 0.0.0.0\nport = 7543", "http://localhost:7543"),
         ("host = 192.0.2.7\nport = 80", "http://192.0.2.7"),
+        ("host = localhost\nport = 80", "http://localhost"),
+        ("host = vm\nport = 7543", "http://vm:7543"),
         ("port = %(http_port)s", "http://localhost:7000"),
         ("listen = [::1]:7543 127.0.0.1:7544", "http://localhost:7543"),
         ("listen = *:7543", "http://localhost:7543"),
@@ -165,14 +168,14 @@ def test_without_an_address_of_its_own_the_site_is_where_its_server_listens(
     value = found.settings.values_by_name["flasky.base_url"]
     assert (value.value, value.source) == (address, "default")
     assert ("[server:main]" in value.where) == (address != "http://localhost:6543")
-    check_base_url(found, [f"{address}/"])
+    check_base_url(found, [urlsplit(address).port or 80])
     assert not caplog.messages
-    check_base_url(found, ["http://localhost:1/"])
+    check_base_url(found, [1])
     assert f"Links in mails lead to {address}/, where this site is not: set flasky.base_url" in caplog.text
     chosen = load_site(globals_, said, environ={"FLASKY_BASE_URL": "https://example.com"})
     assert chosen.settings["flasky.base_url"] == "https://example.com"
     caplog.clear()
-    check_base_url(chosen, ["http://localhost:1/"])
+    check_base_url(chosen, [])
     assert not caplog.messages
 
 
