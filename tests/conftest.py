@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     pytest-xdist lets idle processes take over what stands last in the list of another.
     """
-    items.sort(key=lambda item: item.path.relative_to(HERE).as_posix() not in LONGEST)
+    items.sort(key=lambda item: _place(item).as_posix() not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -121,9 +121,14 @@ def _warm_sites(warm_console: WarmConsole) -> Iterator[None]:
         yield
 
 
+def _place(item: pytest.Item) -> Path:
+    """Where a test is: below this folder, or wherever whoever named it keeps it."""
+    return item.path.relative_to(HERE) if item.path.is_relative_to(HERE) else item.path
+
+
 def _is_watched(item: pytest.Item) -> bool:
     """Whether a test can show code that no other shows: what runs on both databases is watched on SQLite."""
-    place = item.path.relative_to(HERE)
+    place = _place(item)
     test = f"{place.as_posix()}::{getattr(item, 'originalname', '')}"
     if place.parts[0] in UNWATCHED or {place.as_posix(), test} & (UNWATCHED | REPEATING):
         return False

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import environment
 import pytest
@@ -181,6 +182,14 @@ def test_continuous_integration_runs_the_same_script_on_every_supported_python()
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_a_test_from_outside_of_the_repository_can_be_run_with_the_suite(pytestconfig: pytest.Config) -> None:
+    """Somebody may name a file of their own beside those here."""
+    suite = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
+    outside = SimpleNamespace(path=Path("/elsewhere/test_it.py"), get_closest_marker=lambda _name: None)
+    suite.pytest_collection_modifyitems([outside])
+    assert suite._is_watched(outside)
 
 
 def test_files_at_the_top_can_be_named_by_a_newcomer() -> None:
