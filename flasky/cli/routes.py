@@ -113,9 +113,9 @@ def explain(registry: Registry, path: str, method: str) -> list[tuple[RouteView,
 
 
 def _begins_like(pattern: str, path: str) -> bool:
-    """Whether the first part of a pattern is that of `path`, or could have been meant by it."""
+    """Whether the first part of a pattern is that of `path`, or could have been meant by it; a placeholder always."""
     first, wanted = (text.lstrip("/").partition("/")[0] for text in (pattern, path))
-    begins = first == wanted or (wanted and first.startswith(wanted))
+    begins = "{" in first or first == wanted or (wanted and first.startswith(wanted))
     return bool(begins or difflib.get_close_matches(wanted, [first], n=1))
 
 

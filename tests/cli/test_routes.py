@@ -102,6 +102,25 @@ def test_where_nobody_answers_only_the_routes_that_begin_so_are_told(
     assert len(patterns) < 20
 
 
+def test_a_route_that_begins_with_a_placeholder_may_always_be_meant(flasky: Flasky, placed: Path) -> None:
+    """Nobody can tell by its first part what it answers."""
+    lines = flasky("--ini", placed, "routes", "/2026/november").output.splitlines()
+    assert lines == [
+        "Nobody answers GET /2026/november.",
+        "dated.month  /{year}/{month:[0-9]+}    →  the pattern does not match",
+        "dated.page  /y{year}/x    →  the pattern does not match",
+    ]
+
+
+@pytest.fixture
+def placed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ini_file: Callable[..., Path]) -> Path:
+    """A site with a plug-in whose patterns begin with a placeholder."""
+    patterns = {"dated.month": "/{year}/{month:[0-9]+}", "dated.page": "/y{year}/x"}
+    make_plugin(tmp_path, "dated", "\n".join(f"config.add_route({one!r}, {path!r})" for one, path in patterns.items()))
+    monkeypatch.syspath_prepend(tmp_path)
+    return ini_file(flasky__plugins="main dated")
+
+
 def test_a_path_begins_with_a_slash(flasky: Flasky, ini: Path) -> None:
     result = flasky("--ini", ini, "routes", "no-such-page")
     assert result.exit_code == 1
