@@ -142,7 +142,8 @@ plugin = Plugin(
             "accounts.events_kept",
             parse_count,
             default="365",
-            help="Days that the record of security events is kept.",
+            help="Days that the record of security events is kept. That an account was deleted, and when, stays in it"
+            " for plug-ins that were switched off: without name and address.",
         ),
     ),
 )
