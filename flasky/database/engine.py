@@ -54,6 +54,8 @@ _TURN = "flasky.turn"
 _WAITED = "flasky.waited"
 #: Where a pooled connection of PostgreSQL keeps when it was last used.
 _USED = "flasky.used"
+#: Classes of SQLSTATE whose details name tables, types and places in the statement, which a developer needs.
+_ABOUT_THE_SCHEMA = ("2B", "42")
 #: Who has rested so long is asked whether it still works: a firewall may have forgotten it and told nobody.
 _RESTED_SECONDS = 30
 #: Milliseconds of waiting that are too few to count.
@@ -129,8 +131,10 @@ def _create(url: URL, *, server_options: str = "", create_file: bool = False, **
         raise CannotStart(_missing_driver(url, error)) from error
     if file is not None:
         _bind_to_file(engine, file.absolute(), create=create_file)
-    elif url.get_backend_name() == "postgresql" and options.get("poolclass") is not NullPool:
-        _replace_dropped(engine)
+    elif url.get_backend_name() == "postgresql":
+        event.listen(engine, "handle_error", _leave_out_rows)
+        if options.get("poolclass") is not NullPool:
+            _replace_dropped(engine)
     return engine
 
 
@@ -148,6 +152,23 @@ def _give_up_read_only(context: ExceptionContext) -> None:
     """A file without leave to write is opened to be read, and stays so open when the leave is given: close it (F23)."""
     if getattr(context.original_exception, "sqlite_errorname", "").startswith("SQLITE_READONLY"):
         context.is_disconnect = True
+
+
+def _leave_out_rows(context: ExceptionContext) -> None:
+    """Take the server's details from the error: they repeat what was refused, or the row that it stood in (LOG-01)."""
+    error: Any = context.original_exception
+    diagnosis = getattr(error, "diag", None)
+    # Without a diagnosis the server was not reached, and the words are the driver's.
+    if diagnosis is None or not diagnosis.message_primary:
+        return
+    if (diagnosis.sqlstate or "").startswith(_ABOUT_THE_SCHEMA):
+        return
+    hint = diagnosis.message_hint
+    said = diagnosis.message_primary + (f"\nHINT:  {hint}" if hint else "")
+    whole = str(error)
+    # Both stand in a traceback.
+    for raised in filter(None, (error, context.sqlalchemy_exception)):
+        raised.args = tuple(str(part).replace(whole, said) for part in raised.args)
 
 
 def _missing_driver(url: URL, error: ModuleNotFoundError) -> str:

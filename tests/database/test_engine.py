@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -382,3 +383,24 @@ def test_another_kind_of_database_is_refused_with_what_is_supported() -> None:
 def test_the_reading_engine_cannot_write_whatever_it_is_asked(database: Database) -> None:
     with database.read_engine.connect() as connection, pytest.raises(Exception, match="tried to change the database"):
         connection.execute(text("CREATE TABLE never_made (id INTEGER)"))
+
+
+@pytest.mark.databases("postgresql")
+def test_log_01_what_the_server_says_of_a_row_is_in_no_error(database: Database) -> None:
+    """It repeats values, or the whole row; what it says of tables and types stays."""
+    names = "CREATE TEMPORARY TABLE names (name text CONSTRAINT once UNIQUE DEFERRABLE INITIALLY DEFERRED, "
+    names += "twin text UNIQUE, CONSTRAINT short CHECK (length(name) < 9))"
+    refused = {
+        "INSERT INTO names VALUES ('secret', 'b'), ('secret', 'c')": 'violates unique constraint "once"',
+        "INSERT INTO names VALUES ('a', 'secret'), ('b', 'secret')": 'violates unique constraint "names_twin_key"',
+        "INSERT INTO names VALUES ('a secret name', 'a')": 'violates check constraint "short"',
+        "CREATE TEMPORARY VIEW view AS TABLE names; DROP TABLE names": "view view depends on table names\nHINT:",
+    }
+    for statement, words in refused.items():
+        # PostgreSQL asks the deferred constraint only at COMMIT.
+        with pytest.raises(DBAPIError) as caught, database.engine.begin() as connection:
+            connection.exec_driver_sql(f"{names}; {statement}")
+        # The last line is SQLAlchemy's, with the statement.
+        said = "".join(traceback.format_exception(caught.value)).replace(statement, "")
+        assert said.count(words) == 2
+        assert "secret" not in said

@@ -15,6 +15,7 @@ import flasky
 from flasky.database import get_database
 from flasky.database.engine import make_engine
 from flasky.ini import read_ini
+from flasky.logs import JSONFormatter
 from flasky.migrations.state import Kind, SchemaMismatch, check_schema, explain_missing_table, schema_state
 from flasky.site import Site, load_site
 
@@ -210,6 +211,28 @@ def test_a_failing_migration_is_shown_and_logged_once_and_changes_nothing(
     assert "flasky 的迁移 0001 “Outgoing mails” 失败了：" in page
     assert "什么都没有改动。" in page
     assert client.get("/", status=503)
+
+
+@pytest.mark.databases("postgresql")
+def test_log_01_rows_that_a_migration_fails_on_are_neither_shown_nor_logged(
+    client: TestApp, workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """PostgreSQL repeats the whole row."""
+    [script] = workshop.revisions()
+    script.write_text(
+        script.read_text().replace(
+            "def upgrade() -> None:\n",
+            "def upgrade() -> None:\n"
+            "    op.execute('CREATE TABLE people (id integer, mail text, name text NOT NULL)')\n"
+            "    op.execute(\"INSERT INTO people VALUES (1, 'bob' || '@example.com', NULL)\")\n",
+        )
+    )
+    problem = client.get("/", status=503).forms[0].submit(status=503).html.find(role="alert").text
+    assert 'failed:\nnull value in column "name" of relation "people" violates not-null constraint\n' in problem
+    [record] = [record for record in caplog.records if record.name == "flasky.migrations.waiting"]
+    logged = JSONFormatter().format(record)
+    assert "NotNullViolation" in logged
+    assert "bob@example.com" not in problem + logged
 
 
 def test_outside_of_development_there_is_no_such_page(bare_testapp: TestApp) -> None:
