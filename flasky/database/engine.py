@@ -116,7 +116,9 @@ def _create(url: URL, *, server_options: str = "", create_file: bool = False, **
         arguments = {**secrets, **arguments}
         arguments.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
         if server_options:
-            arguments["options"] = " ".join(filter(None, [arguments.get("options", ""), server_options]))
+            # An argument replaces what the address says: without this, its search_path would hold for writers only.
+            given = url.normalized_query.get("options", ())
+            arguments["options"] = " ".join([*given, *filter(None, [arguments.get("options")]), server_options])
     file = sqlite_file(url)
     if (file is not None or url.get_backend_name() != "sqlite") and options.get("poolclass") is not NullPool:
         options.setdefault("pool_timeout", POOL_TIMEOUT_SECONDS)

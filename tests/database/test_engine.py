@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, NullPool, Row, event, text
+from sqlalchemy import URL, NullPool, Row, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -404,3 +404,14 @@ def test_log_01_what_the_server_says_of_a_row_is_in_no_error(database: Database)
         said = "".join(traceback.format_exception(caught.value)).replace(statement, "")
         assert said.count(words) == 2
         assert "secret" not in said
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize("make", [make_engine, make_read_engine, make_migration_engine])
+def test_the_options_of_the_address_hold_for_every_connection(make: Any, database_url: str) -> None:
+    """Else one site would read in another schema than it writes to."""
+    address = make_url(database_url).update_query_dict({"options": "-c search_path=elsewhere"})
+    engine = make(address)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW search_path").scalar() == "elsewhere"
+    engine.dispose()
