@@ -101,6 +101,11 @@ def _references(definition: str, piece: str) -> Callable[[int], str]:
     return lambda size: f"{definition.format('b' * (size // 2 - 20))}\n\n" + _repeated(piece)(size // 2)
 
 
+def _below(beginning: str, line: str) -> Callable[[int], str]:
+    """One deep beginning, and below it lines that go on with its paragraph without its marks."""
+    return lambda size: beginning + _repeated(line)(size - len(beginning))
+
+
 #: Shapes by name: each a function from a number of characters to a text of that length.
 SHAPES: dict[str, Callable[[int], str]] = {
     name: _repeated(piece)
@@ -158,4 +163,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "pictures by reference": _references('[a]: /x "{}"', "![a] "),
     "references without words": _references("[a]: /{}", "[][a] "),
     "quoted references used": _references('[a]: /x&&&& "&&&&{}"', "[a]\n"),
+    "lines below quotes": _below(">" * 30 + "a\n", "b\n"),
+    "marks below quotes": _below(">" * 29 + "a\n", "<\n"),
+    "lines below quoted lists": _below("> - " * 10 + "a\n", "b\n"),
 }

@@ -80,6 +80,15 @@ def test_what_is_nested_too_deeply_is_shown_as_text(mark: str) -> None:
     lists = markdown.render("\n".join("  " * level + "- item" for level in range(15))).html
     assert (lists.count("<ul>"), lists.count("<li>item")) == (15, 15)
     assert markdown.render("> " * 30 + "deep").html.count("<blockquote>") == 30
+    for brackets, is_link in ((8, True), (10, False)):
+        html = markdown.render(f"[{'[' * brackets}a{']' * brackets}](/b)").html
+        assert ("<a " in html, "a" in markdown.text_of(html)) == (is_link, True)
+
+
+@pytest.mark.parametrize("marks", [">", ">>", "> - >"])
+def test_a_line_without_marks_goes_on_with_a_paragraph_however_deep_it_stands(marks: str) -> None:
+    html = markdown.render(f"{marks} a\n    1. b\nc").html
+    assert html.count("a<br>\n1. b<br>\nc") == 1
 
 
 def test_headings_come_below_those_of_the_page() -> None:
