@@ -74,7 +74,7 @@ def look(page: Any, name: str) -> None:
 
 #: With what is wider than a phone, a link without words and headings that leave levels out.
 BODY = (
-    "# 清晨\n\n#### 小路\n\n老城的**胡同**还很安静。[](/x)\n\n#\n\n> 慢一点\n\n`code`\n\n"
+    "# 清晨\n\n#### 小路\n\n老城的**胡同**还很安静。[](/x)\n\n#\n\n> 慢一点\n\n- שלום\n- Hello.\n\n`code`\n\n"
     f"    {'x' * 200}\n\n||{'word|' * 20}\n|{'-|' * 21}\n||{'word|' * 20}"
 )
 SCREENS = {
@@ -108,6 +108,12 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     # A wide table keeps its words whole, each on one line, and is scrolled.
     assert anna.locator(".post-text table").evaluate("table => table.scrollWidth > table.clientWidth")
     assert anna.locator(".post-text td", has_text="word").first.evaluate("cell => cell.offsetHeight") < 50
+    # Bullets stand on the side on which their list begins, and its text beside them.
+    for element in anna.locator(".post-text :is(ul, li)").all():
+        style = element.evaluate(
+            "element => (s => [s.direction, s.unicodeBidi, s.paddingLeft])(getComputedStyle(element))"
+        )
+        assert style == ["rtl", "isolate", "0px"]
     anna.goto(f"{post}/edit")
     look(anna, f"{screen}-edit")
     anna.goto(f"{site.url}/tag/walks")

@@ -58,8 +58,12 @@ _TAGS = {
 _ATTRIBUTES = {"a": {"href", "title", "class"}, "ol": {"start"}, "code": {"class"}}
 _SCHEMES = {"http", "https", "mailto"}
 _REL = "nofollow ugc noopener"
-#: Both can be wider than the page: who has no mouse can only scroll what can have the focus.
-_SCROLLED = {"pre": {"tabindex": "0"}, "table": {"tabindex": "0"}}
+#: Wide code and tables: who has no mouse can only scroll what can have the focus. Lists and quotations: bullets and the
+#: line beside a quotation stand where its own text begins, whatever the direction of the text around it.
+_GIVEN = {
+    "pre": {"tabindex": "0"}, "table": {"tabindex": "0"},
+    "ul": {"dir": "auto"}, "ol": {"dir": "auto"}, "blockquote": {"dir": "auto"},
+}  # fmt: skip
 _LANGUAGE = re.compile(r"language-[A-Za-z0-9+#-]{1,30}")
 #: An @ and what can be a name: an address has a letter or a dot before its @, but in a script that is written without
 #: blanks any word can stand there. A name has blanks and signs in it, but for some (`accounts.usernames`).
@@ -353,7 +357,7 @@ def _fence() -> nh3.Cleaner:
         attribute_filter=_filter,
         url_schemes=_SCHEMES,
         link_rel=_REL,
-        set_tag_attribute_values=_SCROLLED,
+        set_tag_attribute_values=_GIVEN,
     )
 
 

@@ -13,7 +13,7 @@ from flasky.plugins.blog import markdown
 
 ALLOWED = {
     "href": {"a"}, "title": {"a"}, "rel": {"a"}, "start": {"ol"}, "class": {"code"},
-    "tabindex": {"pre", "table"},
+    "tabindex": {"pre", "table"}, "dir": {"ul", "ol", "blockquote"},
 }  # fmt: skip
 #: What a browser takes for the scheme of an address: it drops blanks and control characters before and within it.
 SCHEME = re.compile(r"[\x00-\x20]*[a-zA-Z](?:[a-zA-Z0-9+.\x00-\x20-])*:")
@@ -78,8 +78,8 @@ def test_what_is_nested_too_deeply_is_shown_as_text(mark: str) -> None:
     text = markdown.text_of(markdown.render(source.replace("\n>", "\n")).html)
     assert [level for level in range(60) if f"item {level}." not in text] == []
     lists = markdown.render("\n".join("  " * level + "- item" for level in range(15))).html
-    assert (lists.count("<ul>"), lists.count("<li>item")) == (15, 15)
-    assert markdown.render("> " * 30 + "deep").html.count("<blockquote>") == 30
+    assert (lists.count('<ul dir="auto">'), lists.count("<li>item")) == (15, 15)
+    assert markdown.render("> " * 30 + "deep").html.count('<blockquote dir="auto">') == 30
     for brackets, is_link in ((8, True), (10, False)):
         html = markdown.render(f"[{'[' * brackets}a{']' * brackets}](/b)").html
         assert ("<a " in html, "a" in markdown.text_of(html)) == (is_link, True)
@@ -118,9 +118,13 @@ LINK = '<a href="http://e.org" rel="nofollow ugc noopener">'
         ("**bold** and [a link](http://e.org) " * 60, f"<p><strong>bold</strong> and {LINK}a link</a>", " …</p>\n"),
         ("**[" + "word " * 300 + "](http://e.org)**", f"<p><strong>{LINK}word", "word</a></strong> …</p>\n"),
         ("# " + "*word* " * 300, "<h3><em>word</em>", " …</h3>\n"),
-        ("- an **item**\n" * 60, "<ul>\n<li>an <strong>item</strong></li>", "</strong></li>\n</ul>\n"),
-        ("1. a\n   - " + "word " * 300, "<ol>\n<li>a\n<ul>\n<li>word", " …</li>\n</ul>\n</li>\n</ol>\n"),
-        ("> " + "`code` " * 300, "<blockquote>\n<p><code>code</code>", " …</p>\n</blockquote>\n"),
+        ("- an **item**\n" * 60, '<ul dir="auto">\n<li>an <strong>item</strong></li>', "</strong></li>\n</ul>\n"),
+        (
+            "1. a\n   - " + "word " * 300,
+            '<ol dir="auto">\n<li>a\n<ul dir="auto">\n<li>word',
+            " …</li>\n</ul>\n</li>\n</ol>\n",
+        ),
+        ("> " + "`code` " * 300, '<blockquote dir="auto">\n<p><code>code</code>', " …</p>\n</blockquote>\n"),
         (
             "```py\n" + "print(1)\n" * 90 + "```",
             '<pre tabindex="0"><code class="language-py">print(1)',
