@@ -214,6 +214,8 @@ def test_following_filters_the_home_page(client: Any, member: Any, write: Any, d
     page = browser.get("/")
     assert "by bob" in page
     assert "by carl" not in page
+    # The feed is of everybody.
+    assert ('class="feed-link"' in home, 'class="feed-link"' in page) == (True, False)
     assert "1 follower" in browser.get(f"/people/{bob}/posts")
     assert "anna" in browser.get(f"/people/{bob}/followers")
     assert "bob" in browser.get(f"/people/{anna}/following")
