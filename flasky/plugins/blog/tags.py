@@ -13,11 +13,13 @@ from flasky.plugins.blog import limits
 from flasky.plugins.blog.models import Post, PostTag, Tag
 from flasky.plugins.blog.storage import add_unless_there, changed
 
-#: A # begins a tag, or stands around one (#胡同#); behind a single letter it is part of it (C#).
-_SEPARATORS = re.compile(r"(?:[\s,、;]|(?<!(?<!\w)[A-Za-z])#|#(?=\w))+")
+_BETWEEN = re.compile(r"[\s,、;]+")
+#: A # begins a tag, or stands around one (#胡同#); where none begins it, it is part of a single letter (C#).
+_BEGINNINGS = re.compile(r"(?:(?<!(?<!\w)[A-Za-z])#|#(?=\w))+")
 _NAME = re.compile(r"[^\W_](?:[\w.+-]*[\w+])?#?")
 _DOTTED = re.compile("i\u0307+")
-#: Letters and marks that show nothing: with one of them, a tag would look like another.
+#: Letters and marks that show nothing: with one of them, a tag would look like another. They are taken out, and
+#: refused where nothing else is there.
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
@@ -27,8 +29,8 @@ def parse_tags(text: str) -> list[str]:
     Raises Fault for the field `tags` when there are too many, or one is too long or no word.
     """
     # Commas of full width are commas then.
-    parts = _SEPARATORS.split(unicodedata.normalize("NFKC", text))
-    names = sorted({canonical(part) for part in parts if part})
+    words = _BETWEEN.split(unicodedata.normalize("NFKC", text))
+    names = sorted({canonical(_UNSEEN.sub("", part) or part) for word in words for part in _parts(word) if part})
     if len(names) > limits.MOST_TAGS:
         raise Fault("tags", _("At most ${most} tags.", mapping={"most": limits.MOST_TAGS}))
     for name in names:
@@ -37,6 +39,11 @@ def parse_tags(text: str) -> list[str]:
         if not _is_name(name):
             raise Fault("tags", _("“${tag}” cannot be a tag: use letters and digits.", mapping={"tag": name}))
     return names
+
+
+def _parts(word: str) -> list[str]:
+    """The tags of one word; what begins with a # ends with one: `#a#b#` is `a` and `b`."""
+    return word.split("#") if word.startswith("#") else _BEGINNINGS.split(word)
 
 
 def canonical(name: str) -> str:

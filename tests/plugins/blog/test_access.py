@@ -99,8 +99,8 @@ def test_a_place_stays_right_when_its_post_is_gone(
     "text",
     [
         "a b c d e f", "x" * 31, "a/b", "<b>", "..", "-a", "\u0301a", "-\u0301a",
-        # Nobody would see them, or not that they differ.
-        "\u3164", "a\u115f", "\u1160\uffa0", "a\ufe0f",
+        # Nobody would see them.
+        "\u3164", "\u1160\uffa0", "-\ufe0f",
     ],
 )  # fmt: skip
 def test_what_cannot_be_tags_comes_back_beside_its_field(text: str, member: Any, client: Any) -> None:
@@ -117,9 +117,14 @@ def test_what_cannot_be_tags_comes_back_beside_its_field(text: str, member: Any,
 def test_tags_have_one_form() -> None:
     assert tags.parse_tags("#Python, ＰＹＴＨＯＮ；胡同、c++ Straße") == ["c++", "python", "strasse", "胡同"]
     assert tags.parse_tags(" , ") == []
-    # A # is part of a tag behind a single letter only.
-    assert tags.parse_tags("C# #F# ＃胡同＃ ##a") == ["a", "c#", "f#", "胡同"]
+    # A # is part of a tag behind a single letter only, which no # begins.
+    assert tags.parse_tags("C# #F# ＃胡同＃ ##a F#") == ["a", "c#", "f", "f#", "胡同"]
     assert tags.parse_tags("#walks#garden#, ＃清晨＃胡同；") == ["garden", "walks", "清晨", "胡同"]
+    # What begins with a # ends with one, also behind a single letter.
+    assert tags.parse_tags("#a#b#") == tags.parse_tags("#a#，#b#") == ["a", "b"]
+    assert tags.parse_tags("a#，b#") == ["a#", "b#"]
+    # Letters and marks that nobody sees are left out.
+    assert tags.parse_tags("a\u115f a\ufe0f a\u034f\u0301 \u3164b") == ["a", "b", "á"]
     # Vowels and accents that are characters of their own; what looks the same is the same.
     assert tags.parse_tags("हिन्दी İstanbul istanbul cafe\u0301 café") == ["café", "istanbul", "हिन्दी"]
 
