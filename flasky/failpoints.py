@@ -42,12 +42,11 @@ def includeme(config: Configurator) -> None:
     registry = config.registry
     for point in ("before_commit", "after_commit"):
 
-        def reached(session: Session, point: str = point) -> None:
-            # Only the transactions of requests: the deliverer's own have points of their own.
-            if "request" in session.info:
-                failpoint(registry, point)
+        def reached(_session: Session, point: str = point) -> None:
+            failpoint(registry, point)
 
-        event.listen(get_database(registry).writer, point, reached)
+        # Only the transactions of requests: the deliverer's own have points of their own.
+        event.listen(get_database(registry).request_writer, point, reached)
 
 
 def failpoint(registry: Registry, name: str) -> None:

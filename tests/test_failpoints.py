@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
+from transaction import TransactionManager
 
 from flasky.database import get_database
 from flasky.failpoints import FailpointReached, failpoint
@@ -53,10 +55,13 @@ def test_only_the_transactions_of_requests_are_points(make_app, monkeypatch: pyt
     with database.writer() as session:
         session.execute(text("SELECT 1"))
         session.commit()
-    with database.writer(info={"request": object()}) as session:
+    manager = TransactionManager(explicit=True)
+    manager.begin()
+    with database.request_writer(info={"request": SimpleNamespace(tm=manager)}) as session:
         session.execute(text("SELECT 1"))
         with pytest.raises(FailpointReached):
-            session.commit()
+            manager.commit()
+        manager.abort()
 
 
 def test_production_does_not_read_them(make_app, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,8 @@ def test_a_newer_one_without_plugins_hides_what_an_older_one_further_back_offers
     assert "polls" in available()
     monkeypatch.syspath_prepend(place)
     assert "polls" not in available()
-    assert {entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)} == set(available())
+    # As Python itself says.
+    assert "polls" not in {entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def test_what_is_installed_by_halves_stops_no_site(make_plugin: Make, tmp_path: Path) -> None:
