@@ -36,7 +36,6 @@ REPEATING = frozenset(
         "mail/test_rendering.py",
         "mail/test_services.py",
         "migrations/test_plugins.py",
-        "migrations/test_renames.py",
         # The rules that these run on sound plug-ins are each run on broken ones as well.
         "plugin_platform/test_conformance.py::test_the_other_samples_keep_every_promise",
         "plugin_platform/test_conformance.py::test_the_rules_about_tables_hold_on_postgresql_too",
