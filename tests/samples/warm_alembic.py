@@ -29,6 +29,9 @@ def _run(job: dict, file: str) -> None:
     os.chdir(job["folder"])
     os.environ.update(job["environ"])
     sys.path[:0] = job["path"]
+    # Modules are rewritten from command to command: what was compiled within the same second, for a text of the same
+    # length, would be taken for the new one.
+    sys.dont_write_bytecode = True
     status = 0
     try:
         if job["arguments"][0] == "--program":

@@ -69,6 +69,8 @@ def _run(job: dict) -> None:
     sys.path[:0] = [path for path in given if path and path not in sys.path]
     # A package that was installed since the warm process began.
     importlib.invalidate_caches()
+    # A module that a test writes anew within the same second, as long as before, would be taken for the old one.
+    sys.dont_write_bytecode = True
     name = job["arguments"][0]
     status = 0
     try:
