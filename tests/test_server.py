@@ -14,7 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from warm import Forked, WarmConsole
@@ -48,6 +50,7 @@ class Server:
     """`pserve` with an INI file of its own, in a process of its own."""
 
     def __init__(self, folder: Path, options: str = "", nofile: int = 0, warm: WarmConsole | None = None) -> None:
+        """`nofile` is how many files it may open; without `warm` it begins cold."""
         self.port = free_port()
         self.folder = folder
         self.log = folder / "log"
@@ -59,24 +62,15 @@ class Server:
             encoding="utf-8",
         )
 
-        def limit() -> None:
-            if nofile:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
-
-        command = [sys.executable, "-m", "pyramid.scripts.pserve", str(self.ini)]
         environ = {**os.environ, "PYTHONPATH": str(folder)}
-        with self.log.open("wb") as output:
-            self.process: subprocess.Popen[bytes] | Forked = (
-                warm.start("pserve", str(self.ini), environ=environ, output=self.log)
-                if warm
-                else subprocess.Popen(
-                    command,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=environ,
-                    preexec_fn=limit,  # noqa: PLW1509 - this process starts no thread before
-                )
-            )
+        self.log.touch()
+        self.process: subprocess.Popen[bytes] | Forked
+        if warm:
+            self.process = warm.start("pserve", str(self.ini), environ=environ, output=self.log, nofile=nofile)
+        else:
+            command = [sys.executable, "-m", "pyramid.scripts.pserve", str(self.ini)]
+            with self.log.open("wb") as output:
+                self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environ)
         self.until(lambda: "Flasky is at" in self.text, "it did not start")
 
     @property
@@ -124,10 +118,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """A function that starts a server; all end with the test."""
     servers: list[Server] = []
 
-    def start(options: str = "", nofile: int = 0, warm: WarmConsole | None = None) -> Server:
+    def start(*options: Any, **more: Any) -> Server:
         folder = tmp_path / str(len(servers))
         folder.mkdir()
-        servers.append(Server(folder, options, nofile, warm))
+        servers.append(Server(folder, *options, **more))
         return servers[-1]
 
     yield start
@@ -139,8 +133,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def serve_warm(serve: Callable[..., Server], warm_console: WarmConsole) -> Callable[..., Server]:
-    """Like `serve`, without the imports of a cold start: for what the other tests' servers show of the start."""
-    return lambda options="": serve(options, warm=warm_console)
+    """Like `serve`, without the imports of a cold start, which the first test shows."""
+    return partial(serve, warm=warm_console)
 
 
 @pytest.mark.parametrize(
@@ -219,9 +213,9 @@ def refused(server: Server) -> bool:
     return False
 
 
-def test_p17_an_idle_connection_does_not_hold_the_server_back(serve: Callable[..., Server]) -> None:
+def test_p17_an_idle_connection_does_not_hold_the_server_back(serve_warm: Callable[..., Server]) -> None:
     """A browser keeps its connection open; it is closed within a second."""
-    server = serve()
+    server = serve_warm()
     idle = server.connect()
     idle.request("GET", "/")
     idle.getresponse().read()
@@ -232,16 +226,16 @@ def test_p17_an_idle_connection_does_not_hold_the_server_back(serve: Callable[..
     assert idle.sock.recv(1) == b""
 
 
-def test_p17_the_grace_ends_and_a_second_signal_ends_it_sooner(serve: Callable[..., Server]) -> None:
+def test_p17_the_grace_ends_and_a_second_signal_ends_it_sooner(serve_warm: Callable[..., Server]) -> None:
     """A request that takes for ever is cut off after `grace`, with a line that says so; Ctrl-C twice does not wait."""
-    server = serve("grace = 0.5")
+    server = serve_warm("grace = 0.5")
     hanging = server.connect()
     hanging.request("GET", "/?60")
     server.until(lambda: server.started == 1, "the request did not begin")
     assert server.end(seconds=10) == 0
     assert "1 connection(s) were cut off after 0.5 seconds of grace" in server.text
 
-    server = serve()
+    server = serve_warm()
     hanging = server.connect()
     hanging.request("GET", "/?60")
     server.until(lambda: server.started == 1, "the request did not begin")
@@ -251,26 +245,24 @@ def test_p17_the_grace_ends_and_a_second_signal_ends_it_sooner(serve: Callable[.
     assert "Ended at once by a second signal" in server.text
 
 
-def test_a_busy_port_is_one_line_and_status_1(serve: Callable[..., Server]) -> None:
+def test_a_busy_port_is_one_line_and_status_1(serve_warm: Callable[..., Server], warm_console: WarmConsole) -> None:
     """PARITY row 1, issue item 1: which port, and where to change it; before the application is even made."""
-    server = serve()
-    second = subprocess.run(
-        [sys.executable, "-m", "pyramid.scripts.pserve", str(server.ini)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(server.folder)},
-    )
+    server = serve_warm()
+    (server.folder / "slow_site.py").write_text("raise AssertionError", encoding="utf-8")
+    environ = {**os.environ, "PYTHONPATH": str(server.folder)}
+    second = warm_console.run("pserve", str(server.ini), folder=server.folder, environ=environ)
     assert second.returncode == 1
     assert second.stderr == (
         f"Port {server.port} on 127.0.0.1 is in use: another program listens there. "
         "Stop it, or choose another port under [server:main] in site.ini.\n"
     )
+    with pytest.raises(CannotStart) as refusal:
+        make_server({"__file__": str(server.ini)}, host="127.0.0.1", port=str(server.port))
+    assert f"{refusal.value}\n" == second.stderr
 
 
-def test_p16_answers_name_no_software_and_limits_hold(serve: Callable[..., Server]) -> None:
-    server = serve()
+def test_p16_answers_name_no_software_and_limits_hold(serve_warm: Callable[..., Server]) -> None:
+    server = serve_warm()
     response = server.get()
     assert "Server" not in response.headers
     assert "Via" not in response.headers
@@ -289,12 +281,12 @@ def test_p16_answers_name_no_software_and_limits_hold(serve: Callable[..., Serve
     assert connection.getresponse().status == 413
 
 
-def test_f43_more_connections_than_select_can_count(serve: Callable[..., Server]) -> None:
+def test_f43_more_connections_than_select_can_count(serve_warm: Callable[..., Server]) -> None:
     """1,100 idle connections: the limit holds, the server lives, and one that is let in is answered."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard == resource.RLIM_INFINITY or hard >= 4000, "this test needs 4000 open files (ulimit -Hn)"
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2500), hard))
-    server = serve("connection_limit = 1200")
+    server = serve_warm("connection_limit = 1200")
     first = server.connect()
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(1100)]
     first.request("GET", "/")
@@ -307,9 +299,9 @@ def test_f43_more_connections_than_select_can_count(serve: Callable[..., Server]
     assert server.end() == 0
 
 
-def test_f41_few_open_files_mean_few_connections_and_no_spinning(serve: Callable[..., Server]) -> None:
+def test_f41_few_open_files_mean_few_connections_and_no_spinning(serve_warm: Callable[..., Server]) -> None:
     """With 128 descriptors 120 clients are served in turn; nothing spins, nothing floods the log."""
-    server = serve("channel_timeout = 1\ncleanup_interval = 1", nofile=128)
+    server = serve_warm("channel_timeout = 1\ncleanup_interval = 1", nofile=128)
     assert "Only 128 files may be open" in server.text
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(120)]
     before = cpu_seconds(server.process.pid)

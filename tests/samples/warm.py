@@ -57,10 +57,15 @@ class WarmConsole:
         assert status is not None
         return status
 
-    def start(self, *arguments: str, environ: Mapping[str, str], output: Path, folder: Path | None = None) -> Forked:
-        """Start a console script that goes on until it is ended; what it says comes to the end of the file `output`."""
+    def start(
+        self, *arguments: str, environ: Mapping[str, str], output: Path, folder: Path | None = None, nofile: int = 0
+    ) -> Forked:
+        """Start a console script that goes on until it is ended; what it says comes to the end of the file `output`.
+
+        `nofile` is how many files it may open, where that is not as many as this process may.
+        """
         job = {"arguments": arguments, "folder": str(folder or Path.cwd()), "environ": dict(environ), "goes_on": True}
-        pid = self.ask({**job, "input": os.devnull, "output": str(output)})
+        pid = self.ask({**job, "input": os.devnull, "output": str(output), "nofile": nofile})
         assert pid is not None
         return Forked(self, pid)
 

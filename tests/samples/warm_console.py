@@ -2,9 +2,10 @@
 
 It reads a line of JSON for each command (arguments, folder, environment, files for input, output and errors) and
 answers with the exit status (tests/samples/warm.py asks it). With `goes_on`, for a server, it answers with the process
-id at once, and to a line with that id as `of` with the exit status, or `null` as long as there is none. Arguments that
-begin with `-m` run a module. What was imported before is the libraries and Flasky's kernel, never a plug-in: those are
-read anew by each command. Every command is a process of its own and ends like one.
+id at once, and to a line with that id as `of` with the exit status, or `null` as long as there is none. `nofile` limits
+how many files it may open. Arguments that begin with `-m` run a module. What was imported before is the libraries and
+Flasky's kernel, never a plug-in: those are read anew by each command. Every command is a process of its own and ends
+like one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import resource
 import runpy
 import sys
 from importlib.metadata import entry_points
@@ -61,6 +63,8 @@ def _run(job: dict) -> None:
     os.dup2(source, 0)
     os.dup2(output, 1)
     os.dup2(errors, 2)
+    if job.get("nofile"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (job["nofile"], job["nofile"]))
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["environ"])
