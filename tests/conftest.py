@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pkgutil
+import sys
+import threading
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -84,32 +87,62 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _place(item).as_posix() not in LONGEST)
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Keep the making of thousands of tests out of what is looked through for garbage."""
+    if isinstance(collector, pytest.Session):
+        gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Import all of Flasky while coverage watches.
+    """What there is now stays until the end: nobody need look through it again and again."""
+    gc.freeze()
+    gc.enable()
 
-    What a test that is not watched were the first to import would count as never run, and which test is the first in a
-    process is chance.
-    """
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where coverage measures, say when it is to look away."""
     if Coverage.current() is not None:
-        for module in pkgutil.walk_packages(flasky.__path__, "flasky."):
-            if not module.name.endswith("__main__"):
-                import_module(module.name)
+        config.pluginmanager.register(Watch())
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Let coverage look away where it would see nothing new, as what it watches takes twice the time."""
-    measurement = Coverage.current()
-    if measurement is None or _is_watched(item):
-        return (yield)
-    with pytest.MonkeyPatch.context() as patch:
-        # With this in their environment (coverage's patch "subprocess"), new processes are watched.
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        measurement.stop()
-        try:
-            return (yield)
-        finally:
-            measurement.start()
+class Watch:
+    """Lets coverage look away where it would see nothing new, as what it watches takes twice the time.
+
+    It would look through every imported module each time that it is started anew, for longer than most tests take.
+    """
+
+    def __init__(self) -> None:
+        self._tracers = sys.gettrace(), threading.gettrace()
+        #: With this in their environment (coverage's patch "subprocess"), new processes are watched.
+        self._processes = os.environ.get("COVERAGE_PROCESS_CONFIG", "")
+
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        """Import all of Flasky while coverage watches, and nothing else.
+
+        What a test that is not watched were the first to import would count as never run, and which test is the first
+        in a process is chance.
+        """
+        if isinstance(collector, pytest.Session):
+            for module in pkgutil.walk_packages(flasky.__path__, "flasky."):
+                if not module.name.endswith("__main__"):
+                    import_module(module.name)
+            self._look_away()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        """Look at this test or not."""
+        if _is_watched(item):
+            sys.settrace(self._tracers[0])
+            threading.settrace(self._tracers[1])
+            os.environ["COVERAGE_PROCESS_CONFIG"] = self._processes
+        else:
+            self._look_away()
+
+    @staticmethod
+    def _look_away() -> None:
+        sys.settrace(None)
+        threading.settrace(None)
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
 @pytest.fixture(scope="session")
