@@ -36,7 +36,7 @@ from difflib import unified_diff
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from warm import WarmConsole
+from warm import Forked, WarmConsole
 
 from flasky.testing.live import free_port
 
@@ -44,8 +44,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 #: How commands begin that go on until somebody ends them, and what one of them says when it is ready.
 SERVING = {"pserve development.ini": "Flasky is at", "aiosmtpd": "", "flasky mail deliver": "Delivering mails"}
-#: Console scripts that are started through the warm process.
-_SCRIPTS = ("alembic", "flasky", "pserve", "pshell")
+#: What is started through the warm process.
+_SCRIPTS = ("alembic", "flasky", "pserve", "pshell", "pytest", "python")
 #: What stands behind the name of a file that goes on.
 _MORE = " …"
 #: How a terminal shows that somebody pressed it.
@@ -157,7 +157,7 @@ class Walk:
             "LC_ALL": "C.UTF-8",
             "TERM": "dumb",
         }
-        self._serving: list[tuple[Typed, subprocess.Popen[bytes], Path]] = []
+        self._serving: list[tuple[Typed, subprocess.Popen[bytes] | Forked, Path]] = []
         self._outputs = 0
         self._warm = WarmConsole(self.environ, self.folder)
 
@@ -206,10 +206,12 @@ class Walk:
         source, output = self._new_file("input"), self._new_file("output")
         source.write_text("".join(f"{line}\n" for line in step.inputs), encoding="utf-8")
         line = self._here(step.line)
-        environ, arguments = _split(line)
-        if arguments[0] in _SCRIPTS and not re.search(r"[|<>;&*$]", line):
+        place, command = _place(line)
+        environ, arguments = _split(command)
+        if arguments[0] in _SCRIPTS and not re.search(r"[|<>;&*$]", command):
             files = {"input": source, "output": output}
-            self._warm.status(*arguments, folder=self.folder, environ={**self.environ, **environ}, files=files)
+            folder = self.folder / place
+            self._warm.status(*arguments, folder=folder, environ={**self.environ, **environ}, files=files)
         else:
             with source.open("rb") as stdin, output.open("wb") as stdout:
                 subprocess.run(
@@ -227,16 +229,22 @@ class Walk:
 
     def _serve(self, step: Typed) -> None:
         output = self._new_file("output")
-        environ, arguments = _split(self._here(step.line))
-        with output.open("wb") as stream:
-            process = subprocess.Popen(
-                arguments,
-                cwd=self.folder,
-                env={**self.environ, **environ},
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
+        output.touch()
+        settings, arguments = _split(self._here(step.line))
+        environ = {**self.environ, **settings}
+        process: subprocess.Popen[bytes] | Forked
+        if arguments[0] in _SCRIPTS:
+            process = self._warm.start(*arguments, environ=environ, output=output, folder=self.folder)
+        else:
+            with output.open("wb") as stream:
+                process = subprocess.Popen(
+                    arguments,
+                    cwd=self.folder,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                )
         self._serving.append((step, process, output))
         if _CTRL_C in step.shown:
             self._stop_serving(last=1)
@@ -244,7 +252,7 @@ class Walk:
             [ready] = [word for beginning, word in SERVING.items() if step.line.startswith(beginning)]
             self._wait(step, process, output, ["…", f"{ready}…"] if ready else [])
 
-    def _wait(self, step: Typed, process: subprocess.Popen[bytes], output: Path, shown: list[str]) -> None:
+    def _wait(self, step: Typed, process: subprocess.Popen[bytes] | Forked, output: Path, shown: list[str]) -> None:
         deadline = time.monotonic() + _SECONDS
         wanted = Typed(step.line, step.place, [*shown, "…"])
         while not self._is_alike(wanted, said := output.read_text(encoding="utf-8", errors="replace")):
@@ -312,6 +320,12 @@ def _copy_compiled(source: Path, target: Path) -> None:
     if compiled.is_file():
         copy.parent.mkdir(exist_ok=True)
         shutil.copy2(compiled, copy)
+
+
+def _place(line: str) -> tuple[str, str]:
+    """The folder that a command is typed in, below that of the project, and the command."""
+    begin, _, command = line.partition(" && ")
+    return (begin.removeprefix("cd "), command) if begin.startswith("cd ") else ("", line)
 
 
 def _split(line: str) -> tuple[dict[str, str], list[str]]:

@@ -3,9 +3,9 @@
 It reads a line of JSON for each command (arguments, folder, environment, files for input, output and errors) and
 answers with the exit status (tests/samples/warm.py asks it). With `goes_on`, for a server, it answers with the process
 id at once, and to a line with that id as `of` with the exit status, or `null` as long as there is none. `nofile` limits
-how many files it may open. Arguments that begin with `-m` run a module. What was imported before is the libraries and
-Flasky's kernel, never a plug-in: those are read anew by each command. Every command is a process of its own and ends
-like one.
+how many files it may open. Arguments that begin with `-m` run a module, with `python` a file. What was imported before
+is the libraries and Flasky's kernel, never a plug-in: those are read anew by each command. Every command is a process
+of its own and ends like one; so is a trial of plug-ins that a command makes (flasky/trial.py), which is forked, too.
 """
 
 from __future__ import annotations
@@ -15,9 +15,14 @@ import json
 import os
 import resource
 import runpy
+import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import IO, Any
+
+from warm import WarmConsole
 
 from flasky.kernel import ROOMS
 
@@ -54,7 +59,46 @@ _WARM = (
 )
 
 
+class _Trials(WarmConsole):
+    """A fork of this process as it is now, before the command: who forks from it has what the command has not changed.
+
+    It does what `subprocess.run` would do with a trial.
+    """
+
+    def __init__(self) -> None:
+        jobs, asked = os.pipe()
+        answered, answers = os.pipe()
+        self._helper = os.fork()
+        if self._helper == 0:
+            os.close(asked)
+            os.close(answered)
+            _serve(os.fdopen(jobs), os.fdopen(answers, "w"))
+            os._exit(0)
+        os.close(jobs)
+        os.close(answers)
+        self._asked, self._answered = os.fdopen(asked, "w"), os.fdopen(answered)
+        self._others = subprocess.run
+        subprocess.run = self._instead
+
+    def _instead(self, command: list[str], **options: Any) -> subprocess.CompletedProcess:
+        if command[1:4] != ["-P", "-m", "flasky.trial"]:
+            return self._others(command, **options)
+        folder = Path(options["cwd"] or Path.cwd())
+        return self.run(*command[2:], folder=folder, environ=options["env"])
+
+    def ask(self, job: Mapping[str, object]) -> int | None:
+        self._asked.write(json.dumps(job) + "\n")
+        self._asked.flush()
+        answer: int | None = json.loads(self._answered.readline())
+        return answer
+
+    def stop(self) -> None:
+        self._asked.close()
+        os.waitpid(self._helper, 0)
+
+
 def _run(job: dict) -> None:
+    trials = _Trials() if {"plugin", "pytest"} & set(job["arguments"][:4]) else None
     source = os.open(job["input"], os.O_RDONLY)
     output = os.open(
         job["output"], os.O_WRONLY | os.O_CREAT | (os.O_APPEND if job.get("goes_on") else os.O_TRUNC), 0o600
@@ -82,6 +126,11 @@ def _run(job: dict) -> None:
             module = job["arguments"][1]
             sys.argv[:] = job["arguments"][1:]
             runpy.run_module(module, run_name="__main__", alter_sys=True)
+        elif name == "python":
+            file = job["arguments"][1]
+            sys.argv[:] = job["arguments"][1:]
+            sys.path.insert(0, str(Path(file).resolve().parent))
+            runpy.run_path(file, run_name="__main__")
         else:
             [script] = entry_points(group="console_scripts", name=name)
             command = script.load()
@@ -98,6 +147,8 @@ def _run(job: dict) -> None:
         status = 1
     sys.stdout.flush()
     sys.stderr.flush()
+    if trials is not None:
+        trials.stop()
     os._exit(status & 0xFF)
 
 
@@ -110,9 +161,13 @@ def main() -> None:
         raise RuntimeError(f"a command would not see changes of {', '.join(loaded)}")
     # Not sys.stdin, which would keep in its buffer what belongs to the commands.
     with os.fdopen(os.dup(0), encoding="utf-8") as jobs:
-        for line in jobs:
-            sys.stdout.write(f"{json.dumps(_answer(json.loads(line)))}\n")
-            sys.stdout.flush()
+        _serve(jobs, sys.stdout)
+
+
+def _serve(jobs: IO[str], answers: IO[str]) -> None:
+    for line in jobs:
+        answers.write(f"{json.dumps(_answer(json.loads(line)))}\n")
+        answers.flush()
 
 
 def _answer(job: dict) -> int | None:
