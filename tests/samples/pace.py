@@ -10,6 +10,8 @@ from typing import Any
 QUIET = 0.0037
 #: Seconds of processor time from one yardstick within the block to the next.
 _APART = 0.05
+#: What takes no longer is within every bound at any pace: no yardstick is taken for it, which would take longer.
+_SHORT = 0.02
 
 
 class Stopwatch:
@@ -17,14 +19,13 @@ class Stopwatch:
 
     What else runs takes cache and half of a core away, and that counts as time of the thread: such a machine, or a slow
     one, takes as much longer for a yardstick, a fixed piece of work. A machine that is busy for half a second need not
-    be so before and behind the block: in a long one the yardstick is taken again and again, and its time left out.
+    be so behind the block: in a long one the yardstick is taken again and again, and its time left out.
     Only for the main thread, where signals come in.
     """
 
     def __enter__(self) -> Stopwatch:
         self._within: list[float] = []
         self._left_out = 0.0
-        self._before = yardstick()
         self._handler = signal.signal(signal.SIGPROF, self._measure)
         self._begun = time.thread_time()
         signal.setitimer(signal.ITIMER_PROF, _APART, _APART)
@@ -34,9 +35,13 @@ class Stopwatch:
         signal.setitimer(signal.ITIMER_PROF, 0)
         spent = time.thread_time() - self._begun - self._left_out
         signal.signal(signal.SIGPROF, self._handler)
-        around = min(self._before, yardstick())
-        pace = sum(self._within) / len(self._within) if self._within else around
-        self.seconds = spent / max(1, pace / QUIET)
+        self.seconds = spent / max(1, self._pace(spent) / QUIET)
+
+    def _pace(self, spent: float) -> float:
+        """The seconds that a yardstick took."""
+        if self._within:
+            return sum(self._within) / len(self._within)
+        return QUIET if spent < _SHORT else min(yardstick(), yardstick())
 
     def _measure(self, *_signal: Any) -> None:
         begun = time.thread_time()

@@ -79,11 +79,14 @@ def seconds(source: str, enough: float) -> float:
 
 
 def test_a_machine_that_is_busy_only_during_the_work_is_no_slower(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bounds above: what else runs need not be there before and behind what is measured."""
-    paces = iter([pace.QUIET, *[2 * pace.QUIET] * 1000])
-    monkeypatch.setattr(pace, "yardstick", lambda: next(paces))
+    """The bounds above: what else runs need not be there behind what is measured."""
+    busy: list[bool] = []
+    monkeypatch.setattr(pace, "yardstick", lambda: (2 if busy else 1) * pace.QUIET)
     begun = time.thread_time()
     with Stopwatch() as watch:
-        while time.thread_time() - begun < 0.12:
+        busy.append(True)
+        # Its timer is late on a machine that is really busy.
+        while time.thread_time() - begun < 0.12 or not watch._within:
             render("word")
-    assert watch.seconds < 0.75 * 0.12
+        busy.clear()
+    assert watch.seconds < 0.75 * (time.thread_time() - begun)
