@@ -8,6 +8,7 @@ byte a second holds it for minutes). This one says what kind of failure it met, 
 from __future__ import annotations
 
 import base64
+import hmac
 import io
 import ipaddress
 import smtplib
@@ -30,6 +31,8 @@ _SECONDS_FOR_GOODBYE = 2
 #: Answers that ask for a log-in or for encryption: nothing is wrong with the message (RFC 4954, RFC 3207).
 _ASKS_FOR_LOGIN = frozenset({530, 534, 535, 538})
 _TOO_BIG = 552
+#: What is said of a log-in: done, or done before; and what is asked for the next part of one (RFC 4954).
+_LOGGED_IN, _GO_ON = frozenset({235, 503}), 334
 
 
 class DeliveryFailed(Exception):
@@ -143,6 +146,34 @@ class TimedSMTP(smtplib.SMTP):
         self.esmtp_features = {}
         self.does_esmtp = False
 
+    def log_in(self, user: str, password: str) -> None:
+        """Log in by the first way that the server offers and takes; raises an SMTPException when there is none.
+
+        Not `login`: smtplib's own takes a name or password that is not ASCII for an error of the program.
+        """
+        offered = str(self.esmtp_features.get("auth", "")).upper().split()
+        ways = [way for way in ("CRAM-MD5", "PLAIN", "LOGIN") if way in offered]
+        if not ways:
+            raise smtplib.SMTPNotSupportedError(f"it offers {' '.join(offered) or 'none'}")
+        for way in ways:
+            code, answer = self._authenticate(way, user.encode(), password.encode())
+            if code in _LOGGED_IN:
+                return
+        raise smtplib.SMTPAuthenticationError(code, answer)
+
+    def _authenticate(self, way: str, user: bytes, password: bytes) -> tuple[int, bytes]:
+        """The server's last answer to one way of logging in; name and password go as UTF-8 (RFC 4616)."""
+        if way == "PLAIN":
+            return self.docmd("AUTH", f"PLAIN {_base64(bytes(1) + user + bytes(1) + password)}")
+        if way == "LOGIN":
+            code, answer = self.docmd("AUTH", f"LOGIN {_base64(user)}")
+            return self.docmd(_base64(password)) if code == _GO_ON else (code, answer)
+        code, answer = self.docmd("AUTH", way)
+        if code != _GO_ON:
+            return code, answer
+        digest = hmac.new(password, base64.b64decode(answer), "md5").hexdigest()
+        return self.docmd(_base64(user + b" " + digest.encode()))
+
 
 class Transport(SMTPMailer):  # type: ignore[misc]
     """The SMTP side of pyramid_mailer's `Mailer`: one connection for each message."""
@@ -196,6 +227,9 @@ class Transport(SMTPMailer):  # type: ignore[misc]
             failure = self._failure_of_answer(where, error.smtp_code, error.smtp_error)
         except OSError as error:
             failure = ServerUnavailable(f"{where}: {self._clean(str(error) or type(error).__name__)}")
+        except ValueError as error:
+            # A challenge that is no base64, MD5 that this Python must not use: no mail had a part in it.
+            failure = ServerRefuses(f"{where}: the server cannot be understood ({type(error).__name__})")
         except DeliveryFailed as error:
             failure = error
         else:
@@ -230,7 +264,7 @@ class Transport(SMTPMailer):  # type: ignore[misc]
                 "The password was not sent"
             )
         try:
-            connection.login(self.username, self.password or "")
+            connection.log_in(self.username, self.password or "")
         except smtplib.SMTPNotSupportedError as error:
             raise ServerRefuses(
                 f"{self.hostname} port {self.port} offers no log-in and mail.username is set: {error}"
@@ -277,7 +311,7 @@ class Transport(SMTPMailer):  # type: ignore[misc]
         """`text` as one line of bounded length, without our password should a server repeat it."""
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         secret = self.password or ""
-        for form in (secret, base64.b64encode(secret.encode()).decode()):
+        for form in (secret, _base64(secret.encode())):
             if form:
                 line = line.replace(form, "(hidden)")
         return line[:_LONGEST_REASON]
@@ -292,6 +326,10 @@ def _is_loopback(connection: TimedSMTP) -> bool:
     assert connection.sock is not None  # noqa: S101 - it has just answered
     host = connection.sock.getpeername()[0]
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _as_bytes(answer: bytes | str) -> bytes:

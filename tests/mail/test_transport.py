@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 import ssl
 import time
@@ -159,6 +160,55 @@ def test_a_wrong_password_is_the_site_s_trouble_and_is_not_repeated(starttls_ser
     with pytest.raises(ServerRefuses, match="535") as refusal:
         _send(starttls_server.port, **settings, mail__username="flasky", mail__password="wr0ng-p4ss")
     assert "wr0ng" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("left_out", [[], ["PLAIN"]], ids=["PLAIN", "LOGIN"])
+def test_a_name_and_a_password_in_any_script_log_in(left_out: list[str]) -> None:
+    """RFC 4616: in UTF-8."""
+
+    def check(_server: object, _session: object, _envelope: object, _mechanism: str, data: Any) -> AuthResult:
+        right = (data.login, data.password) == ("jürgen".encode(), "päss-密码".encode())
+        return AuthResult(success=right, handled=False)
+
+    server = SMTPServer(authenticator=check, auth_require_tls=False, auth_exclude_mechanism=left_out)
+    server.start()
+    try:
+        _send(server.port, mail__username="jürgen", mail__password="päss-密码")
+        with pytest.raises(ServerRefuses, match="535"):
+            _send(server.port, mail__username="jürgen", mail__password="päss-密")
+    finally:
+        server.stop()
+    assert len(server.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("password", "answer"), [("tanstaaftanstaaf", "b913a602c7eda7a495b4e6e7334d3890"), ("密码", "")]
+)
+def test_cram_md5_sends_a_digest_of_the_password(password: str, answer: str) -> None:
+    """RFC 2195 with its own example; a password in another script is none of the mail's business either."""
+    challenge = b"<1896.697170952@postoffice.reston.mci.net>"
+    answers = {"EHLO": b"250-fake\r\n250 AUTH CRAM-MD5", "AUTH": b"334 " + base64.b64encode(challenge)}
+    with FakeSMTP(**answers) as server, pytest.raises(ServerRefuses, match="502"):
+        _send(server.port, mail__username="tim", mail__password=password)
+    said = base64.b64decode(server.commands[-1 if server.commands[-1] != "quit" else -2]).decode()
+    assert said.startswith(f"tim {answer}")
+    assert len(said) == len("tim ") + 32
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"EHLO": b"250-fake\r\n250 AUTH GSSAPI"},
+        {"EHLO": b"250-fake\r\n250 AUTH CRAM-MD5", "AUTH": b"334 x"},
+        {"EHLO": b"250-fake\r\n250 AUTH LOGIN", "AUTH": b"334"},
+    ],
+    ids=str,
+)
+def test_a_log_in_that_goes_wrong_blames_no_mail(answers: dict[str, bytes]) -> None:
+    """Whatever the server says before it hears of a mail is its own trouble."""
+    with FakeSMTP(**answers) as server, pytest.raises((ServerRefuses, ServerUnavailable), match=r"127\.0\.0\.1 port"):
+        _send(server.port, mail__username="flasky", mail__password="s3cret-p4ss")
+    assert not any(line.lower().startswith("mail") for line in server.commands)
 
 
 def test_a_server_that_repeats_our_password_does_not_bring_it_into_the_log() -> None:
