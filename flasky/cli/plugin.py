@@ -328,10 +328,11 @@ def _removed(context: Context, name: str, file: Path, *, do: bool, as_json: bool
             _show_plan(context, planned, as_json)
             if planned.is_empty:
                 return False
+            # Before anybody is told that --yes would do it.
+            removal.check(planned)
             if not do:
                 click.echo("Nothing was changed. Add --yes to do it.", err=True)
                 return False
-            removal.check(planned)
             removal.lock(connection, planned, context.site)
             # Nobody writes from here on; whoever did since the plan was shown has their rows in the dump, too.
             planned = removal.plan(connection, name, context.site)

@@ -400,6 +400,9 @@ def test_the_tables_of_what_ships_are_not_removed(life: Life) -> None:
     assert "not a plug-in's" in life.run("remove", "flasky", "--yes", status=1).output
     life.ini.write_text(without_plugin(life.ini.read_text(), "accounts"))
     before = life.tables()
-    assert "made by the migrations of Flasky itself" in life.run("remove", "accounts", "--yes", status=1).output
+    for options in ([], ["--yes"]):
+        refused = life.run("remove", "accounts", *options, status=1).output
+        assert "made by the migrations of Flasky itself" in refused
+        assert "Add --yes" not in refused
     assert life.tables() == before
     assert not list(life.ini.parent.glob("*.dump.json"))

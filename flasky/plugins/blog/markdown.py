@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock, blockquote, fence, heading, hr, list_block
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline, emphasis, link
@@ -27,7 +28,7 @@ from markdown_it.token import Token
 from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS, is_blank
 
 #: Raise it with every change that makes other HTML of the same source.
-PIPELINE = 7
+PIPELINE = 8
 
 #: Characters after which a summary ends, where a block ends.
 _SUMMARY_LENGTH = 500
@@ -72,8 +73,11 @@ _MENTION = re.compile(
     rf"(?:(?<![\w@./])|(?<=[{UNSPACED_CHARACTERS}]))@(?=\S)([^{_NEVER_IN_NAME}]{{1,{_LONGEST_NAME}}})"
 )
 _LETTER = rf"[^\W{UNSPACED_CHARACTERS}]"
-#: Behind a letter: another of the same word, or of the same address (`@anna.example`, `@anna-marie`).
-_SAME_WORD = re.compile(rf"(?<={_LETTER})[.-]?{_LETTER}")
+#: Behind a letter: another of the same word, or of the same address (`@anna.example`, `@anna-marie`, and
+#: `@anna@social.example`, by which other sites name their members).
+_SAME_WORD = re.compile(rf"(?<={_LETTER})[.@-]?{_LETTER}")
+#: The type of the token of an @ that was escaped (`\@anna`, `&#64;anna`): its writer wants to call nobody.
+_ESCAPED_AT = "escaped_at"
 #: Marks within a line: around a part of a word, they end no word.
 _INLINE_TAG = re.compile(r"</?(?:a|code|del|em|s|strong)(?: [^>]*)?>")
 _TAG = re.compile(r"<[^>]*>")
@@ -484,6 +488,9 @@ def _parser() -> MarkdownIt:
     # It drops the blocks that reach its own bound without a word: none may.
     parser = _parser_up_to(_MOST_NESTED + 2)
     parser.core.ruler.at("inline", _lines)
+    # Behind it nobody knows what was escaped.
+    parser.core.ruler.before("text_join", _ESCAPED_AT, _keep_escaped_at)
+    parser.add_render_rule(_ESCAPED_AT, RendererHTML.text)
     return parser
 
 
@@ -494,6 +501,14 @@ def _lines(state: StateCore) -> None:
         if token.type == "inline":
             token.children = []
             parser.inline.parse(token.content, parser, state.env, token.children)
+
+
+def _keep_escaped_at(state: StateCore) -> None:
+    """Let an escaped @ stay a token of its own, in which no mention is looked for."""
+    for token in state.tokens:
+        for child in token.children or ():
+            if child.type == "text_special" and child.content == "@":
+                child.type = _ESCAPED_AT
 
 
 @cache

@@ -336,6 +336,10 @@ def test_p27_members_are_asked_for_once_for_a_bounded_number_of_names_and_ten_ar
         ("@b-, no", "b-"),
         ("@<b>胡同</b>的", "<b>胡同</b>"),
         ("@नमस्ते जी", "नमस्ते"),
+        ("\\@x, and @bob\\@x", "bob"),
+        ("@bob@", "bob"),
+        ("@小明@小红", "小明"),
+        ("@O\\'Brien", "O'Brien"),
     ],
 )
 def test_a_mention_is_found_in_running_text_and_by_every_name_there_can_be(source: str, name: str) -> None:
@@ -359,6 +363,9 @@ def test_of_several_members_the_one_with_the_longest_name_is_called() -> None:
         "@bob.example",
         "@bob-marie",
         "@bob_",
+        "@bob@mastodon.social",
+        "\\@bob",
+        "x \\@bob\\@bob &#64;bob",
         "@ bob",
         "@\nbob",
     ],

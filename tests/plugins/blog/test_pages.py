@@ -91,6 +91,7 @@ def test_writing_previewing_and_publishing(client: Any, member: Any, db: Session
     assert 'href="/tag/%E8%83%A1%E5%90%8C"' in done
     assert "My walk" in browser.get("/tag/walk")
     assert browser.get("/tag/WALK", status=303).location.endswith("/tag/walk")
+    assert browser.get("/tag/WALK?older=1.2-3", status=303).location.endswith("/tag/walk?older=1.2-3")
     browser.get("/tag/nothing", status=404)
 
 

@@ -106,7 +106,8 @@ def tag(request: Request) -> Mapping[str, Any] | Response:
     asked = request.matchdict["name"]
     name = canonical(asked)
     if name != asked:
-        return see_other(request.route_path("blog.tag", name=name))
+        # With the place in the list.
+        return see_other(request.route_path("blog.tag", name=name, _query=request.GET))
     tag_id = reading.tag_id(request.read, name)
     if tag_id is None:
         raise NotThere
