@@ -1,8 +1,8 @@
 """Forms: WTForms with what Flasky asks of every form.
 
 A form speaks the visitor's language, refuses text that no database can keep, and takes a field that was sent twice
-for a fault instead of choosing one of its values. A line ends with one character, as browsers count it for `maxlength`
-and do not send it. `forms.jinja2` renders the fields.
+for a fault instead of choosing one of its values. A line ends with one character, not with the two that browsers send.
+`forms.jinja2` renders the fields.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pyramid.request import Request
 from webob.multidict import MultiDict
 from wtforms import Field, FieldList, FileField, Form, MultipleFileField, SelectMultipleField
 from wtforms.i18n import get_translations
-from wtforms.validators import Length
+from wtforms.validators import Length, ValidationError
 
 from flasky.languages import _
 
@@ -29,6 +29,7 @@ _LINE_END = re.compile("\r\n?")
 _SENT_TWICE = _("This field was sent more than once.")
 _NOT_TEXT = _("This field holds something that is not text.")
 _CANNOT_BE_KEPT = _("This field holds characters that cannot be stored.")
+_TOO_LONG = _("At most ${most} characters; these are ${length}.")
 
 
 class RequestForm(Form):  # type: ignore[misc]
@@ -97,8 +98,22 @@ def storable(text: str) -> str:
 
 
 def length(most: int, least: int = -1) -> Length:
-    """A validator: at most `most` characters, and at least `least`. It also sets the HTML attributes."""
-    return Length(min=least, max=most)
+    """A validator: at most `most` characters, and at least `least`."""
+    return _Length(min=least, max=most)
+
+
+class _Length(Length):  # type: ignore[misc]
+    """Without `maxlength`: by it browsers cut what is pasted without a word, and an emoji counts twice there."""
+
+    def __init__(self, **bounds: int) -> None:
+        super().__init__(**bounds)
+        del self.field_flags["maxlength"]
+
+    def __call__(self, form: Form, field: Field) -> None:
+        size = len(field.data or "")
+        if size > self.max:
+            raise ValidationError(_(_TOO_LONG, mapping={"most": self.max, "length": size}))
+        super().__call__(form, field)
 
 
 @lru_cache(maxsize=8)

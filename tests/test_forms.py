@@ -51,7 +51,7 @@ def test_messages_are_in_the_visitors_language(post: Any, language: str, message
     [
         ([("name", "a"), ("name", "b")], "This field was sent more than once."),
         ([("name", "a\0b")], "This field holds characters that cannot be stored."),
-        ([("name", "abcdef")], "Field cannot be longer than 5 characters."),
+        ([("name", "abcdef")], "At most ${most} characters; these are ${length}."),
     ],
 )
 def test_what_is_wrong_is_said_beside_the_field(post: Any, fields: Any, message: str) -> None:
@@ -105,8 +105,21 @@ def test_a_forms_own_validators_still_run(bare_app: Any, post: Any) -> None:
     assert not form.validate({"name": [length(2)]})
 
 
-def test_length_becomes_an_attribute(post: Any) -> None:
-    assert 'maxlength="5"' in post([]).name()
+def test_inp_07_no_browser_cuts_what_is_too_long(post: Any) -> None:
+    """By `maxlength` one would, without a word, and an emoji counts twice there: the answer says how long it is."""
+    form = post([("name", "😀" * 5)])
+    assert form.validate()
+    assert "maxlength" not in form.name()
+    form = post([("name", "😀" * 6)])
+    form.validate()
+    assert form.name.errors[0].mapping == {"most": 5, "length": 6}
+    assert form.name.data == "😀" * 6
+
+
+def test_a_text_that_is_too_short_is_a_fault(post: Any) -> None:
+    form = post([("name", "Ada")])
+    assert not form.validate({"name": [length(5, least=4)]})
+    assert form.name.errors == ["Field must be between 4 and 5 characters long."]
 
 
 def test_storable_leaves_everything_else() -> None:

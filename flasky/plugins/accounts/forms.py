@@ -46,7 +46,7 @@ class _FileNeeded:
 
 
 def _address() -> StringField:
-    attributes = {"type": "email", "autocomplete": "email", "maxlength": _LONGEST_ADDRESS}
+    attributes = {"type": "email", "autocomplete": "email"}
     return StringField(_("Address"), [_needed(), length(_LONGEST_ADDRESS)], render_kw=attributes)
 
 
