@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations, ops
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError, rev_id
-from sqlalchemy import Connection, TypeDecorator, make_url, text
+from sqlalchemy import Connection, TypeDecorator, inspect, make_url, text
 
 from alembic import context
 from flasky.database.base import Base
@@ -28,6 +28,7 @@ from flasky.database.engine import make_migration_engine
 from flasky.database.ownership import owner_of
 from flasky.database.types import UTCDateTime
 from flasky.loader import available, load
+from flasky.migrations.constraints import RenameConstraintsOp, names_to_change
 from flasky.migrations.locations import SHIPPED, chain_of, chain_of_script, locations
 from flasky.migrations.losses import Names, foreseen_failures, refuse_losses, rows
 from flasky.migrations.records import BOOKKEEPING, owners_of_tables
@@ -164,7 +165,8 @@ class Autogenerate:
         operations = Operations(trial)
         done: list[ops.MigrateOperation] = []
         undone: list[ops.MigrateOperation] = []
-        for table in table_renames(upgrade, self.owner):
+        tables = table_renames(upgrade, self.owner)
+        for table in tables:
             logger.info("Detected rename of %s", table)
             operations.rename_table(table.old, table.new)
             self._recorded[table.new] = self.owner(table.old)
@@ -178,7 +180,26 @@ class Autogenerate:
             trial.impl.alter_column(column.table, column.old, name=column.new)
             done.append(_rename_column(column.table, column.old, column.new))
             undone.append(_rename_column(column.table, column.new, column.old))
-        return (_compared(trial) if columns else upgrade), done, undone
+        for names in self._constraints(connection, [*tables, *columns]):
+            operations.invoke(names)
+            done.append(names)
+            undone.append(names.reverse())
+        return (_compared(trial) if done else upgrade), done, undone
+
+    def _constraints(
+        self, connection: Connection, renames: list[TableRename | ColumnRename]
+    ) -> Iterator[RenameConstraintsOp]:
+        """The constraints that are named after what is renamed: those of its tables, and what refers to them."""
+        changed = {one.new if isinstance(one, TableRename) else one.table for one in renames}
+        present = set(inspect(connection).get_table_names())
+        chains = {chain_of(self._site, self.owner(name)) for name in changed}
+        for _name, model in sorted(Base.metadata.tables.items()):
+            # Tables of other chains are not this revision's to change: there it may run alone.
+            named = {model.name, *(key.referred_table.name for key in model.foreign_key_constraints)} & changed
+            if not named or model.name not in present or chain_of(self._site, self.owner(model.name)) not in chains:
+                continue
+            if (names := names_to_change(connection, model, renames)) is not None:
+                yield names
 
     def _write(
         self,

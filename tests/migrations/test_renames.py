@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, make_url
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, inspect, make_url
 from sqlalchemy.exc import IntegrityError
 from workshop import Workshop
 
@@ -94,6 +94,96 @@ def test_a_renamed_column_keeps_its_values_up_and_down(filled: Workshop) -> None
     filled.alembic("downgrade", "notes@-1")
     assert users(filled) == USERS
     assert filled.sql("SELECT id, name FROM roles1 ORDER BY id") == ROLES
+
+
+FOLLOWS = """
+from sqlalchemy import CheckConstraint, UniqueConstraint
+
+class Person(Base):
+    __tablename__ = "people"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+class Follow(Base):
+    __tablename__ = "follows"
+    __table_args__ = (
+        CheckConstraint("ids <> ''", name="ids"), CheckConstraint("id > 0", name="positive"),
+        UniqueConstraint("who_id", "ids"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    who_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    before_id: Mapped[int | None] = mapped_column(ForeignKey("follows.id"))
+    ids: Mapped[str] = mapped_column(String(20))
+    mood: Mapped[str | None]
+    text: Mapped[str | None]
+
+class Note(Base):
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    follow_id: Mapped[int | None] = mapped_column(ForeignKey("follows.id"))
+"""
+FOLLOWINGS = (
+    FOLLOWS.replace('"follows', '"followings').replace("Follow(", "Following(").replace("ids", "tags")
+).replace("who_id", "person_id")
+NAMES = {
+    "ck_followings_positive",
+    "ck_followings_tags",
+    "fk_followings_before_id_followings",
+    "fk_followings_person_id_people",
+    "pk_followings",
+    "uq_followings_person_id_tags",
+}
+
+
+def constraints(workshop: Workshop, *tables: str) -> set[str]:
+    """The names of all constraints of the tables."""
+    engine = create_engine(workshop.url)
+    inspector = inspect(engine)
+    found = {
+        str(one["name"])
+        for table in tables
+        for one in [
+            inspector.get_pk_constraint(table),
+            *inspector.get_foreign_keys(table),
+            *inspector.get_unique_constraints(table),
+            *inspector.get_check_constraints(table),
+        ]
+    }
+    engine.dispose()
+    return found
+
+
+def test_constraints_are_renamed_with_tables_and_columns_so_that_the_old_names_are_free(workshop: Workshop) -> None:
+    """On PostgreSQL the index of a primary key has its name for the whole schema."""
+    workshop.plugin("notes", FOLLOWS)
+    workshop.enable("notes")
+    workshop.alembic("upgrade", "heads")
+    workshop.generate("Follows")
+    workshop.alembic("upgrade", "heads")
+    before = constraints(workshop, "follows", "notes")
+    workshop.sql("INSERT INTO people VALUES (1)", "INSERT INTO follows VALUES (1, 1, 1, 'a', 'glad', '-')")
+
+    workshop.models("notes", FOLLOWINGS)
+    workshop.generate("Rename", "-x", "renames=yes")
+    assert constraints(workshop, "follows", "notes") == before
+    workshop.alembic("upgrade", "heads")
+    assert constraints(workshop, "followings") == NAMES
+    assert constraints(workshop, "notes") == {"pk_notes", "fk_notes_follow_id_followings"}
+
+    # Whoever goes on has all the old names for something new.
+    again = FOLLOWS[FOLLOWS.index("class Follow(") : FOLLOWS.index("class Note(")]
+    more = '    who_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))\n'
+    at = FOLLOWINGS.index("class Note(")
+    workshop.models("notes", FOLLOWINGS[:at].rstrip() + "\n" + more + "\n" + again + FOLLOWINGS[at:])
+    workshop.generate("Follows again")
+    workshop.alembic("upgrade", "heads")
+    assert "No new upgrade operations detected" in workshop.alembic("check")
+    assert workshop.sql("SELECT id, person_id, before_id, tags FROM followings") == [(1, 1, 1, "a")]
+    with pytest.raises(IntegrityError):
+        workshop.sql("INSERT INTO followings (id, person_id, tags) VALUES (0, 1, 'b')")
+
+    workshop.alembic("downgrade", "notes@-2")
+    assert constraints(workshop, "follows", "notes") == before
+    assert workshop.sql("SELECT * FROM follows") == [(1, 1, 1, "a", "glad", "-")]
 
 
 def test_nothing_is_dropped_unless_told_and_the_refusal_counts_what_would_be_lost(filled: Workshop) -> None:
