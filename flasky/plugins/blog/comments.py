@@ -66,8 +66,7 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
         created_at=work.now(),
     )
     submissions.note_made(work, author.user_id, key, comment.id)
-    notices.tell_author(work, post, comment)
-    notices.tell_mentioned(work, rendered.mentioned, post, comment)
+    notices.tell_of_comment(work, rendered.mentioned, post, comment)
     work.registry.notify(CommentAdded(work, comment))
     lists_changed(work.db)
     return comment

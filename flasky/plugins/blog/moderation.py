@@ -23,6 +23,9 @@ from flasky.plugins.blog.reading import Cursor
 from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
 from flasky.plugins.blog.words import unturned
 
+#: How many texts one statement asks about.
+_AT_ONCE = 500
+
 
 class Read(NamedTuple):
     """What a moderator had in front of them: the version of the text, and each report by when it was told and its id.
@@ -77,7 +80,7 @@ def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = Non
         # Sent twice it is once, and the same.
         return (thing.hidden_by_id, thing.hidden_reason) == (me, reason)
     _tell(work, thing, "hidden")
-    resolve(work, thing, read)
+    _answer(work, thing, me, read)
     return True
 
 
@@ -100,6 +103,10 @@ def resolve(work: Work, thing: Post | Comment, read: Read | None = None) -> None
     """Answer the open reports about a post or comment that were read. Raises NotAllowed, Refused and Stale (`hide`)."""
     me = check_decides(work, thing)
     _check_read(thing, read)
+    _answer(work, thing, me, read)
+
+
+def _answer(work: Work, thing: Post | Comment, me: int, read: Read | None) -> None:
     answered = update(Report).where(_about(thing), Report.resolved_at.is_(None))
     if read is not None:
         answered = answered.where(tuple_(Report.created_at, Report.id).in_(read.reports))
@@ -171,14 +178,16 @@ def _tell_called(work: Work, thing: Post | Comment, hidden_at: datetime) -> None
         # A comment below a hidden post: with the post, if it was edited since that was hidden.
         return
     if isinstance(thing, Comment):
-        notices.tell_called_meanwhile(work, hidden_at, post, thing)
+        notices.tell_called_meanwhile(work, hidden_at, post, [thing])
         return
-    notices.tell_called_meanwhile(work, hidden_at, post)
     meanwhile = select(Comment).where(
         Comment.post_id == post.id, Comment.hidden_at.is_(None), Comment.edited_at >= hidden_at
     )
-    for comment in work.db.scalars(meanwhile.options(joinedload(Comment.author)).order_by(Comment.id)):
-        notices.tell_called_meanwhile(work, hidden_at, post, comment)
+    edited = work.db.scalars(meanwhile.options(joinedload(Comment.author)).order_by(Comment.id))
+    texts: list[Post | Comment] = [post, *edited]
+    # Each calls up to ten members, and a statement has so many parameters and no more.
+    for start in range(0, len(texts), _AT_ONCE):
+        notices.tell_called_meanwhile(work, hidden_at, post, texts[start : start + _AT_ONCE])
 
 
 def moderator(work: Work) -> int:

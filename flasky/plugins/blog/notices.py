@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work
@@ -23,6 +23,8 @@ DIGEST_AFTER = timedelta(days=1)
 _LISTED = 100
 #: How many notices a digest tells of one by one.
 _IN_DIGEST = 20
+#: How many mails are sent at once about what happens at once: a post that is shown again may have many comments.
+_AT_ONCE = 20
 _BEGINNING = Bounds()
 #: Who of these is told, and how they like to be: nobody who is shut out or about to leave.
 _TOLD = (
@@ -39,18 +41,27 @@ class _Actor(NamedTuple):
     username: str
 
 
-def tell_author(work: Work, post: Post | Outline, comment: Comment) -> None:
-    """Tell a post's author about a comment."""
-    if post.author_id is not None:
-        _tell(work, [post.author_id], "comment", post, comment)
+class _News(NamedTuple):
+    """What some members are told: what somebody did, and to which post or comment."""
+
+    kind: str
+    wanted: Collection[int]
+    actor: _Actor | Identity | None
+    post: Post | Outline | None = None
+    comment: Comment | None = None
+    reason: str = ""
 
 
-def tell_mentioned(work: Work, mentioned: Iterable[int], post: Post | Outline, comment: Comment | None = None) -> None:
-    """Tell the members whom a text calls, but nobody twice about the same comment."""
-    found = set(mentioned)
-    if comment is not None:
-        found.discard(post.author_id or 0)
-    _tell(work, sorted(found), "mention", post, comment)
+def tell_of_comment(work: Work, mentioned: Collection[int], post: Post | Outline, comment: Comment) -> None:
+    """Tell a post's author about a new comment, and the members whom it calls, but nobody twice."""
+    authors = set() if post.author_id is None else {post.author_id}
+    commented = _News("comment", authors, work.identity, post, comment)
+    _tell(work, commented, _News("mention", set(mentioned) - authors, work.identity, post, comment))
+
+
+def tell_mentioned(work: Work, mentioned: Collection[int], post: Post) -> None:
+    """Tell the members whom a new post calls."""
+    _tell(work, _News("mention", mentioned, work.identity, post))
 
 
 def tell_newly_mentioned(
@@ -60,32 +71,52 @@ def tell_newly_mentioned(
 
     Who was told of this post or comment once is not told again, however often their name comes and goes.
     """
-    _tell(work, _untold(work, set(mentioned) - markdown.called_in(before), post, comment), "mention", post, comment)
+    key = comment.id if comment is not None else None
+    found = _untold(work, post, {key: set(mentioned) - markdown.called_in(before)})
+    _tell(work, _News("mention", found[key], work.identity, post, comment))
 
 
-def tell_called_meanwhile(work: Work, hidden_at: datetime, post: Post, comment: Comment | None = None) -> None:
-    """Tell the members whom a text calls that is shown again and was edited since `hidden_at`, unless they were told.
+def tell_called_meanwhile(work: Work, hidden_at: datetime, post: Post, texts: Iterable[Post | Comment]) -> None:
+    """Tell the members whom texts call that are shown again and were edited since `hidden_at`, unless they were told.
 
-    It is its author who calls them, not the moderator who decides.
+    The texts are the post, comments on it, or both: however many, they cost the same few statements. It is their
+    authors who call, not the moderator who decides.
     """
-    text = comment or post
-    if text.author is None or last_written(text) < hidden_at:
+    edited = [text for text in texts if text.author is not None and last_written(text) >= hidden_at]
+    called = {_key(text): markdown.called_in(text.html) for text in edited}
+    everybody = set().union(*called.values())
+    if not everybody:
         return
-    # SQLite may have given the number of who left to somebody who came after the text.
-    called = select(User.id).where(User.id.in_(markdown.called_in(text.html)), User.created_at <= last_written(text))
-    found = _untold(work, set(work.db.scalars(called)), post, comment)
-    _tell(work, found, "mention", post, comment, _Actor(text.author.id, text.author.username))
+    members = work.db.execute(select(User.id, User.created_at).where(User.id.in_(everybody)))
+    joined = {row.id: row.created_at for row in members}
+    for text in edited:
+        # SQLite may have given the number of who left to somebody who came after the text.
+        written = last_written(text)
+        called[_key(text)] = {each for each in called[_key(text)] if each in joined and joined[each] <= written}
+    found = _untold(work, post, called)
+    _tell(work, *(_called_by(text, found[_key(text)], post) for text in edited))
 
 
-def _untold(work: Work, called: set[int], post: Post, comment: Comment | None) -> list[int]:
-    """Those of the members whom a text calls who were never told that it does, in the order of their ids."""
-    if comment is not None:
-        called = called - {post.author_id}
-    if not called:
-        return []
-    here = Notice.comment_id == comment.id if comment is not None else Notice.comment_id.is_(None)
-    told = select(Notice.user_id).where(Notice.post_id == post.id, here, Notice.user_id.in_(called))
-    return sorted(called - set(work.db.scalars(told.where(Notice.kind == "mention"))))
+def _called_by(text: Post | Comment, found: set[int], post: Post) -> _News:
+    actor = _Actor(text.author.id, text.author.username) if text.author is not None else None
+    return _News("mention", found, actor, post, text if isinstance(text, Comment) else None)
+
+
+def _key(text: Post | Comment) -> int | None:
+    """What a text is called among those of a post: a comment by its number, the post itself None."""
+    return text.id if isinstance(text, Comment) else None
+
+
+def _untold(work: Work, post: Post, called: Mapping[int | None, set[int]]) -> dict[int | None, set[int]]:
+    """Those of the members whom a post (`_key`) and its comments call who were never told that it does."""
+    untold = {key: set(ids) if key is None else ids - {post.author_id} for key, ids in called.items()}
+    everybody = set().union(*untold.values())
+    if everybody:
+        here = or_(Notice.comment_id.is_(None), Notice.comment_id.in_([key for key in untold if key is not None]))
+        told = select(Notice.comment_id, Notice.user_id).where(Notice.post_id == post.id, here)
+        for key, user_id in work.db.execute(told.where(Notice.kind == "mention", Notice.user_id.in_(everybody))):
+            untold.get(key, set()).discard(user_id)
+    return untold
 
 
 def tell_followed(work: Work, user: User) -> None:
@@ -95,50 +126,69 @@ def tell_followed(work: Work, user: User) -> None:
         Notice.user_id == user.id, Notice.kind == "follow", Notice.actor_id == (actor.user_id if actor else 0)
     )
     if work.db.scalar(known.limit(1)) is None:
-        _tell(work, [user.id], "follow", None, None)
+        _tell(work, _News("follow", [user.id], actor))
 
 
 def tell_decision(work: Work, kind: str, post: Post, comment: Comment | None = None, *, reason: str = "") -> None:
     """Tell whoever wrote a post or comment that a moderator has `hidden` it, and why, or has it `shown` again."""
     author = post.author_id if comment is None else comment.author_id
     if author is not None:
-        _tell(work, [author], kind, post, comment, reason=reason)
+        _tell(work, _News(kind, [author], work.identity, post, comment, reason))
 
 
-def _tell(
-    work: Work,
-    user_ids: Iterable[int],
-    kind: str,
-    post: Post | Outline | None,
-    comment: Comment | None,
-    actor: _Actor | Identity | None = None,
-    *,
-    reason: str = "",
-) -> None:
-    """Tell them what `actor` did: whoever asks, unless it is said."""
-    actor = actor or work.identity
-    if actor is None:
-        return
-    wanted = [user_id for user_id in user_ids if user_id != actor.user_id]
-    if not wanted:
+def _tell(work: Work, *told: _News) -> None:
+    """Tell all of it to whom it is for, but nobody what they did themselves.
+
+    Four statements however much it is, and on SQLite one for each mail at once; of these there are not many, and the
+    others wait for the digest.
+    """
+    pairs = [
+        (user_id, news, news.actor)
+        for news in told
+        if news.actor is not None
+        for user_id in sorted(news.wanted)
+        if user_id != news.actor.user_id
+    ]
+    if not pairs:
         return
     work.db.flush()
     connection = work.db.connection()
-    about = {"post_id": post.id if post else None, "comment_id": comment.id if comment else None}
-    told = {"kind": kind, "actor_id": actor.user_id, "reason": reason, "created_at": work.now(), **about}
-    rows, at_once = [], []
-    for user_id, mail in connection.execute(_TOLD, {"wanted": wanted}).all():
-        now = mail == "at_once" and pace.allows_notice_mail(work, user_id)
-        later = work.now() + DIGEST_AFTER if mail in {"daily", "at_once"} and not now else None
-        rows.append({"user_id": user_id, "mail_due": later, **told})
-        at_once += [user_id] if now else []
+    wanted = sorted({user_id for user_id, *_ in pairs})
+    choices = {row.id: row.mail for row in connection.execute(_TOLD, {"wanted": wanted})}
+    rows: list[dict[str, object]] = []
+    at_once: list[tuple[int, _News, _Actor | Identity]] = []
+    for user_id, news, actor in pairs:
+        if user_id not in choices:
+            continue
+        mail = choices[user_id]
+        now = mail == "at_once" and len(at_once) < _AT_ONCE and pace.allows_notice_mail(work, user_id)
+        rows.append(
+            {
+                "user_id": user_id,
+                "kind": news.kind,
+                "actor_id": actor.user_id,
+                "post_id": news.post.id if news.post else None,
+                "comment_id": news.comment.id if news.comment else None,
+                "reason": news.reason,
+                "created_at": work.now(),
+                "mail_due": work.now() + DIGEST_AFTER if mail in {"daily", "at_once"} and not now else None,
+            }
+        )
+        at_once += [(user_id, news, actor)] if now else []
     if rows:
         connection.execute(insert(Notice), rows)
-    for user in work.db.scalars(select(User).where(User.id.in_(at_once))) if at_once else ():
-        if kind in DECISIONS and post is not None:
-            send_decision(work, user, kind, post, comment, reason)
+    if at_once:
+        _mail(work, at_once)
+
+
+def _mail(work: Work, at_once: Sequence[tuple[int, _News, _Actor | Identity]]) -> None:
+    mailed = select(User).where(User.id.in_({user_id for user_id, *_ in at_once}))
+    users = {user.id: user for user in work.db.scalars(mailed)}
+    for user_id, news, actor in at_once:
+        if news.kind in DECISIONS and news.post is not None:
+            send_decision(work, users[user_id], news.kind, news.post, news.comment, news.reason)
         else:
-            send_notice(work, user, kind, actor.username, post, comment)
+            send_notice(work, users[user_id], news.kind, actor.username, news.post, news.comment)
 
 
 def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:

@@ -17,7 +17,7 @@ from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, mails, moderation, notices, posts
-from flasky.plugins.blog.models import BlogMember, Notice
+from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds
 from flasky.security.keys import Signer
@@ -449,6 +449,77 @@ def test_who_a_hidden_comment_calls_is_told_when_it_is_shown(
     with work_as(mona) as work:
         moderation.show(work, comments.find(work, said, lock=True))
     assert told(carl) == []
+
+
+@pytest.mark.databases("sqlite")  # where each mail is a statement of its own
+def test_pages_have_the_statements_for_as_many_mails_at_once_as_they_can_send(
+    member: Any, client: Any, choose: Any, mailbox: Mailbox, db: Session
+) -> None:
+    """A page that sends more than it says is an error in development and tests; beyond twenty mails, digests do."""
+    names = [f"friend{number}" for number in range(20)]
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    for user_id in [anna, bob, *map(member, names)]:
+        choose(user_id, "at_once")
+    first, second = (" ".join(f"@{name}" for name in some) for some in (names[:10], names[10:]))
+
+    def send(user_id: int, path: str, do: str | None = None, **values: str) -> int:
+        before = len(mailbox.messages)
+        page = client(user_id).get(path)
+        form = next(form for form in page.forms.values() if {"body", "reason", "do"} & set(form.fields))
+        for name, value in values.items():
+            form[name] = value
+        form.submit("do" if do else None, value=do, status=303)
+        return len(mailbox.messages) - before
+
+    assert send(anna, "/write", body=first, tags="a b c d e") == 10
+    assert send(anna, "/post/1/edit", body=second, tags="f g h i j") == 10
+    assert send(bob, "/post/1", body=first) == 11
+    assert send(bob, "/comment/1/edit", body=second) == 10
+    assert send(mona, "/comment/1/hide", reason="no") == 1
+    assert send(mona, "/comment/1/hide", "show") == 1
+    send(anna, "/post/1", body=first)
+    assert send(mona, "/post/1/hide", reason="no") == 1
+    # As if they had never called anybody before.
+    db.execute(delete(Notice))
+    db.commit()
+    send(anna, "/post/1/edit", body=f"{first}!")
+    send(bob, "/comment/1/edit", body=f"{second}!")
+    send(anna, "/comment/2/edit", body=f"{second}!")
+    # The author is told of the decision, and twenty of those who are called.
+    assert send(mona, "/post/1/hide", "show") == 21
+    later = select(func.count()).select_from(Notice).where(Notice.kind == "mention", Notice.mail_due.is_not(None))
+    assert db.scalar(later) == 10
+
+
+def test_showing_a_post_costs_the_same_statements_however_many_comments_were_edited_meanwhile(
+    member: Any, write: Any, comment: Any, client: Any, told: Any, statements: Any, db: Session
+) -> None:
+    anna, bob, carl, mona = member("anna"), member("bob"), member("carl"), member("mona", role="Moderator")
+    calling = write(bob, "@carl @anna")
+
+    def shown(number: int) -> int:
+        """The statements of showing a post with so many comments that called Carl while it was hidden."""
+        post = write(anna, "a post")
+        for _each in range(number):
+            comment(bob, post)
+        browser = client(mona)
+        for do in ("hide", "show"):
+            page = browser.get(f"/post/{post}/hide")
+            form = next(form for form in page.forms.values() if "do" in form.fields or "reason" in form.fields)
+            if do == "hide":
+                form["reason"] = "no"
+                form.submit(status=303)
+                html = select(Post.html).where(Post.id == calling).scalar_subquery()
+                db.execute(update(Comment).where(Comment.post_id == post).values(html=html, edited_at=utc_now()))
+                db.commit()
+            else:
+                form.submit("do", value="show", status=303)
+        return len(statements())
+
+    assert shown(2) == shown(9)
+    assert told(carl) == ["mention"] * 12
+    # What calls her below her own posts was told as a comment.
+    assert told(anna).count("mention") == 1
 
 
 def test_what_comes_while_the_page_is_read_stays_new(member: Any, write: Any, client: Any) -> None:
