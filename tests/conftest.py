@@ -47,18 +47,29 @@ REPEATING = frozenset(
         "plugin_platform/test_conformance.py::test_the_other_samples_keep_every_promise",
         "plugin_platform/test_conformance.py::test_the_rules_about_tables_hold_on_postgresql_too",
         "plugin_platform/test_conformance.py::test_what_ships_and_a_broken_promise_on_postgresql",
+        "plugin_platform/test_examples.py",
+        "plugin_platform/test_life.py::test_a_failing_trial_changes_neither_ini_file_nor_database",
         "plugin_platform/test_shipped.py",
         "plugin_platform/test_slots_and_templates.py",
         "plugins/accounts/test_authentication.py",
+        "plugins/accounts/test_equal_work.py",
         "plugins/accounts/test_few_mails.py",
+        "plugins/accounts/test_leaving.py::test_what_is_none_is_refused",
         "plugins/accounts/test_limits_redis.py",
         "plugins/accounts/test_tokens.py",
         "plugins/accounts/test_wiring.py",
+        "plugins/blog/test_concurrency.py",
         "plugins/blog/test_kept.py",
+        "plugins/blog/test_mentions.py",
         "plugins/blog/test_security.py",
+        "plugins/blog/test_slots.py",
+        "plugins/blog/test_unread.py",
         "security/test_csrf.py",
         "security/test_generated.py",
         "security/test_observatory.py",
+        "security/test_redaction.py::test_log_01_long_text_is_read_once",
+        "security/test_sanity.py::test_no_body_of_any_shape_keeps_a_thread_busy",
+        "security/test_sanity.py::test_no_header_of_any_shape_keeps_a_thread_busy",
         "test_architecture.py",
         "test_bytecode.py",
         "test_extension_points.py",
@@ -114,7 +125,7 @@ class Watch:
     def __init__(self) -> None:
         self._tracers = sys.gettrace(), threading.gettrace()
         #: With this in their environment (coverage's patch "subprocess"), new processes are watched.
-        self._processes = os.environ.get("COVERAGE_PROCESS_CONFIG", "")
+        self._processes = {name: value for name, value in os.environ.items() if name == "COVERAGE_PROCESS_CONFIG"}
 
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         """Import all of Flasky while coverage watches, and nothing else.
@@ -134,7 +145,7 @@ class Watch:
         if _is_watched(item):
             sys.settrace(self._tracers[0])
             threading.settrace(self._tracers[1])
-            os.environ["COVERAGE_PROCESS_CONFIG"] = self._processes
+            os.environ.update(self._processes)
         else:
             self._look_away()
 
