@@ -596,7 +596,8 @@ KERNEL_SETTINGS: tuple[Setting, ...] = (
         parse_timeout,
         default="30",
         env="MAIL_TIMEOUT",
-        help="Seconds after which the delivery of one mail is cut off, whatever the server does.",
+        help="Seconds after which the delivery of one mail is cut off, whatever the server does. Only for its answer "
+        "to the whole mail there are ten minutes.",
     ),
     Setting(
         "mail.ca_file",

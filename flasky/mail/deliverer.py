@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from pyramid.registry import Registry
 from pyramid_mailer.mailer import Mailer
@@ -32,10 +33,12 @@ from flasky.mail.transport import (
     ServerRefuses,
     ServerUnavailable,
     TemporaryFailure,
+    Unanswered,
     make_mailer,
 )
 from flasky.ownership import owner_of_module
 from flasky.queues.claims import Claims, Rules, growing
+from flasky.queues.lease import kept
 from flasky.queues.worker import Worker, WorkerThread
 from flasky.site import get_site
 
@@ -48,8 +51,9 @@ POLL_SECONDS = 5.0
 FIRST_PROBE, LONGEST_PROBE = 1.0, 8.0
 #: … and while it refuses this site: 10 s, … 300 s, as servers lock out who knocks with a wrong password.
 FIRST_REFUSAL, LONGEST_REFUSAL = 10.0, 300.0
-#: What a lease is longer than the time limit of a delivery.
-_LEASE_MARGIN = 30
+#: What a lease is longer than the time limit of a delivery, and how often it is renewed while the server, which has the
+#: whole mail, takes longer than that to say what becomes of it.
+_LEASE_MARGIN, RENEW_SECONDS = 30, 15.0
 #: Housekeeping is done so rarely because nothing depends on it.
 _HOUSEKEEPING = timedelta(hours=1)
 
@@ -99,14 +103,14 @@ class Deliverer(Worker):
         self._drop_sent = get_site(registry).in_production
         self._troubles = 0
         self._next_housekeeping = utc_now()
-        lease = timedelta(seconds=settings["mail.timeout"] + _LEASE_MARGIN)
+        self._lease = timedelta(seconds=settings["mail.timeout"] + _LEASE_MARGIN)
         rules = Rules(
             OutgoingMail,
             held=Status.SENDING,
             failed=Status.FAILED,
             noun="mail",
             worker="deliverer",
-            lease=lambda _mail: lease,
+            lease=lambda _mail: self._lease,
             given_up=self._too_old,
         )
         self._claims = Claims(get_database(registry), rules, logger)
@@ -149,7 +153,8 @@ class Deliverer(Worker):
         failpoint(self.registry, "before_smtp")
         try:
             _check(claim)
-            self._mailer.send_immediately(claim)
+            with kept(partial(self._claims.renew, claim.id, self._lease), RENEW_SECONDS):
+                self._mailer.send_immediately(claim)
         except (ServerUnavailable, ServerRefuses) as error:
             tally.pause = self._server_trouble(claim, error)
             return
@@ -157,6 +162,8 @@ class Deliverer(Worker):
             self._note(claim, Status.FAILED, str(error))
             self._blame(claim, f"is refused for good: {error}")
             tally.given_up += 1
+        except Unanswered as error:
+            self._note_unanswered(claim, str(error), tally)
         except TemporaryFailure as error:
             self._note_postponed(claim, str(error))
             tally.postponed += 1
@@ -205,6 +212,24 @@ class Deliverer(Worker):
             if mail is not None:
                 self._claims.postpone(mail, reason)
                 logger.warning("Mail %d was not taken (attempt %d): %s", mail.id, mail.attempts, reason)
+
+    def _note_unanswered(self, claim: _Claim, reason: str, tally: Tally) -> None:
+        """Try a mail once more that may have arrived, as it may not have; after that somebody has to decide (F16)."""
+        with self._sessions.begin() as session:
+            mail = self._claims.held(session, claim.id)
+            if mail is None:
+                return
+            first = mail.sent_at is None
+            mail.sent_at = utc_now()
+            if first:
+                self._claims.postpone(mail, reason)
+                logger.warning("Mail %d may have arrived (attempt %d): %s", mail.id, mail.attempts, reason)
+                tally.postponed += 1
+                return
+            reason = f"given up, as it may have arrived twice; at last: {reason}"
+            self._claims.settle(mail, Status.FAILED, reason)
+        self._blame(claim, f"is {reason}")
+        tally.given_up += 1
 
     def _note(self, claim: _Claim, status: Status, reason: str | None) -> None:
         with self._sessions.begin() as session:

@@ -20,7 +20,7 @@ class Status(StrEnum):
     #: A deliverer holds it, until `claimed_until`.
     SENDING = "sending"
     SENT = "sent"
-    #: The server refused it for good, or it was too old when another attempt was due.
+    #: The server refused it for good, it was too old when another attempt was due, or it may have arrived already.
     FAILED = "failed"
     #: It cannot be handed to any server as it is: no attempt would ever help.
     PARKED = "parked"
@@ -55,6 +55,7 @@ class OutgoingMail(QueueColumns, Base):
     template: Mapped[str] = mapped_column(String(100))
     language: Mapped[str] = mapped_column(String(16))
     raw: Mapped[bytes] = mapped_column(LargeBinary)
+    #: When the server had it in whole; unless `status` is sent, nobody knows whether it took it.
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     def __repr__(self) -> str:

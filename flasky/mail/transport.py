@@ -11,6 +11,7 @@ import base64
 import hmac
 import io
 import ipaddress
+import re
 import smtplib
 import socket
 import ssl
@@ -28,11 +29,19 @@ from flasky.settings import Settings
 
 _LONGEST_REASON = 500
 _SECONDS_FOR_GOODBYE = 2
+#: What a server may take to say whether it took a mail that it has in whole (RFC 5321, 4.5.3.2.6). Cut off earlier, it
+#: would take the mail all the same, and get it once more with the next attempt.
+SECONDS_FOR_VERDICT = 600.0
+#: Seconds of silence after which the server's machine is asked whether it is there, between two questions, and how many
+#: questions: who waits long for an answer should not wait for a machine that is gone.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 #: Answers that ask for a log-in or for encryption: nothing is wrong with the message (RFC 4954, RFC 3207).
 _ASKS_FOR_LOGIN = frozenset({530, 534, 535, 538})
 _TOO_BIG = 552
 #: What is said of a log-in: done, or done before; and what is asked for the next part of one (RFC 4954).
 _LOGGED_IN, _GO_ON = frozenset({235, 503}), 334
+#: The server waits for the message.
+_SEND_IT = 354
 
 
 class DeliveryFailed(Exception):
@@ -49,6 +58,10 @@ class ServerRefuses(DeliveryFailed):
 
 class TemporaryFailure(DeliveryFailed):
     """The server does not take this message now; it may later."""
+
+
+class Unanswered(TemporaryFailure):
+    """The server has the whole message and did not say what became of it: it may have taken it."""
 
 
 class PermanentFailure(DeliveryFailed):
@@ -69,7 +82,10 @@ class _Reader(io.RawIOBase):
 
 
 class TimedSMTP(smtplib.SMTP):
-    """smtplib's client with one time limit for everything it does, and TLS that is verified."""
+    """smtplib's client with one time limit for everything it does but the verdict, and TLS that is verified."""
+
+    #: Whether the server has, or is just getting, the end of the message.
+    handed_in = False
 
     def __init__(self, host: str, port: int, *, seconds: float, name: str, wrap: ssl.SSLContext | None) -> None:
         """Connect and read the greeting. `wrap` speaks TLS from the first byte; `name` is how we introduce us."""
@@ -112,6 +128,7 @@ class TimedSMTP(smtplib.SMTP):
             plain = socket.socket(family, kind, protocol)
             try:
                 plain.settimeout(self.remaining())
+                _keep_alive(plain)
                 plain.connect(address)
                 return self._wrap.wrap_socket(plain, server_hostname=host) if self._wrap else plain
             except OSError as error:
@@ -145,6 +162,22 @@ class TimedSMTP(smtplib.SMTP):
         self.helo_resp = self.ehlo_resp = None
         self.esmtp_features = {}
         self.does_esmtp = False
+
+    def hand_in(self, content: bytes) -> tuple[int, bytes]:
+        """Send the message and wait for what the server says of it, which has a time limit of its own.
+
+        Not `data`: smtplib's own does not tell whether the message had left when the connection broke.
+        """
+        code, answer = self.docmd("DATA")
+        if code != _SEND_IT:
+            return code, answer
+        # A dot alone on its line ends the message, so each line that begins with one gets another (RFC 5321, 4.5.2).
+        escaped = re.sub(rb"(?m)^\.", b"..", content)
+        end = b".\r\n" if escaped.endswith(b"\r\n") else b"\r\n.\r\n"
+        self.send(escaped + end)
+        self.handed_in = True
+        self._deadline = time.monotonic() + SECONDS_FOR_VERDICT
+        return self.getreply()
 
     def log_in(self, user: str, password: str) -> None:
         """Log in by the first way that the server offers and takes; raises an SMTPException when there is none.
@@ -205,6 +238,8 @@ class Transport(SMTPMailer):  # type: ignore[misc]
             self._hand_over(connection, fromaddr, recipient, data)
         except OSError as error:
             reason = self._clean(str(error) or type(error).__name__)
+            if connection.handed_in:
+                raise _unanswered(reason) from error
             raise TemporaryFailure(f"the connection broke while the mail was handed over: {reason}") from error
         finally:
             self._leave(connection)
@@ -284,14 +319,13 @@ class Transport(SMTPMailer):  # type: ignore[misc]
         if code == 250:
             code, answer = connection.rcpt(recipient)
         if code in {250, 251}:
-            try:
-                code, answer = connection.data(data)
-            except smtplib.SMTPDataError as error:
-                code, answer = error.smtp_code, _as_bytes(error.smtp_error)
-        if code == 250:
+            code, answer = connection.hand_in(data)
+        if connection.handed_in and 200 <= code < 300:
             return
         if code in _ASKS_FOR_LOGIN or code == 421:
             raise self._failure_of_answer(where, code, answer)
+        if connection.handed_in and not 400 <= code < 600:
+            raise _unanswered(self._answer(code, answer))
         kind = PermanentFailure if 500 <= code < 600 else TemporaryFailure
         raise kind(self._answer(code, answer))
 
@@ -326,6 +360,18 @@ def _is_loopback(connection: TimedSMTP) -> bool:
     assert connection.sock is not None  # noqa: S101 - it has just answered
     host = connection.sock.getpeername()[0]
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    """Have the system find out whether the other machine is still there; not every system lets us say how often."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _unanswered(reason: str) -> Unanswered:
+    return Unanswered(f"the server got the whole mail and did not say whether it takes it: {reason}")
 
 
 def _base64(data: bytes) -> str:

@@ -132,6 +132,20 @@ def test_f16_a_connection_that_breaks_leads_to_at_most_one_duplicate(deliverer_t
         assert len(server.taken) == 2
 
 
+@pytest.mark.databases("sqlite")
+def test_f16_a_server_that_hangs_up_after_each_mail_gets_each_twice_at_most(deliverer_to, queue, db) -> None:
+    queue("ann", "bob")
+    with FakeSMTP(dot=HANG_UP) as server:
+        deliverer = deliverer_to(server.port)
+        for _ in range(4):
+            deliverer.run_once()
+            _later(db)
+        assert set(Counter(server.seen).values()) == {2}
+    assert _statuses(db) == {"ann": "failed", "bob": "failed"}
+    db.rollback()
+    assert outbox_state(db).failed == 2
+
+
 def test_f17_a_wrong_certificate_keeps_the_mail_in_the_outbox(deliverer_to, queue, db, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*self_signed(tmp_path))

@@ -19,12 +19,13 @@ from flasky.database import get_database, utc_now
 from flasky.mail import send_mail
 from flasky.mail.deliverer import LONGEST_PROBE, Deliverer, Tally, start_deliverer
 from flasky.mail.models import OutgoingMail, Status
-from flasky.mail.services import wake_event
+from flasky.mail.services import retry, wake_event
 from flasky.mail.transport import (
     PermanentFailure,
     ServerRefuses,
     ServerUnavailable,
     TemporaryFailure,
+    Unanswered,
     make_mailer,
 )
 from flasky.queues.claims import FIRST_PAUSE, LONGEST_PAUSE
@@ -243,6 +244,45 @@ def test_an_old_mail_gets_its_one_attempt(deliverer, queue, db) -> None:
     """The deliverer may have been off for a week."""
     queue("ann")
     _change(db, "ann", queued_at=utc_now() - timedelta(days=5))
+    assert deliverer.run_once().sent == 1
+
+
+@pytest.mark.databases("sqlite")
+def test_f16_a_mail_that_may_have_arrived_goes_out_twice_and_no_more(deliverer, mailer, queue, db, caplog) -> None:
+    """Whatever comes in between; somebody who asks for it gets one more."""
+    (number,) = queue("ann")
+    twice = [Unanswered("no answer: it may have taken it"), ServerUnavailable("refused"), TemporaryFailure("451")]
+    tallies = []
+    for failure in [*twice, Unanswered("no answer: it may have taken it")]:
+        mailer.failures = {"ann@example.com": failure}
+        tallies.append(deliverer.run_once())
+        _change(db, "ann", next_attempt_at=utc_now())
+    assert [(tally.postponed, tally.given_up) for tally in tallies] == [(1, 0), (0, 0), (1, 0), (0, 1)]
+    row = _row(db, "ann")
+    assert row.status == Status.FAILED
+    assert "it may have arrived" in row.last_error
+    assert f"Mail {number} (mail/test) of plugin=flasky" in caplog.text
+    deliverer.run_once()
+    assert len(mailer.tried) == 4
+
+    with get_database(deliverer.registry).writer.begin() as session:
+        retry(session, session.get(OutgoingMail, number))
+    assert deliverer.run_once().given_up == 1
+    assert len(mailer.tried) == 5
+
+
+@pytest.mark.databases("sqlite")
+def test_f16_a_mail_stays_ours_while_the_server_thinks(deliverer, mailer, queue, db, monkeypatch) -> None:
+    """It may think for longer than the lease: nobody else sends the mail meanwhile."""
+    monkeypatch.setattr("flasky.mail.deliverer.RENEW_SECONDS", 0.01)
+    queue("ann")
+
+    def think() -> None:
+        soon = utc_now() + timedelta(seconds=1)
+        _change(db, "ann", claimed_until=soon)
+        wait_until(lambda: _row(db, "ann").claimed_until > soon, "the lease to be renewed")
+
+    mailer.meanwhile = think
     assert deliverer.run_once().sent == 1
 
 
