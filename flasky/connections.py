@@ -11,7 +11,7 @@ from typing import Any
 
 from pyramid.registry import Registry
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge
 
@@ -108,6 +108,13 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.completed = True
             return len(data)
         return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the header; one that goes on in the next line is refused, as a proxy may have read it as two."""
+        # RFC 9112, 5.2. waitress would join the lines.
+        if b"\r\n " in header_plus or b"\r\n\t" in header_plus:
+            raise ParsingError("A header goes on in the next line")
+        super().parse_header(header_plus)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
