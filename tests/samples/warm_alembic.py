@@ -19,7 +19,15 @@ import flasky.migrations.environment
 import flasky.migrations.state  # noqa: F401 - warm
 from flasky.kernel import ROOMS
 
-_WARM = ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", *ROOMS)
+_WARM = (
+    "flasky.migrations.scripts",
+    "logging.config",
+    "plaster_pastedeploy",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite",
+    *ROOMS,
+)
 
 
 def _run(job: dict, file: str) -> None:
