@@ -61,7 +61,7 @@ upgrade: dev ## write requirements*.txt from setup.py with the newest versions
 	@$(LOCK) --upgrade --all-extras --constraints requirements.txt --output-file requirements-dev.txt
 
 clean: ## remove the virtual environments and what the tools left behind (never a database)
-	@rm -rf .venv .venv-3.* build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache *.egg-info
+	@rm -rf .venv .venv-* build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache *.egg-info
 
 runtime:
 	@$(INSTALL) requirements.txt

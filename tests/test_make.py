@@ -135,6 +135,9 @@ def test_make_serve_answers_without_installing_and_without_a_network(ini: Path) 
         costs.append(spent)
         assert "Making" not in output
         assert "Installing" not in output
+        told = output.partition("Flasky is at ")[0].splitlines()
+        assert len(set(told)) == len(told), "each migration once"
+        assert all("Running upgrade" in line for line in told), "and nothing where none waits"
     assert min(costs) < 3
 
 

@@ -3,7 +3,8 @@
     python3 tools/environment.py [--venv FOLDER] requirements.txt|requirements-dev.txt
 
 What stands in its way is one line on standard error and exit status 1. What pip says goes to
-install.log in the environment. This file keeps to what Python 3.6 can read, so that an old Python
+install.log in the environment. One that has to be replaced stays beside the new one until that is whole,
+and comes back when it cannot be. This file keeps to what Python 3.6 can read, so that an old Python
 gets as far as the line that says it is old.
 """
 
@@ -16,13 +17,22 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 
 # Each holds all of the ones before it, in the same versions.
 LOCKS = ("requirements.txt", "requirements-dev.txt")
+
+# Where a person's pip installs to, and what it asks for, is for other environments (PIP_USER=1 fails in this one, and
+# PIP_TARGET leaves it empty). Words on the command line win over pip.conf, which also says where packages come from.
+INSTALL = ("install", "--no-user", "--target=")
+DROPPED = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_CONSTRAINT")
+SETTINGS = {"PIP_REQUIRE_HASHES": "0"}
 
 # What pip's output means, the first match first: a lost network also ends in "No matching distribution".
 EXPLANATIONS = (
@@ -74,8 +84,13 @@ def main(arguments: list) -> None:
         wanted = digest(options.lock)
         if environment.is_current(options.lock, wanted):
             return
-        environment.make()
-        environment.install(options.lock)
+        environment.check_place()
+        with environment.kept():
+            environment.make()
+            environment.install(options.lock)
+    except OSError as error:
+        # The disk is full while this writes, or something is no folder.
+        raise Refusal("{}: {}".format(error.filename or ROOT, error.strerror or error)) from None
     finally:
         os.close(folder)
 
@@ -103,7 +118,7 @@ def explain(output: str) -> str:
         if found:
             return " ".join(explanation.split()).format(**found.groupdict())
     errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
-    return errors[-1][len("ERROR:") :].strip() if errors else "pip failed"
+    return errors[-1][len("ERROR:") :].strip().rstrip(".") if errors else "pip failed"
 
 
 class Environment:
@@ -111,6 +126,8 @@ class Environment:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Where the one that is to be replaced waits.
+        self.former = folder.with_name(folder.name + "-former")
         self.python = folder / "bin" / "python"
         self.note = folder / "flasky.json"
         self.log = folder / "install.log"
@@ -126,6 +143,40 @@ class Environment:
             and self.serves(note.get("version"))
             and self.python.exists()
         )
+
+    def check_place(self) -> None:
+        """Raise Refusal when this person cannot write where the environment is, or is to be."""
+        for folder in (self.folder.parent, self.folder):
+            if folder.is_dir():
+                try:
+                    tempfile.TemporaryFile(dir=str(folder)).close()
+                except OSError as error:
+                    raise Refusal(
+                        "The folder {} cannot be written ({}), and what Flasky needs is installed there: "
+                        "use a clone that is yours (git clone {} elsewhere)".format(folder, error.strerror, ROOT)
+                    ) from None
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Around `make` and `install`: the environment that they replace is removed, or comes back if they fail."""
+        try:
+            yield
+        except BaseException:
+            if self.former.exists():
+                if self.log.exists():
+                    shutil.copyfile(str(self.log), str(self.former / self.log.name))
+                shutil.rmtree(str(self.folder), ignore_errors=True)
+                self.former.rename(self.folder)
+            raise
+        shutil.rmtree(str(self.former), ignore_errors=True)
+
+    def set_aside(self) -> None:
+        """Make room for a new environment; what stands there may be the rest of one that was never whole."""
+        if self.former.exists() and not self.read_note().get("installed"):
+            shutil.rmtree(str(self.folder), ignore_errors=True)
+        elif self.folder.exists():
+            shutil.rmtree(str(self.former), ignore_errors=True)
+            self.folder.rename(self.former)
 
     def make(self) -> None:
         """Make the environment, or keep the one that is there; a broken one is made again when it is ours."""
@@ -145,7 +196,7 @@ class Environment:
                 "install that part of it (Debian: apt install python{0}-venv)".format(running(), sys.executable)
             ) from None
         print("Making {} with Python {} ...".format(self.folder.name, running()), flush=True)
-        shutil.rmtree(str(self.folder), ignore_errors=True)
+        self.set_aside()
         # The note comes before pip, so that an interrupted start is known as ours and made again.
         self.run([sys.executable, "-m", "venv", "--without-pip", str(self.folder)])
         self.write_note({})
@@ -160,27 +211,34 @@ class Environment:
         installed = self.read_note().get("installed", {})
         self.write_note({})
         # setuptools is among the locked versions: no isolated build, which would fetch its own.
-        self.run([*self.pip(), "install", "--requirement", str(ROOT / lock)])
-        self.run([*self.pip(), "install", "--no-build-isolation", "--no-deps", "--editable", str(ROOT)])
+        self.run([*self.pip(), "--requirement", str(ROOT / lock)])
+        self.run([*self.pip(), "--no-build-isolation", "--no-deps", "--editable", str(ROOT)])
         for name in LOCKS[: LOCKS.index(lock) + 1]:
             installed[name] = digest(name)
         self.write_note(installed)
 
     def pip(self) -> list:
-        """Return pip's command line, without questions and without looking for a newer pip."""
-        return [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+        """Return how pip installs into this environment: without questions or a look for a newer pip."""
+        return [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input", *INSTALL]
 
     def run(self, command: list) -> None:
         """Run a command with its output in the log; a failure is explained from that."""
+        surroundings = {name: value for name, value in os.environ.items() if name not in DROPPED}
         result = subprocess.run(
-            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            command,
+            check=False,
+            env={**surroundings, **SETTINGS},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
         )
         output = result.stdout.decode("utf-8", "replace")
         if self.folder.is_dir():
             with self.log.open("a", encoding="utf-8") as log:
                 log.write("$ {}\n{}".format(" ".join(command), output))
         if result.returncode != 0:
-            raise Refusal("{}. All of the output: {}".format(explain(output), self.log))
+            where = ". All of the output: {}".format(self.log) if self.log.exists() else ""
+            raise Refusal(explain(output) + where)
 
     def serves(self, version: "str | None") -> bool:
         """Tell whether a Python of this version will do: the one asked for, or any when none was."""

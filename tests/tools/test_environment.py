@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 import environment
 import pytest
+from unprivileged import permissions_count
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUNNING = "{}.{}".format(*sys.version_info[:2])
@@ -95,7 +96,11 @@ def test_environment_is_made_once_and_again_when_something_changed(project: Proj
     assert not project.has("runs")
 
     project.lock("requirements.txt", line)
-    first = project.install()
+    # What somebody has set for other places does not count here.
+    elsewhere = project.root / "elsewhere"
+    settings = project.root / "pip.conf"
+    settings.write_text(f"[global]\nuser = true\nrequire-hashes = true\ntarget = {elsewhere}\n")
+    first = project.install(PIP_CONFIG_FILE=str(settings), PIP_USER="1", PIP_PREFIX=str(elsewhere))
     assert (first.returncode, first.stderr) == (0, "")
     assert project.has("runs")
     assert not project.has("tests"), "what tests it is not installed to serve it"
@@ -131,6 +136,52 @@ def test_environment_of_a_moved_project_is_made_again(project: Project, *, here:
     result = project.install(PYTHONPATH=str(project.root))
     assert ("cannot make virtual environments" in result.stderr) is not here
     assert ("Installing" in result.stdout) is here
+
+
+@pytest.mark.parametrize("cut_off", [False, True], ids=["once", "after a start that was cut off"])
+def test_environment_stays_until_another_one_is_whole(project: Project, *, cut_off: bool) -> None:
+    """A moved folder, or another Python, and no network: what was there is there again, with what pip said."""
+    folder = project.root / ".venv"
+    former = folder.with_name(".venv-former")
+    note = json.dumps({"place": "/before/.venv", "version": RUNNING, "installed": {"requirements.txt": "0"}})
+    whole = former if cut_off else folder
+    whole.mkdir()
+    (whole / "flasky.json").write_text(note)
+    if cut_off:
+        folder.mkdir()
+        (folder / "flasky.json").write_text(json.dumps({"place": str(folder), "installed": {}}))
+    # Stands in for Python's own, and fails half-way as a full disk makes it fail.
+    (project.root / "venv.py").write_text(
+        "import os, sys\nos.mkdir(sys.argv[-1])\nsys.exit('ERROR: something stood in the way.')\n"
+    )
+    refused = project.install(PYTHONPATH=str(project.root))
+    assert refused.returncode == 1
+    assert refused.stderr == f"something stood in the way. All of the output: {folder / 'install.log'}\n"
+    assert (folder / "flasky.json").read_text() == note
+    assert "stood in the way" in (folder / "install.log").read_text()
+    assert not former.exists()
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["folder of the project", "environment"])
+def test_place_that_cannot_be_written_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch, *, there: bool
+) -> None:
+    """A clone of somebody else's, or an environment that root made: no word of a log that is not there."""
+    monkeypatch.setattr(environment, "ROOT", project.root)
+    folder = project.root / ".venv" if there else project.root
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o555)
+    with permissions_count(), pytest.raises(environment.Refusal) as refused:
+        environment.main(["requirements.txt"])
+    assert str(refused.value).startswith(f"The folder {folder} cannot be written (Permission denied)")
+    assert "install.log" not in str(refused.value)
+
+
+def test_something_else_in_the_place_of_the_environment_is_one_line(project: Project) -> None:
+    (project.root / ".venv").write_text("mine")
+    refused = project.install()
+    assert refused.returncode == 1
+    assert refused.stderr == f"{project.root / '.venv'}: Not a directory\n"
 
 
 def test_environment_of_somebody_else_is_never_removed(project: Project) -> None:
@@ -200,6 +251,7 @@ OUTPUTS = {
         "disk is full",
     ),
     "unknown": ("Collecting x\nERROR: something new\n", "something new"),
+    "sentence": ("ERROR: User site-packages are not visible.\n", "are not visible"),
     "silent": ("", "pip failed"),
 }
 
@@ -210,6 +262,7 @@ def test_failure_of_pip_is_explained_in_one_line(output: str, expected: str) -> 
     explanation = environment.explain(output)
     assert expected in explanation
     assert "\n" not in explanation
+    assert not explanation.endswith("."), "a sentence follows"
 
 
 def stand_in(path: Path, version: str | None) -> Path:
