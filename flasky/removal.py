@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
@@ -23,28 +23,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    JSON,
-    Boolean,
     Column,
     ColumnElement,
     Connection,
-    Date,
-    DateTime,
-    Dialect,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Numeric,
     String,
     Table,
-    Text,
-    Time,
-    Uuid,
     and_,
-    cast,
     column,
     delete,
-    event,
     func,
     insert,
     inspect,
@@ -52,8 +38,7 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from flasky.database.engine import make_migration_engine
 from flasky.database.ownership import import_models, naming_columns
@@ -61,14 +46,13 @@ from flasky.ini import CannotStart
 from flasky.loader import declarations
 from flasky.migrations.locations import SHIPPED
 from flasky.migrations.records import OWNERS_TABLE, VERSION_TABLE, owners_of_revisions, owners_of_tables
+from flasky.migrations.rows import count_on, given_numbers, references_last, reflected, stored
 from flasky.site import Site
 
-#: Since 2, what is not of one of `_PLAIN` is written as the database's own text.
+#: Since 2, what is not of a type that every database has is written as the database's own text.
 _FORMAT = 2
 #: How long the removal waits for those who use the tables: whoever comes meanwhile waits behind it.
 LOCK_WAIT_SECONDS = 10
-#: Columns whose values both databases give, and take, as the same values of Python.
-_PLAIN = (Boolean, Date, DateTime, Integer, LargeBinary, Numeric, String, Time, Uuid)
 _WRITERS: dict[type, tuple[str, Any]] = {
     bytes: ("bytes", lambda value: base64.b64encode(value).decode()),
     memoryview: ("bytes", lambda value: base64.b64encode(bytes(value)).decode()),
@@ -101,12 +85,6 @@ _TYPES_OF_TABLES = """
         WHERE pg_type.typtype = 'e' AND attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p', 'f')
     )
     SELECT type::regtype::text FROM used GROUP BY type HAVING bool_and(own) ORDER BY 1
-"""
-_REFERENCES_OF_TABLES = """
-    SELECT conrelid::regclass::text AS table, quote_ident(conname) AS name, condeferrable, condeferred
-    FROM pg_constraint
-    JOIN pg_class ON pg_class.oid = conrelid
-    WHERE contype = 'f' AND relnamespace = current_schema()::regnamespace AND relname = ANY(:names)
 """
 
 
@@ -280,7 +258,7 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
     Raises CannotStart when the file is there already, and for what cannot be written. What the database computes is
     left out.
     """
-    tables = _reflected(connection, [item.name for item in planned.tables])
+    tables = reflected(connection, [item.name for item in planned.tables])
     content = {
         "format": _FORMAT,
         "plugin": planned.plugin,
@@ -292,7 +270,7 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
                 "name": item.table,
                 "rows": [
                     row
-                    for one in _reflected(connection, [item.table])
+                    for one in reflected(connection, [item.table])
                     for row in _rows(connection, one, _is_of(planned.plugin, item.column))
                 ],
             }
@@ -331,7 +309,7 @@ def _rows(connection: Connection, one: Table, *which: ColumnElement[bool]) -> li
     try:
         return [
             {key: _written(f"{one.name}.{key}", value) for key, value in row._mapping.items()}  # noqa: SLF001 - its public name
-            for row in connection.execute(select(*_stored(one)).where(*which))
+            for row in connection.execute(select(*stored(one)).where(*which))
         ]
     except DBAPIError as error:
         raise CannotStart(
@@ -404,9 +382,9 @@ def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
     if strange := sorted(set(rows) - {item.name for item in now.tables}):
         raise CannotStart(f"The plug-in {plugin!r} has no table {', '.join(strange)}.")
     others = {item["name"]: item["rows"] for item in content.get("names", ())}
-    with _given_numbers(connection, [*rows, *others]):
-        with _references_last(connection, list(rows)):
-            for one in _reflected(connection, list(rows)):
+    with given_numbers(connection, [*rows, *others]):
+        with references_last(connection, list(rows), _REFERS_TO_NOTHING):
+            for one in reflected(connection, list(rows)):
                 if rows[one.name]:
                     connection.execute(insert(one), [_read_row(row) for row in rows[one.name]])
                     count_on(connection, one)
@@ -414,60 +392,10 @@ def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
     return {**{name: len(found) for name, found in rows.items()}, **names}
 
 
-@contextmanager
-def _references_last(connection: Connection, names: list[str]) -> Iterator[None]:
-    """Look at the foreign keys of these tables at the end: a row may refer to itself, to a later one, or in a circle.
-
-    Raises CannotStart when one then refers to nothing.
-    """
-    if connection.dialect.name != "postgresql":
-        yield
-        _check_references(connection, names)
-        return
-    found = connection.execute(text(_REFERENCES_OF_TABLES), {"names": names}).all()
-    for one in found:
-        connection.execute(text(f"ALTER TABLE {one.table} ALTER CONSTRAINT {one.name} DEFERRABLE INITIALLY DEFERRED"))
-    yield
-    try:
-        # A table with checks that are still to come cannot be altered.
-        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-    except IntegrityError as error:
-        raise CannotStart(f"{_REFERS_TO_NOTHING}: {str(error.orig).strip()}") from error
-    for one in found:
-        after = f"{'' if one.condeferrable else 'NOT '}DEFERRABLE"
-        when = f" INITIALLY {'DEFERRED' if one.condeferred else 'IMMEDIATE'}" if one.condeferrable else ""
-        connection.execute(text(f"ALTER TABLE {one.table} ALTER CONSTRAINT {one.name} {after}{when}"))
-
-
-def _check_references(connection: Connection, names: list[str]) -> None:
-    """SQLite's own look at the foreign keys, which the connection of a migration does without."""
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    for name in names:
-        if (found := connection.execute(text(f"PRAGMA foreign_key_check({quote(name)})")).first()) is not None:
-            raise CannotStart(f"{_REFERS_TO_NOTHING}: one of {name} to {found[2]}")
-
-
-@contextmanager
-def _given_numbers(connection: Connection, names: list[str]) -> Iterator[None]:
-    """Let rows bring the numbers that otherwise PostgreSQL alone gives (GENERATED ALWAYS AS IDENTITY)."""
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    columns = [
-        f"ALTER TABLE {quote(one.name)} ALTER COLUMN {quote(item.name)} SET GENERATED"
-        for one in _reflected(connection, [name for name in names if inspect(connection).has_table(name)])
-        for item in one.columns
-        if item.identity is not None and item.identity.always
-    ]
-    for alter in columns:
-        connection.execute(text(f"{alter} BY DEFAULT"))
-    yield
-    for alter in columns:
-        connection.execute(text(f"{alter} ALWAYS"))
-
-
 def _put_back(connection: Connection, name: str, rows: list[dict[str, Any]]) -> int:
     """Put rows back into a table that others have used meanwhile; returns how many fitted."""
     count = 0
-    for one in _reflected(connection, [name]) if inspect(connection).has_table(name) else ():
+    for one in reflected(connection, [name]) if inspect(connection).has_table(name) else ():
         for row in rows:
             read = _read_row(row)
             if _fits(connection, one, read):
@@ -490,59 +418,6 @@ def _fits(connection: Connection, one: Table, row: dict[str, Any]) -> bool:
         if connection.execute(select(reference.referred_table).where(there)).first() is None:
             return False
     return True
-
-
-def count_on(connection: Connection, one: Table) -> None:
-    """Let PostgreSQL's counters go on behind the rows that were put back."""
-    if connection.dialect.name != "postgresql":
-        return
-    for key in _stored(one):
-        found = connection.execute(
-            text("SELECT pg_get_serial_sequence(:table, :column)"), {"table": f'"{one.name}"', "column": key.name}
-        ).scalar()
-        if found:
-            highest = select(func.max(key)).scalar_subquery()
-            connection.execute(select(func.setval(found, highest)))
-
-
-class _Text(UserDefinedType[Any]):
-    """A column as the database's own text, which it takes back as it gave it: JSON, arrays, addresses, ranges, …
-
-    SQL's NULL and JSON's null are then two things. In SQLite it is text already, or a number that CAST would shorten.
-    """
-
-    cache_ok = True
-
-
-class _CastText(_Text):
-    """The same in PostgreSQL, whose driver would make other things of it."""
-
-    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """How it is read."""
-        return cast(column, Text)
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
-        """What SQLite had as a number is text here."""
-        return lambda value: json.dumps(value) if isinstance(value, int | float) else value
-
-
-def _reflected(connection: Connection, names: list[str]) -> list[Table]:
-    """The tables as the database has them; what is not of one of `_PLAIN` as text."""
-    metadata = MetaData()
-    on_server = connection.dialect.name == "postgresql"
-
-    @event.listens_for(metadata, "column_reflect")
-    def as_text(_inspector: Any, _table: Table, found: Any) -> None:
-        if isinstance(found["type"], JSON) or (on_server and not isinstance(found["type"], _PLAIN)):
-            found["type"] = _CastText() if on_server else _Text()
-
-    metadata.reflect(connection, only=names, resolve_fks=True)
-    return [metadata.tables[name] for name in names]
-
-
-def _stored(one: Table) -> list[Column[Any]]:
-    """The columns that hold something, and take it: not those that the database computes."""
-    return [item for item in one.columns if item.computed is None]
 
 
 def _written(where: str, value: Any) -> Any:

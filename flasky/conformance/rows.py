@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from flasky.database.base import Base
 from flasky.database.ownership import naming_columns
-from flasky.removal import count_on
+from flasky.migrations.rows import count_on, plain_tables
 
 #: The key in a column's `info` under which a model names a value that the column takes.
 SAMPLE = "sample"
@@ -43,14 +43,6 @@ _MADE: dict[type, Any] = {
     list: lambda number: [number],
     UUID: lambda number: UUID(int=number),
 }
-
-
-def plain_tables(connection: Connection) -> list[str]:
-    """The names of the tables of a database, on SQLite without virtual ones and what those keep their data in."""
-    if connection.dialect.name == "postgresql":
-        return sorted(inspect(connection).get_table_names())
-    listed = connection.execute(text("SELECT name FROM pragma_table_list WHERE type = 'table' AND schema = 'main'"))
-    return sorted(name for name in listed.scalars() if not name.startswith("sqlite_"))
 
 
 def fill(connection: Connection, names: set[str]) -> dict[str, str]:

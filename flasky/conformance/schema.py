@@ -21,6 +21,7 @@ from flasky.database.engine import make_engine
 from flasky.migrations.autogenerate import Autogenerate
 from flasky.migrations.locations import chain_of, chain_of_script, locations
 from flasky.migrations.records import BOOKKEEPING, owners_of_tables
+from flasky.migrations.rows import plain_tables
 from flasky.site import get_site
 
 
@@ -127,7 +128,7 @@ class Journey:
         """The database before the plug-in, with rows of all others."""
         self._subject.bench.migrated(self._subject.others, self._database)
         with connected(self._database) as connection:
-            rows.fill(connection, set(rows.plain_tables(connection)) - BOOKKEEPING)
+            rows.fill(connection, set(plain_tables(connection)) - BOOKKEEPING)
             return rows.content(connection)
 
     def findings(self) -> Iterator[Finding]:
@@ -178,7 +179,7 @@ class Journey:
 
     def _own_tables(self, connection: Connection) -> set[str]:
         if self._subject.ships:
-            return set(rows.plain_tables(connection)) - BOOKKEEPING
+            return set(plain_tables(connection)) - BOOKKEEPING
         return {name for name, owner in owners_of_tables(connection).items() if owner == self._chain}
 
     def _compared(self, step: Script, when: str, *, whole: bool = False) -> Iterator[Finding]:
