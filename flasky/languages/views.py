@@ -9,11 +9,9 @@ from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
-from flasky.cookies import set_cookie
-from flasky.languages import COOKIE, LANGUAGES, LanguageChosen, known_identity
+from flasky.languages import LANGUAGES, LanguageChosen, known_identity
+from flasky.languages.switching import remember
 from flasky.redirects import safe_next
-
-_A_YEAR = 365 * 24 * 3600
 
 
 @view_config(
@@ -33,5 +31,5 @@ def choose(request: Request) -> Response:
     if known_identity(request) is not None and check_csrf_token(request, raises=False):
         request.registry.notify(LanguageChosen(request, language))
     response = HTTPSeeOther(safe_next(request, request.POST.get("next")))
-    set_cookie(request, response, COOKIE, language, max_age=_A_YEAR)
+    remember(request, response, language)
     return response

@@ -175,12 +175,8 @@ def test_acl_01_who_may_not_write_or_comment_any_more_has_no_button_for_it(
     assert "/report" not in page
 
 
-def test_the_switch_of_languages_on_a_preview_leads_to_the_post(people: Any, write: Any, client: Any) -> None:
+def test_the_address_of_a_preview_leads_to_the_post(people: Any, write: Any, client: Any) -> None:
     post, browser = write(people["anna"]), client(people["bob"])
-    form = form_of(browser.get(f"/post/{post}"))
-    form["body"] = "typed"
-    page = form.submit("do", value="preview")
-    switch = next(form for form in page.forms.values() if "/language" in form.action)
-    there = switch.submit("language", value="zh").follow()
+    there = browser.get(f"/post/{post}/comment")
     assert there.location.endswith(f"/post/{post}#comments")
     there.follow(status=200)

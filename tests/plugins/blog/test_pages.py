@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
+from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.models import Comment, Follow, Post, Report
 from flasky.plugins.main.home import HOME
 from flasky.testing.mailbox import Mailbox, text_of
@@ -93,6 +94,39 @@ def test_writing_previewing_and_publishing(client: Any, member: Any, db: Session
     assert browser.get("/tag/WALK", status=303).location.endswith("/tag/walk")
     assert browser.get("/tag/WALK?older=1.2-3", status=303).location.endswith("/tag/walk?older=1.2-3")
     browser.get("/tag/nothing", status=404)
+
+
+@pytest.mark.databases("sqlite")
+def test_the_switch_of_languages_keeps_what_was_typed_and_stores_no_text(
+    client: Any, member: Any, write: Any, comment: Any, db: Session
+) -> None:
+    """On pages with a form for a text the switch belongs to that form, which answers with a preview."""
+    anna = member()
+    browser, post = client(anna), write(anna)
+    typed = publish(browser, "**bold** words", title="My walk", tags="walk", do="preview")
+    remark = send(browser.get(f"/post/{post}"), body="**bold** words", do="preview")
+    mine = browser.get(f"/comment/{comment(anna, post)}/edit")
+    for page in (typed, remark, mine):
+        [button] = page.html.select("footer button[name=language]")
+        form = page.forms[button["form"]]
+        assert button.has_attr("formnovalidate")
+        form["body"] = "*newer* words"
+        other = form.submit("language", value=button["value"], status=200)
+        assert other.html.html["lang"] == other.headers["Content-Language"] == button["value"]
+        assert f"language={button['value']};" in other.headers["Set-Cookie"]
+        assert "<em>newer</em> words" in other
+        assert other.forms[button["form"]]["body"].value == "*newer* words"
+    for language in ("en", "zh", "en"):
+        empty = browser.get("/write").forms["text"].submit("language", value=language, status=200)
+        assert empty.html.html["lang"] == stored(db, select(User.language)) == language
+        assert empty.html.select(".form-fault") == []
+    form = typed.forms["text"]
+    form["title"] = "x" * 201
+    refused = form.submit("language", value="zh")
+    assert "最多 200 个字符；现在有 201 个。" in refused
+    send(refused, title="My walk", status=303)
+    assert stored(db, select(Post.title).order_by(Post.id.desc())) == "My walk"
+    assert stored(db, select(Comment.body)) == "I agree"
 
 
 @pytest.mark.parametrize("body", ["<!-- nothing -->", "[](https://example.com)", "---"])

@@ -11,6 +11,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
 from flasky.languages import _
+from flasky.languages.switching import switched
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import comments, pace, posts, reading
@@ -60,7 +61,7 @@ def _place(request: Request, comment: Comment) -> str:
 
 @view_config(route_name="blog.comment", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=0)
 def lead_back(request: Request) -> Response:
-    """To the post: this is the address of a preview, which the switch of languages leads to."""
+    """To the post: this is the address of a preview, which somebody may open anew."""
     return see_other(request.route_path("blog.post", id=parse_id(request.matchdict["id"]), _anchor="comments"))
 
 
@@ -69,14 +70,16 @@ def lead_back(request: Request) -> Response:
 )
 def add(request: Request) -> Mapping[str, Any] | Response:
     """Comment on a post; what cannot be taken comes back in a page of its own, with a preview on demand."""
+    is_switched = switched(request)
     form = CommentForm(request)
     try:
         post = posts.outline(request.accounts, parse_id(request.matchdict["id"]))
     except NotThere:
         return keep_comment(request, form.body.data)
     form.renew()
-    if form.validate():
-        if request.POST.get("do") == "preview":
+    # Who has typed nothing yet is not told so by the switch of languages.
+    if not (is_switched and not form.body.data) and form.validate():
+        if is_switched or request.POST.get("do") == "preview":
             pace.of_member(request.accounts, pace.PREVIEWS)
             return _page(form, post, preview=comments.render(request.accounts, form.body.data).html)
         try:
@@ -107,6 +110,7 @@ def edit(request: Request) -> Mapping[str, Any]:
 @view_config(route_name="blog.edit_comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment")
 def save(request: Request) -> Mapping[str, Any] | Response:
     """Store a changed comment."""
+    is_switched = switched(request)
     form = CommentForm(request)
     try:
         comment = _own(request)
@@ -114,9 +118,9 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         return keep_comment(request, form.body.data, is_edit=True)
     # Who was shown what is stored beside their text sees both until one of them is saved.
     page = {**_edit_page(form, comment), "current": comment if form.conflict.data else None}
-    if not form.validate():
+    if (is_switched and not form.body.data) or not form.validate():
         return page
-    if request.POST.get("do") == "preview":
+    if is_switched or request.POST.get("do") == "preview":
         pace.of_member(request.accounts, pace.PREVIEWS)
         return {**page, "preview": comments.render(request.accounts, form.body.data).html}
     try:

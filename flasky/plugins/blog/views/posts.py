@@ -12,6 +12,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
 
 from flasky.languages import _
+from flasky.languages.switching import switched
 from flasky.parameters import number_parameter, parse_id
 from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import comments, markdown, pace, posts, reading
@@ -89,7 +90,8 @@ def write(request: Request) -> Mapping[str, Any]:
     route_name="blog.edit", request_method="POST", renderer="blog/write.jinja2", permission="blog.write", statements=40
 )
 def save(request: Request) -> Mapping[str, Any] | Response:
-    """Show what was typed as it will look, or store it."""
+    """Show what was typed as it will look, also in the other language, or store it."""
+    is_switched = switched(request)
     form = PostForm(request)
     form.renew()
     try:
@@ -98,9 +100,10 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         return _gone(request, form)
     # Who was shown what is stored beside their text sees both until one of them is saved.
     current = stored if form.conflict.data else None
-    if not form.validate():
+    # Who has typed nothing yet is not told so by the switch of languages.
+    if (is_switched and not form.body.data) or not form.validate():
         return _page(form, stored, current=current)
-    if request.POST.get("do") == _PREVIEW:
+    if is_switched or request.POST.get("do") == _PREVIEW:
         pace.of_member(request.accounts, pace.PREVIEWS)
         preview = posts.render(request.accounts, form.body.data).html
         return _page(form, stored, preview=preview, current=current)
