@@ -1,4 +1,4 @@
-"""The blog with a million posts beside the blog with two thousand: the home page, deep pages, many people followed.
+"""The blog with a million posts beside the blog with two thousand: the home page, deep pages, lists of people followed.
 
     python -m benchmarks large
     FLASKY_BENCHMARK_FOLDER=/var/tmp/large python -m benchmarks large     keeps the filled databases for the next time
@@ -104,31 +104,64 @@ def _place(connection: Connection, offset: int) -> Cursor:
 
 
 def followed(engine: Engine) -> None:
-    """Database time of "those I follow": one of the members follows more and more. Nothing of it stays."""
+    """Database time of "those I follow": one of the members follows more and more. Nothing of it stays.
+
+    First people of every kind, then quiet ones: nobody who wrote one of the newest fifth of all posts.
+    """
     spent: dict[str, list[float]] = {}
     with engine.connect() as connection:
+        posts = connection.scalar(select(func.count()).select_from(Post)) or 0
         people = list(connection.execute(text("SELECT id FROM users ORDER BY id LIMIT 100000")).scalars())
-        me = people[0]
-        for number in FOLLOWED:
-            connection.execute(delete(Follow).where(Follow.follower_id == me))
-            chosen = people[1 :: (len(people) - 1) // number][:number]
-            rows = [{"follower_id": me, "followed_id": other, "created_at": utc_now()} for other in chosen]
-            connection.execute(insert(inspect(Follow).local_table), rows)
-            connection.execute(update(BlogMember).where(BlogMember.user_id == me).values(following_count=number))
-            connection.execute(text("ANALYZE follows"))
-            if connection.scalar(select(func.count()).where(Follow.follower_id == me)) != number:
-                raise RuntimeError(f"{number} people are to be followed, and are not")
-            name = f"{number:,} followed"
-            ask = partial(reading.of_followed, connection, me, number, Way.FIRST, None, LIMIT)
-            spent |= in_turn({name: ask})
+        me, others = people[0], people[1:]
+        middle = _place(connection, posts // 2)
+        loud = _wrote_last(connection, posts // 5)
+        quiet = [other for other in others if other not in loud]
+        for kind, pool in (("", others), ("quiet ", quiet)):
+            for number in FOLLOWED:
+                if len(pool) < number:
+                    continue
+                _follow(connection, me, pool[:: len(pool) // number][:number])
+                ask = partial(reading.of_followed, connection, me, number, limit=LIMIT)
+                name = f"{number:,} {kind}followed"
+                spent |= in_turn(
+                    {
+                        name: partial(ask, way=Way.FIRST, cursor=None),
+                        f"{name}, from the middle on": partial(ask, way=Way.OLDER, cursor=middle),
+                        f"{name}, the last page": partial(ask, way=Way.OLDER, cursor=_last_place(connection, me)),
+                    }
+                )
         connection.rollback()
     show(
-        "Those I follow, 1,000,000 posts",
+        f"Those I follow, {posts:,} posts",
         ("list", "ms", "least"),
         [(name, f"{median(times):.3f}", f"{min(times):.3f}") for name, times in spent.items()],
         # The least: what other programs take of the machine is in all others.
         [reached(f"{name}: ms in the database, the least of {TIMES}", min(times), 5) for name, times in spent.items()],
     )
+
+
+def _wrote_last(connection: Connection, number: int) -> set[int | None]:
+    posts = select(Post.author_id).where(Post.listed_at.is_not(None))
+    return set(connection.scalars(posts.order_by(Post.listed_at.desc(), Post.id.desc()).limit(number)))
+
+
+def _follow(connection: Connection, me: int, chosen: list[int]) -> None:
+    """Let `me` follow these and nobody else."""
+    connection.execute(delete(Follow).where(Follow.follower_id == me))
+    rows = [{"follower_id": me, "followed_id": other, "created_at": utc_now()} for other in chosen]
+    connection.execute(insert(inspect(Follow).local_table), rows)
+    connection.execute(update(BlogMember).where(BlogMember.user_id == me).values(following_count=len(chosen)))
+    connection.execute(text("ANALYZE follows"))
+    if connection.scalar(select(func.count()).where(Follow.follower_id == me)) != len(chosen):
+        raise RuntimeError(f"{len(chosen)} people are to be followed, and are not")
+
+
+def _last_place(connection: Connection, me: int) -> Cursor:
+    """The place behind which half a page is left of the list of those whom `me` follows."""
+    theirs = Post.author_id.in_(select(Follow.followed_id).where(Follow.follower_id == me))
+    posts = select(Post.listed_at, Post.id).where(theirs, Post.listed_at.is_not(None))
+    oldest = posts.order_by(Post.listed_at, Post.id).offset(LIMIT // 2).limit(1)
+    return Cursor(*connection.execute(oldest).one())
 
 
 def in_turn(calls: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:

@@ -25,13 +25,18 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Subquery,
     bindparam,
     case,
+    func,
+    literal,
     literal_column,
     select,
+    true,
     tuple_,
     type_coerce,
 )
+from sqlalchemy.orm import aliased
 from sqlalchemy.types import NullType
 
 from flasky.database import UTCDateTime, read_rows
@@ -47,9 +52,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: A statement of columns.
 Rows = Select[*tuple[Any, ...]]
 
-#: Up to so many people followed, their posts are looked up; beyond, the newest posts are gone through, fewer of them
+#: Up to so many people followed, each is looked up; beyond, the newest posts are gone through first, fewer of them
 #: where more people are followed (`python -m benchmarks large` shows what each takes).
-_FEW, _MANY = 100, 3000
+_FEW, _MANY = 300, 3000
 _WINDOW, _SMALL_WINDOW = 4000, 1000
 
 
@@ -103,6 +108,8 @@ _BYLINE = (
 )
 #: A number in the text of the statement: where it is not known to be small, PostgreSQL plans anew at each visit.
 _LIMIT = bindparam("limit", type_=Integer(), literal_execute=True)
+#: So many but one: how far the last of them is behind the first.
+_REST = _LIMIT - 1
 _COMMON: tuple[Any, ...] = (
     Post.id,
     type_coerce(Post.listed_at, NullType()).label("listed_at"),
@@ -186,7 +193,6 @@ class Source(Enum):
     EVERYONE = "everyone"
     AUTHOR = "author"
     TAG = "tag"
-    FOLLOWED = "followed"
 
 
 @cache
@@ -200,10 +206,6 @@ def _posts(source: Source, way: Way, columns: tuple[Any, ...] = _COLUMNS) -> Row
         moment, post_id = PostTag.listed_at, PostTag.post_id
         tagged = statement.select_from(PostTag).join(Post, Post.id == PostTag.post_id)
         statement = tagged.where(PostTag.tag_id == bindparam("tag"))
-    elif source is Source.FOLLOWED:
-        me = bindparam("me", type_=Integer())
-        people = select(Follow.followed_id.label("id")).where(Follow.follower_id == me).union_all(select(me)).subquery()
-        statement = statement.select_from(people).join(Post, Post.author_id == people.c.id)
     return ordered(statement, moment, post_id, way)
 
 
@@ -227,17 +229,98 @@ def _newest_of_followed(way: Way, number: int, is_among: Callable[[Any], ColumnE
     """The posts of followed people, and one's own, among the next `number` posts of the list."""
     window = ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
     some = window.limit(number).subquery("some")
-    ascending = (some.c.listed_at, some.c.id)
-    order = ascending if way is Way.NEWER else tuple(item.desc() for item in ascending)
     is_wanted = is_among(some.c.author_id) | (some.c.author_id == bindparam("me"))
-    ids = select(some.c.id).where(is_wanted).order_by(*order).limit(_LIMIT).subquery("ids")
-    posts = (Post.listed_at, Post.id)
+    return _shown(select(some.c.id).where(is_wanted).order_by(*_in_order(way, some.c.listed_at, some.c.id)), way)
+
+
+def _shown(ids: Rows, way: Way) -> Rows:
+    """What a list shows of the first of these posts: their rows are read only after all others are out."""
+    some = ids.limit(_LIMIT).subquery("ids")
     return (
         select(*_COLUMNS)
-        .select_from(ids)
-        .join(Post, Post.id == ids.c.id)
-        .order_by(*(posts if way is Way.NEWER else (item.desc() for item in posts)))
+        .select_from(some)
+        .join(Post, Post.id == some.c.id)
+        .order_by(*_in_order(way, Post.listed_at, Post.id))
     )
+
+
+def _in_order(way: Way, *columns: Any) -> tuple[Any, ...]:
+    return columns if way is Way.NEWER else tuple(column.desc() for column in columns)
+
+
+def _of_one(person: Any, way: Way) -> Rows:
+    """The posts of one of those followed, from the place on: read from the end of their part of an index."""
+    post = aliased(Post)
+    return ordered(select(post.listed_at, post.id).where(post.author_id == person), post.listed_at, post.id, way)
+
+
+def _people() -> Subquery:
+    """Those whom `me` follows, and `me`."""
+    me = bindparam("me", type_=Integer())
+    return (
+        select(Follow.followed_id.label("id")).where(Follow.follower_id == me).union_all(select(me)).subquery("people")
+    )
+
+
+@cache
+def _looked_up(way: Way, dialect: str) -> Rows:
+    """The posts of followed people, and one's own: one look for each, then the posts of those who wrote last.
+
+    However much each of them wrote: a page has posts of no more people than posts.
+    """
+    return _shown(_by_lateral(way) if dialect == "postgresql" else _by_moment(way), way)
+
+
+def _by_lateral(way: Way) -> Rows:
+    people = _people()
+    last = _of_one(people.c.id, way).limit(1).lateral("last")
+    chosen = (
+        select(people.c.id)
+        .select_from(people)
+        .join(last, true())
+        .order_by(*_in_order(way, last.c.listed_at, last.c.id))
+    )
+    some = chosen.limit(_LIMIT).subquery("chosen")
+    theirs = _of_one(some.c.id, way).lateral("theirs")
+    return (
+        select(theirs.c.id)
+        .select_from(some)
+        .join(theirs, true())
+        .order_by(*_in_order(way, theirs.c.listed_at, theirs.c.id))
+    )
+
+
+def _by_moment(way: Way) -> Rows:
+    """The same for SQLite, which knows no LATERAL: as far as the moments of the last people and posts on the page.
+
+    All who wrote at such a moment are on the page's side of it, so that the ids decide between them.
+    """
+    people = _people()
+    last = select(people.c.id, _moment_of_one(people.c.id, way, 0).label("moment")).cte("last")
+    last_people = select(last.c.moment).where(last.c.moment.is_not(None)).order_by(*_in_order(way, last.c.moment))
+    post = aliased(Post)
+    theirs = (
+        select(post.id)
+        .select_from(last)
+        .join(post, post.author_id == last.c.id)
+        .where(_is_up_to(last.c.moment, last_people.limit(1).offset(_REST).scalar_subquery(), way))
+        .where(_is_up_to(post.listed_at, _moment_of_one(last.c.id, way, _REST), way))
+    )
+    return ordered(theirs, post.listed_at, post.id, way)
+
+
+def _moment_of_one(person: Any, way: Way, offset: Any) -> Any:
+    posts = _of_one(person, way)
+    moment = posts.with_only_columns(posts.selected_columns.listed_at)
+    return moment.limit(1).offset(offset).scalar_subquery()
+
+
+def _is_up_to(moment: Any, last: Any, way: Way) -> ColumnElement[bool]:
+    """Whether a moment is no farther from the place than `last`; each is, where there are fewer than that."""
+    end = literal(datetime(*((9999, 12, 31) if way is Way.NEWER else (1, 1, 1)), tzinfo=UTC), UTCDateTime())
+    last = func.coalesce(last, end)
+    is_up_to: ColumnElement[bool] = moment <= last if way is Way.NEWER else moment >= last
+    return is_up_to
 
 
 @cache
@@ -283,7 +366,7 @@ def of_followed(
         listing = listing_of(connection, newest, way, cursor, limit, me=me)
         if (listing.newer if way is Way.NEWER else listing.older) is not None:
             return listing
-    return listing_of(connection, _posts(Source.FOLLOWED, way), way, cursor, limit, me=me)
+    return listing_of(connection, _looked_up(way, connection.dialect.name), way, cursor, limit, me=me)
 
 
 #: A number that is another one whenever lists show something else, for `flasky.database.read_value`.

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flasky.database import get_database, utc_now
+from flasky.database import utc_now
 from flasky.plugins.accounts.errors import Refused
 from flasky.plugins.accounts.models import RolePermission, User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import following, members, reading
 from flasky.plugins.blog.errors import NotAllowed
 from flasky.plugins.blog.events import Followed, Unfollowed
-from flasky.plugins.blog.models import BlogMember, Follow
+from flasky.plugins.blog.models import BlogMember, Follow, Post
 from flasky.plugins.blog.reading import Bounds, Way
 
 
@@ -174,6 +175,11 @@ def test_the_page_says_why_one_cannot_follow_oneself(member: Any, client: Any) -
 
 
 @pytest.fixture
+def few_followed() -> None:
+    """Each of those whom somebody follows is looked up."""
+
+
+@pytest.fixture
 def many_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever follows anybody follows many, and only four posts are gone through at first."""
     monkeypatch.setattr(reading, "_FEW", 0)
@@ -187,34 +193,82 @@ def very_many_followed(many_followed: None, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(reading, "_SMALL_WINDOW", 4)
 
 
-@pytest.mark.parametrize("so_many", ["many_followed", "very_many_followed"])
-@pytest.mark.parametrize("pattern", ["bbbbbbbb", "bcbcbcbc", "bbbbcccc", "ccccbbbb", "bccccccb", "cccccccc"])
-def test_whoever_follows_many_sees_the_same_as_who_follows_few(
-    pattern: str, so_many: str, member: Any, follow: Any, write: Any, registry: Any, request: pytest.FixtureRequest
+@pytest.fixture
+def add_posts(db: Session) -> Any:
+    """A function that writes posts, each an author and a moment, straight into the table; it returns the ids of all."""
+
+    def add(posts: list[tuple[int, datetime]]) -> list[int]:
+        columns = {"body": "x", "html": "x", "summary": "x", "pipeline": 1, "version": 1, "created_at": utc_now()}
+        rows = [{**columns, "author_id": author, "listed_at": moment} for author, moment in posts]
+        db.execute(insert(inspect(Post).local_table), rows)
+        return list(db.scalars(select(Post.id).order_by(Post.id)))
+
+    return add
+
+
+@pytest.mark.parametrize("so_many", ["few_followed", "many_followed", "very_many_followed"])
+def test_the_posts_of_those_one_follows_are_in_order_however_many_they_are(
+    so_many: str, member: Any, follow: Any, add_posts: Any, db: Session, request: pytest.FixtureRequest
 ) -> None:
-    anna, people = member("anna"), {"b": member("bob"), "c": member("carl")}
-    follow(anna, people["b"])
-    for number, letter in enumerate(pattern):
-        write(people[letter], f"post {number}")
-
-    def walk() -> list[list[int]]:
-        """Every page to the end, and back again."""
-        pages = []
-        with get_database(registry).read_engine.connect() as connection:
-            listing = reading.of_followed(connection, anna, 1, Way.FIRST, None, 2)
-            pages.append([row.id for row in listing.rows])
-            while listing.older:
-                listing = reading.of_followed(connection, anna, 1, Way.OLDER, listing.older, 2)
-                pages.append([row.id for row in listing.rows])
-            while listing.newer:
-                listing = reading.of_followed(connection, anna, 1, Way.NEWER, listing.newer, 2)
-                pages.append([row.id for row in listing.rows])
-        return pages
-
-    few = walk()
+    """Also where several were listed at the same moment: their ids decide."""
     request.getfixturevalue(so_many)
-    assert walk() == few
-    assert sum(len(page) for page in few) >= pattern.count("b")
+    people = {letter: member(f"member-{letter}") for letter in "abcde"}
+    follow(people["a"], *(people[letter] for letter in "bde"))
+
+    def page(way: Way, cursor: reading.Cursor | None) -> reading.Listing:
+        return reading.of_followed(db.connection(), people["a"], 3, way, cursor, 2)
+
+    now = utc_now()
+    for pattern in ("bbbbbbbb", "bcbcbcbc", "bbbbcccc", "ccccbbbb", "bccccccb", "cccccccc", "adcebbbb", "bbbbadce"):
+        for at_once in (1, 4):
+            db.execute(delete(Post))
+            posts = add_posts(
+                [(people[letter], now + timedelta(seconds=number // at_once)) for number, letter in enumerate(pattern)]
+            )
+            wanted = [post for post, letter in zip(posts, pattern, strict=True) if letter != "c"]
+            listing = page(Way.FIRST, None)
+            found = [row.id for row in listing.rows]
+            while listing.older:
+                listing = page(Way.OLDER, listing.older)
+                found += [row.id for row in listing.rows]
+            assert found == wanted[::-1], pattern
+            back = [row.id for row in reversed(listing.rows)]
+            while listing.newer:
+                listing = page(Way.NEWER, listing.newer)
+                back += [row.id for row in reversed(listing.rows)]
+            assert back == wanted, pattern
+
+
+def _steps(db: Session, ask: Any) -> int:
+    """How many of SQLite's own steps it takes, in tens."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    driver = db.connection().connection.driver_connection
+    driver.set_progress_handler(count, 10)
+    ask()
+    driver.set_progress_handler(None, 0)
+    return steps
+
+
+@pytest.mark.databases("sqlite")
+def test_a_page_of_those_one_follows_costs_no_more_where_they_wrote_much(
+    member: Any, follow: Any, add_posts: Any, db: Session
+) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    follow(anna, bob, carl)
+
+    def ask() -> None:
+        assert len(reading.of_followed(db.connection(), anna, 2, Way.FIRST, None, 2).rows) == 2
+
+    add_posts([(bob, utc_now()), (carl, utc_now())] * 4)
+    before = _steps(db, ask)
+    add_posts([(bob, utc_now()), (carl, utc_now())] * 500)
+    assert _steps(db, ask) < 2 * before
 
 
 @pytest.fixture
