@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,16 +96,15 @@ def test_ten_faults_are_ten_entries_of_one_run(
 
 
 def test_pserve_tells_the_same_without_a_traceback(
-    install: Callable[..., Path], ini_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    install: Callable[..., Path], ini_file: Callable[..., Path], warm_console: WarmConsole, tmp_path: Path
 ) -> None:
     """A failing includeme and a conflict, from the server's own command."""
     packages = install("boom", "raise RuntimeError('no luck')").parent
     install("one", "config.add_route('shared.page', '/a')")
     install("two", "config.add_route('shared.page', '/b')")
-    monkeypatch.setenv("PYTHONPATH", str(packages))
     ini = ini_file(flasky__plugins="main accounts boom one two")
-    command = [sys.executable, "-m", "pyramid.scripts.pserve", str(ini)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    environ = {**os.environ, "PYTHONPATH": str(packages)}
+    done = warm_console.run("pserve", str(ini), folder=tmp_path, environ=environ)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "Flasky cannot start: 2 faults" in done.stderr

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from warm import Forked, WarmConsole
 
 from flasky.testing.live import free_port
 from flasky.testing.plugin import TEST_SETTINGS
@@ -19,24 +20,28 @@ from flasky.testing.schema import migrate
 
 
 @pytest.fixture
-def serve(samples: Path, ini_file: Callable[..., Path]) -> Iterator[Callable[..., tuple[int, str, Path]]]:
+def serve(
+    samples: Path, ini_file: Callable[..., Path], warm_console: WarmConsole
+) -> Iterator[Callable[..., tuple[int, str, Path]]]:
     """A function that serves a site with these options; the status of `/`, what was said, and the INI file."""
-    running: list[subprocess.Popen[str]] = []
+    running: list[subprocess.Popen[bytes] | Forked] = []
 
-    def started(plugins: str, *options: str) -> tuple[int, str, Path]:
+    def started(plugins: str, *options: str, cold: bool = False) -> tuple[int, str, Path]:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         ini = ini_file(port=port, flasky__plugins=plugins, flasky__base_url=url, flasky__mail_deliver="false")
         migrate({**TEST_SETTINGS, "sqlalchemy.url": f"sqlite:///{ini.parent}/data.sqlite"})
         said = ini.with_suffix(".said")
-        with said.open("w") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "flasky", "--ini", str(ini), "serve", *options],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": str(samples)},
-                text=True,
-            )
+        said.touch()
+        arguments = ("--ini", str(ini), "serve", *options)
+        environ = {**os.environ, "PYTHONPATH": str(samples)}
+        process: subprocess.Popen[bytes] | Forked
+        if cold:
+            with said.open("wb") as output:
+                command = [sys.executable, "-m", "flasky", *arguments]
+                process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environ)
+        else:
+            process = warm_console.start("flasky", *arguments, environ=environ, output=said)
         running.append(process)
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
@@ -57,7 +62,9 @@ def serve(samples: Path, ini_file: Callable[..., Path]) -> Iterator[Callable[...
 
 def test_without_leaves_out_what_requires_it_too(serve: Callable[..., tuple[int, str, Path]]) -> None:
     """Nothing of the plug-in that is named is imported: it may be gone, or broken in every way."""
-    status, said, ini = serve("main accounts board poster nothere", "--without", "nothere", "--without", "board")
+    status, said, ini = serve(
+        "main accounts board poster nothere", "--without", "nothere", "--without", "board", cold=True
+    )
     assert status == 200, said
     assert "Left out: nothere, board, poster." in said
     assert "flasky.plugins = main accounts board poster nothere\n" in ini.read_text()
