@@ -79,14 +79,16 @@ def test_parity_4a_a_port_that_is_no_number_is_one_clear_line() -> None:
     )
 
 
-def test_p22_a_bare_per_cent_sign_in_the_ini_file_is_explained_and_the_password_not_shown(tmp_path: Path) -> None:
+def test_p22_a_bare_per_cent_sign_in_the_ini_file_is_explained_and_the_password_not_shown(
+    warm_console: WarmConsole, tmp_path: Path
+) -> None:
     """PasteDeploy's own error repeats the password; ours names file, line and key, and what to write."""
     text = (ROOT / "development.ini").read_text(encoding="utf-8")
     text = text.replace("%(here)s/data-dev.sqlite", "x").replace("sqlite:///x", f"postgresql://u:{CANARY}%40@h/db")
     (tmp_path / "site.ini").write_text(text, encoding="utf-8")
     line = next(number for number, content in enumerate(text.splitlines(), 1) if CANARY in content)
     for command in (("pserve", "site.ini"), ("flasky", "--ini", "site.ini", "about")):
-        done = run(*command, folder=tmp_path)
+        done = warm_console.run(*command, folder=tmp_path, environ=_kept())
         assert done.returncode == 1
         assert f"site.ini line {line}, key sqlalchemy.url in [app:main]: a % has to be written %%" in done.stderr
         assert CANARY not in done.stdout + done.stderr
