@@ -70,7 +70,7 @@ class TestSite:
     requests: list[Request] = field(default_factory=list)
 
     def watch(self) -> None:
-        """Notice commits and keep the last request."""
+        """Notice commits, for which nobody waits until they are on the disk, and keep the last request."""
 
         def mark(*_arguments: object) -> None:
             self.dirty = True
@@ -78,7 +78,9 @@ class TestSite:
         def keep(new_request: Any) -> None:
             self.requests[:] = [new_request.request]
 
-        event.listen(get_database(self.app.registry).engine, "commit", mark)
+        database = get_database(self.app.registry)
+        self.database.hurry(database)
+        event.listen(database.engine, "commit", mark)
         self.app.registry.registerHandler(keep, (NewRequest,))
         self.app.registry.has_listeners = True
 
