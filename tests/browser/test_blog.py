@@ -72,9 +72,10 @@ def look(page: Any, name: str) -> None:
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
-#: With what is wider than a phone, a link without words and headings that leave levels out.
+#: With what is wider than a phone, as deep quotations, a link without words and headings that leave levels out.
 BODY = (
     "# 清晨\n\n#### 小路\n\n老城的**胡同**还很安静。[](/x)\n\n#\n\n> 慢一点\n\n- שלום\n- Hello.\n\n`code`\n\n"
+    f"{'> ' * 30}一层又一层\n\n"
     f"    {'x' * 200}\n\n||{'word|' * 20}\n|{'-|' * 21}\n||{'word|' * 20}"
 )
 SCREENS = {
@@ -101,6 +102,12 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     anna.locator("main button[value=preview]").click()
     assert anna.locator(".preview strong").inner_text() == "胡同"
     look(anna, f"{screen}-preview")
+    # The switch of languages belongs to the form, and keeps what was typed.
+    for _there_and_back in range(2):
+        with anna.expect_navigation():
+            anna.locator("footer button[name=language]").click()
+        assert anna.locator(".preview strong").inner_text() == "胡同"
+        assert anna.locator("main [name=body]").input_value() == BODY
     anna.locator("main form button[type=submit]:not([name])").click()
     anna.wait_for_url("**/post/*")
     post = anna.url
@@ -126,10 +133,12 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     bob.goto(f"{site.url}/")
     look(bob, f"{screen}-home")
     bob.goto(post)
-    bob.locator(".comment-form [name=body]").fill("写得真好 @anna")
+    bob.locator(".comment-form [name=body]").fill(f"写得真好 @anna\n\n{'- ' * 14}一层又一层")
     bob.locator(".comment-form button:not([name])").click()
     bob.locator("#comments .comment").wait_for()
     look(bob, f"{screen}-comment")
+    for deepest in bob.get_by_text("一层又一层").all():
+        assert deepest.evaluate("element => element.clientWidth") > 120
     bob.locator(".post-more").click()
     bob.wait_for_load_state()
     look(bob, f"{screen}-posts-of")
