@@ -242,7 +242,7 @@ def parse_database_url(value: str) -> str:
             raise ValueError("expected postgresql+psycopg://… as psycopg is the driver that Flasky uses")
         if find_spec("psycopg") is None:
             raise ValueError("PostgreSQL needs its driver: pip install 'flasky[postgresql]'")
-        _check_port(rest)
+        _check_address(rest)
     elif "?" in rest or rest.startswith("/file:"):
         # Flasky opens the file in its own way, so that nothing of it would take effect.
         raise ValueError(
@@ -258,14 +258,23 @@ def parse_database_url(value: str) -> str:
     return text
 
 
-def _check_port(address: str) -> None:
+def _check_address(address: str) -> None:
+    """Refuse what stands after `postgresql://` when its password seems to end too early, at a sign that stands bare."""
+    authority = re.split("[/?#]", address, maxsplit=1)[0]
+    path, _, query = address[len(authority) :].partition("?")
+    names = [parameter.partition("=")[0] for parameter in query.split("&")]
+    # A value in the query, as a password there, may have an @; what is before it must then say where the server is.
+    somewhere = authority.rpartition("@")[2] or "host" in names
+    torn = "@" in path or any("@" in name for name in names) or ("@" in query and not somewhere)
     try:
         _ = urlsplit(f"//{address}").port
     except ValueError:
+        torn = True
+    if torn:
         raise ValueError(
             "expected postgresql+psycopg://user:password@host:port/name; "
-            "in a password @ is written %40, : %3A, / %2F and % %25"
-        ) from None
+            "in a password @ is written %40, : %3A, / %2F, ? %3F, # %23 and % %25"
+        )
 
 
 def parse_environment(value: str) -> str:
@@ -668,6 +677,9 @@ def _read(
         return None, _required(setting, variable, environment, place)
     if not isinstance(raw, str):
         return Value(setting, raw, source, where), None
+    if not _is_text(raw):
+        remedy = "Write what is no text as hexadecimal digits or base64"
+        return None, Fault(where, "this is not UTF-8 (the value is not shown)", remedy)
     try:
         return Value(setting, setting.parser(raw), source, where), None
     except ValueError as error:
@@ -676,6 +688,11 @@ def _read(
     except Exception as error:  # noqa: BLE001 - a plug-in's own parser may raise anything; the fault names its setting
         problem = f"the parser of {setting.name} failed with {type(error).__name__}"
         return None, Fault(where, problem, "A parser must raise ValueError for a wrong value")
+
+
+def _is_text(raw: str) -> bool:
+    """Whether `raw` can be signed, sent and stored: bytes of the environment that are not UTF-8 can not."""
+    return not any("\ud800" <= character <= "\udfff" for character in raw)
 
 
 def _required(setting: Setting, variable: str | None, environment: str, place: Place) -> Fault:

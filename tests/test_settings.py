@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 from datetime import UTC, datetime, timedelta
@@ -347,6 +348,48 @@ def test_a_per_cent_sign_in_a_database_password_works_by_environment_variable() 
 def test_an_unescaped_password_is_explained_and_not_shown() -> None:
     _, faults = read(environ={"DEV_DATABASE_URL": f"postgresql://u:{CANARY}@:x/y@host:abc/db"})
     assert "in a password @ is written %40" in str(faults[0])
+    assert CANARY not in str(faults[0])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "u:p%40@/#?:x@127.0.0.1:7544/db",
+        "u:p@/x@h/db",
+        "u:p@?x@h/db",
+        "u:p@?x=1@h/db",
+        "u:p@#x@h/db",
+        "u:12/3@h/db",
+        "u/x@h/db",
+    ],
+)
+def test_a_password_that_ends_at_a_bare_sign_is_explained(rest: str) -> None:
+    """The driver would look for another server, or for a socket, and say nothing of the password."""
+    _, faults = read(environ={"DEV_DATABASE_URL": f"postgresql://{rest}"})
+    assert "in a password @ is written %40, : %3A, / %2F" in str(faults[0])
+    assert rest not in str(faults[0])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "u:p%40%2F%23%3F%3Ax@h:7544/db",
+        "/db?password=a@b&host=h",
+        "h:5432/db?password=a@b",
+        "u@/db?host=/run/postgresql",
+    ],
+)
+def test_a_sign_that_ends_nothing_is_left_alone(rest: str) -> None:
+    assert parse_database_url(f"postgresql://{rest}") == f"postgresql://{rest}"
+
+
+@pytest.mark.parametrize("setting", [setting for setting in KERNEL_SETTINGS if setting.env], ids=lambda s: s.name)
+def test_cfg_03_a_variable_that_is_not_utf_8_is_a_fault(setting: Setting) -> None:
+    """Python reads such bytes as characters that nothing can be signed, sent or stored with."""
+    variable = setting.variable("development")
+    _, faults = read(environ={variable or "": os.fsdecode(CANARY.encode() + b"\x8d\xff")})
+    assert [fault.where for fault in faults] == [f"environment variable {variable}"]
+    assert faults[0].problem == "this is not UTF-8 (the value is not shown)"
     assert CANARY not in str(faults[0])
 
 
