@@ -11,10 +11,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from flasky.ini import SERVER_SECTION, server_address
+from flasky.ini import APP_SECTION, SERVER_SECTION, line_numbers, server_address
 from flasky.loader import LoadedPlugin, available, resolve_plugins
 from flasky.prefixes import left_over_prefixes, prefix_setting
 from flasky.settings import (
+    GUARDED_SECTIONS,
     KERNEL_SETTINGS,
     ConfigurationFaults,
     Fault,
@@ -54,9 +55,16 @@ _KNOWN_SECRETS = (
     "secret",
     "dev",
 )
-#: What a line of an example says of itself, without the signs between its words. No secret that was made at random
-#: has these letters in this order.
-_ASKS_TO_BE_CHANGED = re.compile("(?:change|replace)(?:me|this|it|before|inproduction)|beforeuse|knowntoeverybody")
+#: What a line of an example says of itself, without the signs between its words. No secret that was made at random has
+#: these letters in this order: none of them is shorter than seven.
+_ASKS_TO_BE_CHANGED = re.compile(
+    "(?:change|replace)(?:me|this|it|before|inproduction)|tobe(?:changed|replaced)|beforeuse|knowntoeverybody"
+    "|(?:goes|key|secret|string|text|value)here|(?:enter|insert|paste|put|type|write)(?:along|arandom|asecret|some|your)"
+    "|your(?:own)?(?:key|random|secret)"
+    "|(?:my|not|nota|some|super|the|this|top|very)secret|secretkey|example(?:key|only|secret|token|value)|placeholder"
+    "|generate(?:a|it|me|one|this|with|your)|(?:long|some)random|random(?:bytes|characters|letters|string|text)"
+    "|opensslrand|tokenhex|tokenurlsafe|(?:dont|donot)use|notforproduction"
+)
 _LEAST_SECRET_LENGTH = 32
 _LEAST_SECRET_VARIETY = 10
 
@@ -118,14 +126,41 @@ def read_site(
     # A plug-in that is switched off leaves its lines behind, as in `polls.size`: they must not keep the site down.
     left = left_over_prefixes(ini, [item.name for item in plugins], lambda: {*available(), *names})
     read = {key: value for key, value in ini.items() if key not in left}
-    settings, setting_faults = resolve(declared_settings(plugins), read, environ, ini_file, names)
+    declared = declared_settings(plugins)
+    settings, setting_faults = resolve(declared, read, environ, ini_file, names)
     _take_server_address(settings, global_config)
+    faults.extend(_global_faults(declared, global_config, ini, names))
     faults.extend(setting_faults)
     faults.extend(_mail_faults(settings))
     faults.extend(_database_faults(settings, place))
     if settings.get("flasky.environment") == "production":
         faults.extend(production_faults(settings, ini, environ, place))
     return Site(settings, tuple(plugins)), faults
+
+
+def _global_faults(
+    declared: tuple[Setting, ...], global_config: Mapping[str, Any], ini: Mapping[str, Any], names: tuple[str, ...]
+) -> list[Fault]:
+    """Settings that PasteDeploy keeps for all applications of the INI file and hands to none: [DEFAULT], `set`.
+
+    It drops the same key of [app:main] with them. What is got from there by PasteDeploy's `get` is in `ini`.
+    """
+    known, sections = {setting.name for setting in declared}, {*GUARDED_SECTIONS, *names}
+    ours = (key for key in global_config if key in known or ("." in key and key.partition(".")[0] in sections))
+    if not (dropped := [key for key in ours if key not in ini]):
+        return []
+    ini_file = str(global_config.get("__file__") or "")
+    lines, place = line_numbers(ini_file, "DEFAULT"), Place(ini_file)
+    problem = "it is set for all applications of the file, where Flasky does not look"
+    remedy = f"Write it below [{APP_SECTION}], without `set`, and there alone"
+    return [
+        Fault(
+            f"{place.name} line {lines[key]}, key {key} in [DEFAULT]" if key in lines else place.key(key),
+            problem,
+            remedy,
+        )
+        for key in dropped
+    ]
 
 
 def _take_server_address(settings: Settings, global_config: Mapping[str, Any]) -> None:

@@ -129,6 +129,40 @@ def test_faults_of_plugins_and_settings_come_together() -> None:
     assert "settings, key sqlalchemy.url: a value is required" in text
 
 
+@pytest.mark.parametrize(
+    ("default", "main", "where"),
+    [
+        ("mail.port = 25", "", "site.ini line 3, key mail.port in [DEFAULT]"),
+        ("mail.port = 25", "mail.port = 26", "site.ini line 3, key mail.port in [DEFAULT]"),
+        ("", "set mail.port = 25", "site.ini line 6, key mail.port"),
+        ("flasky.amdin = a@example.com", "", "site.ini line 3, key flasky.amdin in [DEFAULT]"),
+        ("accounts.invitation_only = true", "", "site.ini line 3, key accounts.invitation_only in [DEFAULT]"),
+    ],
+)
+def test_a_setting_that_pastedeploy_keeps_for_all_applications_is_a_fault(
+    tmp_path: Path, default: str, main: str, where: str
+) -> None:
+    """It would be dropped without a word."""
+    lines = ["[DEFAULT]", "the.port = 25", default, "[app:main]", "use = egg:flasky", main]
+    lines += ["sqlalchemy.url = sqlite:////srv/data.sqlite", "flasky.plugins = accounts"]
+    (tmp_path / "site.ini").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ConfigurationFaults) as refusal:
+        load_site(*ini_of(tmp_path / "site.ini"), environ={})
+    [fault] = refusal.value.faults
+    assert fault.where == where
+    assert "Flasky does not look" in fault.problem
+    assert "[app:main]" in fault.remedy
+
+
+def test_the_globals_of_an_ini_file_can_be_named_and_got(tmp_path: Path) -> None:
+    """What [DEFAULT] is for: `%(…)s` and PasteDeploy's `get`; and keys that are nobody's."""
+    text = "[DEFAULT]\nthe.port = 25\nmail.port = 26\nother.x = 1\n[app:main]\nuse = egg:flasky\n"
+    text += "sqlalchemy.url = sqlite:///%(here)s/data.sqlite\nget mail.port = the.port\nmail.host = m%(the.port)s\n"
+    (tmp_path / "site.ini").write_text(text, encoding="utf-8")
+    site = load_site(*ini_of(tmp_path / "site.ini"), environ={})
+    assert (site.settings["mail.port"], site.settings["mail.host"]) == (25, "m25")
+
+
 @pytest.mark.parametrize("name", ["development", "testing", "production"])
 def test_parity_4_the_three_ini_files_are_what_they_say(name: str) -> None:
     """Each is read without a fault, names its own environment and its own database file beside itself."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import random
+
 import pytest
 
 from flasky.settings import ConfigurationFaults
@@ -50,6 +53,13 @@ def test_cfg_01_a_good_configuration_starts():
         ({"flasky.secret_key": "please-change-this-secret-key-before-use"}, "has to be changed"),
         ({"flasky.secret_key": "Change_Me! to something with 40 characters"}, "has to be changed"),
         ({"flasky.secret_key": "replace this by something that is longer"}, "has to be changed"),
+        ({"flasky.secret_key": "your-secret-key-goes-here-please-and-more"}, "has to be changed"),
+        ({"flasky.secret_key": "<your 32 character secret goes here!>"}, "has to be changed"),
+        ({"flasky.secret_key": "Put a long random string of letters here 1"}, "has to be changed"),
+        ({"flasky.secret_key": "PLACEHOLDER_0123456789_for_the_signing_key"}, "has to be changed"),
+        ({"flasky.secret_key": "this-is-my-super-secret-example-key-2024"}, "has to be changed"),
+        ({"flasky.secret_key": "{{ generate-me-with-openssl-rand-hex-32 }}"}, "has to be changed"),
+        ({"flasky.secret_key": "insert-some-unguessable-text-right-here-ok"}, "has to be changed"),
         ({"flasky.secret_key_fallbacks": DEVELOPMENT_SECRET}, "flasky.secret_key_fallbacks"),
         ({"flasky.secret_key_fallbacks": "changeme"}, "flasky.secret_key_fallbacks"),
         ({"flasky.base_url": None}, "flasky.base_url"),
@@ -121,3 +131,13 @@ def test_cfg_01_all_faults_are_told_at_once():
 def test_a_secret_that_was_made_at_random_is_accepted(secret):
     """Hexadecimal digits and sentences as well."""
     assert weak_secret(secret) == ""
+
+
+def test_no_secret_that_is_made_as_the_documentation_says_is_refused():
+    """CFG-01: by `secrets.token_urlsafe`, in hexadecimal digits, or of small letters alone; the same ones each time."""
+    letters = random.Random(16)  # noqa: S311 - nothing is signed with them
+    for _ in range(300):
+        data = letters.randbytes(48)
+        words = "".join(letters.choices("abcdefghijklmnopqrstuvwxyz", k=40))
+        for secret in (base64.urlsafe_b64encode(data).decode(), data[:16].hex(), words):
+            assert weak_secret(secret) == "", secret
