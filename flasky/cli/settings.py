@@ -23,9 +23,9 @@ Written by `flasky settings --markdown > docs/settings.md`; a test keeps it true
 Each setting is read from its environment variable, then from `[app:main]` of the INI file, then from its default, and
 goes through the same check wherever it was found. An empty environment variable counts as none. Everything that is
 wrong is reported together when the site starts, and a key that nobody knows is an error, as is a setting below
-`[DEFAULT]` or after `set`, which PasteDeploy hands to no application, and a value that is not UTF-8. In an INI file a `%` is
-written `%%`, and `%(here)s` is the folder of the file. A flag is `true`, `on`, `yes` or `1`, or `false`, `off`, `no`
-or `0`; a list is words between spaces or commas.
+`[DEFAULT]` or after `set`, which PasteDeploy hands to no application, and a value that is not UTF-8. In an INI
+file a `%` is written `%%`, and `%(here)s` is the folder of the file. A flag is `true`, `on`, `yes` or `1`, or `false`,
+`off`, `no` or `0`; a list is words between spaces or commas.
 
 Keep secrets in environment variables, or in an INI file that only its owner can read (`chmod 600`).
 `flasky settings` shows the values that a site has, without the secrets, and where each comes from.
