@@ -50,7 +50,7 @@ def test_what_it_makes_passes_its_own_checks_at_once(installed: list[Path], tmp_
     checks = {
         # Not the rule about the wheel, which would build and try once more what is installed here.
         "pytest": [*python, "pytest", "-q", "-p", "no:cacheprovider", "-k", "not wheel"],
-        # What mypy knows of the libraries stays from run to run; it looks whether a text is still the one that it knows.
+        # What mypy knows of the libraries stays from run to run; it looks whether a text is still the one it knows.
         "mypy": [*python, "mypy", "--no-error-summary", "--cache-dir", str(ROOT / ".mypy_cache" / "plugin")],
         "ruff check": [*python, "ruff", "check", "--no-cache", "."],
         "ruff format": [*python, "ruff", "format", "--no-cache", "--check", "."],
