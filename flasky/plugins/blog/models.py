@@ -43,7 +43,8 @@ class Post(Base):
     #: The beginning as HTML, for lists; `is_long` says that there is more.
     summary: Mapped[str] = mapped_column(Text)
     is_long: Mapped[bool] = mapped_column(default=False, server_default=false())
-    #: The version of the Markdown pipeline that made `html` and `summary`.
+    #: The version of the Markdown pipeline that made `html` and `summary`; negative while the words of the post still
+    #: have the name of an author who left: no search finds it then (`rebuilding.forget_author`).
     pipeline: Mapped[int]
     #: The names of its tags with blanks between them, in the order of the alphabet.
     tag_names: Mapped[str] = mapped_column(String(limits.LONGEST_TAGS), default="", server_default="")

@@ -29,7 +29,7 @@ from flasky.plugins.blog.storage import changed, lists_changed
 
 #: One transaction takes so many texts, and of long ones no more than so many characters, but always one.
 _AT_ONCE, _CHARACTERS = 200, 100_000
-_NAMES = "blog.names"
+_NAMES, _LEFT = "blog.names", "blog.forget_names"
 #: Of the oldest that members edited before they were rebuilt, there may be so many but one.
 _OLDEST = 20
 
@@ -62,7 +62,8 @@ def rebuild_is_due(registry: Registry) -> str | None:
     with get_database(registry).read_engine.connect() as connection:
         for model in (Post, Comment):
             oldest = select(model.pipeline).order_by(model.id).limit(_OLDEST)
-            if any(pipeline != markdown.PIPELINE for pipeline in connection.scalars(oldest)):
+            # Negative: `forget_author`.
+            if any(abs(pipeline) != markdown.PIPELINE for pipeline in connection.scalars(oldest)):
                 return (
                     "posts or comments were made by the Markdown of another version of Flasky: "
                     "run `flasky blog rebuild`, which can be stopped, and goes on where it was"
@@ -101,6 +102,37 @@ def index_posts_of(request: Request, user_id: int | None, highest: int = limits.
         search.store(work.db, row.id, found)
     if begins is not None and work.db.scalars(_waiting(user_id)).first() is None:
         request.enqueue(_NAMES, user_id=user_id, highest=begins)
+
+
+def forget_author(work: Work, user_id: int) -> None:
+    """Take a member who is being erased off their posts. Two statements, however many these are.
+
+    Their words still have the name, and take long to be made anew: until the job `blog.forget_names` did that, nobody
+    finds the posts by any word.
+    """
+    # One change for both: the foreign key, which would do the first, writes each row with its text once more.
+    theirs = update(Post).where(Post.author_id == user_id)
+    if changed(work.db, theirs.values(author_id=None, pipeline=-Post.pipeline)):
+        enqueue(work.registry, work.db, _LEFT)
+
+
+def forget_names(request: Request) -> None:
+    """The job `blog.forget_names`: let posts whose authors left be found again, but by no name; another does the rest.
+
+    What it has done is marked no more, so it begins where it was.
+    """
+    work = work_of(request)
+    with work.reading() as connection:
+        portion = _portion(connection, Post, Post.author_id.is_(None) & (Post.pipeline < 0))
+        rows = connection.execute(_posts_with_names(portion.ids)).all()
+        words = [(row, search.words_of_post(row)) for row in rows]
+    for row, found in words:
+        is_marked = (Post.id == row.id) & (Post.pipeline < 0)
+        # `flasky blog rebuild` may have done it meanwhile.
+        if changed(work.db, update(Post).where(is_marked).values(pipeline=-Post.pipeline)):
+            search.store(work.db, row.id, found)
+    if portion.next is not None:
+        request.enqueue(_LEFT)
 
 
 def _waiting(user_id: int | None) -> Select[BackgroundJob]:

@@ -151,7 +151,8 @@ def _posts() -> Select[*tuple[Any, ...]]:
             User.has_profile,
         )
         .outerjoin(User, User.id == Post.author_id)
-        .where(Post.listed_at.is_not(None))
+        # Among the words of those of a negative one is a name that is to be found no more (`Post.pipeline`).
+        .where(Post.listed_at.is_not(None), Post.pipeline >= 0)
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from pyramid.registry import Registry
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
-from flasky.database import utc_now
+from flasky.database import get_database, utc_now
 from flasky.jobs.contracts import schedules
 from flasky.jobs.services import enqueue
 from flasky.jobs.worker import JobWorker
@@ -19,7 +19,7 @@ from flasky.plugins.accounts import leaving, security_log
 from flasky.plugins.accounts.models import SecurityEvent, User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, members, moderation, notices, posts, reading, search
-from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
+from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post
 
 
 @pytest.mark.databases("sqlite")
@@ -96,6 +96,52 @@ def test_who_was_erased_while_the_blog_was_switched_off_is_taken_leave_of_when_i
     catch_up()
     assert db.scalar(reading.LIST_VERSION) == version
     assert schedules(registry)["blog.catch_up"].shown == "every 1:00:00"
+
+
+def test_erasing_costs_the_same_statements_however_much_they_wrote_and_however_many_they_follow(
+    member: Any, write: Any, comment: Any, work_as: Any, registry: Registry, db: Session
+) -> None:
+    """On SQLite nobody else writes meanwhile: the long part, words without the name, is a job's."""
+    others = [member(f"friend{number}") for number in range(4)]
+
+    def erased(name: str, number: int) -> list[str]:
+        """The statements of erasing a member with so many posts, drafts, comments, followers and followed."""
+        user_id = member(name)
+        for other in others[:number]:
+            write(user_id, "said", tags="walk")
+            comment(user_id, write(user_id, "also said"))
+            write(user_id, "unfinished", draft=True)
+            for follower, followed in ((user_id, other), (other, user_id)):
+                with work_as(follower) as work:
+                    following.follow(work, work.db.get(User, followed))
+        sent: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+            sent.append(statement)
+
+        engine = get_database(registry).engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            with open_work(registry) as work:
+                leaving.erase(work, work.db.get(User, user_id))
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        return sent
+
+    with work_as(others[0]) as work:
+        following.follow(work, work.db.get(User, others[1]))
+    few, many = erased("anna", 1), erased("bob", 4)
+    assert many == few
+    # Nobody but who is left follows or is followed, and the counters say so.
+    counted = select(BlogMember.user_id, BlogMember.follower_count, BlogMember.following_count)
+    assert db.execute(counted.order_by(BlogMember.user_id)).all() == [
+        (others[0], 0, 1),
+        (others[1], 1, 0),
+        (others[2], 0, 0),
+        (others[3], 0, 0),
+    ]
+    assert db.execute(select(Follow.follower_id, Follow.followed_id)).all() == [(others[0], others[1])]
+    assert set(db.scalars(select(Post.body))) == {"said", "also said"}
 
 
 @pytest.mark.databases("sqlite")
