@@ -11,7 +11,7 @@ from pyramid_retry import IBeforeRetry
 
 from flasky.errors.counts import prepare_counts
 from flasky.errors.failures import forget_attempt
-from flasky.errors.report import HIDDEN, is_secret_name
+from flasky.errors.report import HIDDEN, secret_parts
 from flasky.logs import REQUEST_ID, SHOWN_PATH, STATEMENTS, current_request_id, shown_path
 from flasky.site import get_site
 
@@ -43,11 +43,10 @@ def request_id(request: Request) -> str:
 def hide_secrets_of_path(event: ContextFound) -> None:
     """Keep secrets that are part of a path (``/reset/{token}``) out of the log (LOG-01)."""
     request = event.request
-    secret = [value for name, value in (request.matchdict or {}).items() if value and is_secret_name(name)]
-    if secret:
+    if parts := secret_parts(request.matchdict or {}):
         path = shown_path(request.environ)
-        for value in secret:
-            path = path.replace("/".join(value) if isinstance(value, tuple) else value, HIDDEN)
+        for part in parts:
+            path = path.replace(part, HIDDEN)
         request.environ[SHOWN_PATH] = path
 
 

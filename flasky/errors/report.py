@@ -9,14 +9,16 @@ import linecache
 import re
 import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
+from pyramid.interfaces import IRoutesMapper
 from pyramid.request import Request
 
 from flasky.errors.failures import text_of
-from flasky.logs import without_controls
+from flasky.logs import shown_path, without_controls
 from flasky.ownership import owner_of_error, owner_of_request
 from flasky.settings import Value
 from flasky.site import Site
@@ -25,10 +27,12 @@ HIDDEN = "(hidden)"
 
 _AROUND = 3
 _LONGEST_VALUE = 500
-#: Headers that let somebody act in the sender's name.
-_SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization", "x-csrf-token"})
 #: Names of fields and parts of paths whose values are secret.
 _HIDDEN_NAME = r"(?i)passw|secret|token|code|key|csrf"
+#: Of headers those, too, that let somebody act in the sender's name.
+_HIDDEN_HEADER = r"(?i)cookie|auth|session"
+#: The scheme and host of an address, which tell nobody's secret.
+_ORIGIN = "(?i)https?://[^/?#@]*(?=[/?#]|$)"
 #: Shorter ones would blot out ordinary words.
 _LEAST_SECRET = 6
 
@@ -102,7 +106,7 @@ def make_report(
 ) -> Report:
     """Describe `error` for a developer. With `whole` false only reason and advice: the code is not what is wrong."""
     values = site.settings.describe()
-    hide = _hider(values)
+    hide = _hider(values, secret_parts(getattr(request, "matchdict", None) or {}))
     owner = str(owner_of_error(request.registry, error, owner_of_request(request)))
     if not whole:
         return Report(hide(text_of(error)), hide(reason), advice, (), "", (), (), (), (), owner)
@@ -126,9 +130,15 @@ def is_secret_name(name: str) -> bool:
     return re.search(_HIDDEN_NAME, name) is not None
 
 
-def _hider(values: Iterable[Value]) -> Any:
-    """A function that blots the site's secrets out of a text, wherever they got into it."""
-    secrets: set[str] = set()
+def secret_parts(match: Mapping[str, Any]) -> list[str]:
+    """The parts of a path that are secret by the names that its route gives them: `match`, from name to part."""
+    parts = (part for name, part in match.items() if part and is_secret_name(name))
+    return ["/".join(part) if isinstance(part, tuple) else str(part) for part in parts]
+
+
+def _hider(values: Iterable[Value], parts: Iterable[str]) -> Any:
+    """A function that blots secrets out of a text, wherever they got into it: the site's, and these of the path."""
+    secrets = set(parts)
     for value in values:
         if value.setting.secret and value.value:
             secrets.update([value.value] if isinstance(value.value, str) else map(str, value.value))
@@ -160,15 +170,25 @@ def _request(request: Request) -> Iterable[tuple[str, str]]:
     environ = request.environ
     route = getattr(request, "matched_route", None)
     yield "Method", request.method
-    yield "URL", f"{request.host_url}{request.script_name}{_or_raw(environ.get('PATH_INFO', ''))}"
+    yield "URL", f"{request.host_url}{without_controls(shown_path(environ))}"
     for name, value in _pairs(request):
-        yield f"Query {name}", HIDDEN if is_secret_name(name) else value[:_LONGEST_VALUE]
+        yield f"Query {name}", HIDDEN if is_secret_name(name) else _without_secrets(value, request)[:_LONGEST_VALUE]
     yield "Route", f"{route.name} {route.pattern}" if route is not None else "none matched"
     yield "Request number", request.id
 
 
-def _or_raw(path: str) -> str:
-    return without_controls(path.encode("latin-1", "replace").decode("utf-8", "backslashreplace"))
+def _without_secrets(value: str, request: Request) -> str:
+    """`value`, and if it is an address, as `next` has one, then without its query and the secret parts of its path."""
+    origin = re.match(_ORIGIN, value)
+    start = origin.end() if origin else 0
+    if not value.startswith("/", start):
+        return value
+    path = re.split("[?#]", value[start:], maxsplit=1)[0]
+    rest, shown = value[start + len(path) :], unquote(path)
+    for route in request.registry.getUtility(IRoutesMapper).get_routes():
+        for part in secret_parts(route.match(shown) or {}):
+            shown = shown.replace(part, HIDDEN)
+    return f"{value[:start]}{shown}{rest[:1]}{HIDDEN if rest else ''}"
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:
@@ -180,7 +200,17 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
 
 def _headers(request: Request) -> Iterable[tuple[str, str]]:
     for name, value in sorted(request.headers.items()):
-        yield name, HIDDEN if name.lower() in _SECRET_HEADERS else without_controls(value)[:_LONGEST_VALUE]
+        yield name, without_controls(_shown_header(name, value, request))[:_LONGEST_VALUE]
+
+
+def _shown_header(name: str, value: str, request: Request) -> str:
+    if is_secret_name(name) or re.search(_HIDDEN_HEADER, name):
+        return HIDDEN
+    if name.lower() == "referer":
+        # The page before may have been one of a mailed link, of this site or of another.
+        origin = re.match(_ORIGIN, value)
+        return f"{origin.group()}/{HIDDEN}" if origin else HIDDEN
+    return _without_secrets(value, request)
 
 
 def _fenced(text: str) -> str:

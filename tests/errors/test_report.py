@@ -17,6 +17,10 @@ CANARIES = {
     "Cookie": "session=canary-cookie",
     "Authorization": "Bearer canary-bearer",
     "X-CSRF-Token": "canary-csrf",
+    "X-Api-Key": "canary-api",
+    "X-Auth-Request-User": "canary-user",
+    "Referer": "http://localhost/auth/reset/canary-referer?next=canary",
+    "X-Original-URL": "/failing/secret/canary-original",
 }
 
 
@@ -55,6 +59,39 @@ def test_secrets_are_hidden_in_it_log_01(developer: TestApp, accept: str) -> Non
         status=500,
     )
     assert "canary" not in response.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "next=/failing/secret/canary-next",
+        "next=%2Ffailing%2Fsecret%2Fcanary%252Dnext",
+        "next=http://localhost/failing/secret/canary-next",
+        "next=/failing/view%3Ftoken%3Dcanary-token",
+        "back=/failing/secret/canary-next%3Fa%3Db%23c",
+    ],
+)
+def test_of_an_address_in_the_query_no_secret_is_shown_log_01(developer: TestApp, query: str) -> None:
+    """Who asks to be signed in on the page of a link has the link in `next`."""
+    page = developer.get(f"/failing/view?{query}", status=500).text
+    assert "canary" not in page
+    assert "/failing/secret/(hidden)" in page or "/failing/view?(hidden)" in page
+
+
+def test_of_the_page_before_only_the_site_is_shown_log_01(developer: TestApp) -> None:
+    """What else stands in it may be the secret of another site."""
+    headers = {"Referer": "https://other.example/secret-canary", "Accept-Encoding": "gzip", "X-Colour": "blue"}
+    page = developer.get("/failing/view", headers=headers, status=500).text
+    assert "https://other.example/(hidden)" in page
+    assert "gzip" in page
+    assert "blue" in page
+    assert "canary" not in page
+
+
+def test_a_secret_in_the_path_is_hidden_wherever_it_turns_up_log_01(developer: TestApp) -> None:
+    page = developer.get("/failing/secret/canary-in-path", status=500).text
+    assert "/failing/secret/(hidden)" in page
+    assert "canary" not in page
 
 
 def test_a_secret_of_the_site_is_hidden_wherever_it_turns_up(developer: TestApp) -> None:
