@@ -12,11 +12,12 @@ from flasky.testing.missing import missing
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 #: Chromium would load two pages of the suggestions below its address bar (WebUIOmnibox…) for each context, at ten times
-#: the cost of a page of a site. The last list of features counts, so those of playwright are said again.
+#: the cost of a page of a site, and keep a process ready for a site that is never opened. The last list of features
+#: counts, so those of playwright are said again.
 _WITHOUT = (
     "AimEnabled,AvoidCorsURLLoaderRestartOnRedirect,AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,"
     "HttpsFirstBalancedModeAutoEnable,HttpsUpgrades,LensOverlay,MediaRouter,NetworkTimeServiceQuerying,"
-    "OptimizationHints,PaintHolding,PreconnectToSearch,ThirdPartyStoragePartitioning,"
+    "OptimizationHints,PaintHolding,PreconnectToSearch,SpareRendererForSitePerProcess,ThirdPartyStoragePartitioning,"
     "WebUIOmniboxAimPopup,WebUIOmniboxPopup"
 )
 #: Chromium as root in a container, and without looking for anything on the network by itself.
