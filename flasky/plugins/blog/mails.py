@@ -31,6 +31,7 @@ _LINES = 4
 DECISIONS = ("hidden", "shown")
 
 _WHOM = {"username": "Ann", "token": "sample"}
+_ENTRY = {"has_profile": True, "title": None, "post_id": None, "comment_id": None, "reason": ""}
 MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
     "mail/blog_notice": (
         _("News from ${actor}"),
@@ -61,10 +62,10 @@ MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
         {
             **_WHOM,
             "entries": [
-                {"kind": "comment", "actor": "Bob", "title": "A walk", "post_id": 1, "comment_id": 1, "reason": ""},
-                {"kind": "mention", "actor": "小明", "title": "", "post_id": 2, "comment_id": None, "reason": ""},
-                {"kind": "follow", "actor": "Carla", "title": None, "post_id": None, "comment_id": None, "reason": ""},
-                {"kind": "hidden", "actor": "Mona", "title": "Ads", "post_id": 3, "comment_id": None, "reason": "Spam"},
+                {**_ENTRY, "kind": "comment", "actor": "Bob", "title": "A walk", "post_id": 1, "comment_id": 1},
+                {**_ENTRY, "kind": "mention", "actor": "小明", "title": "", "post_id": 2},
+                {**_ENTRY, "kind": "follow", "actor": "Carla"},
+                {**_ENTRY, "kind": "hidden", "actor": "Mona", "title": "Ads", "post_id": 3, "reason": "Spam"},
             ],
             "more": 3,
         },
@@ -139,8 +140,8 @@ def send_decision(
 def send_digest_to(work: Work, user: User, entries: Sequence[Any], more: int) -> None:
     """Mail a member who did what since the last mail.
 
-    `entries` have kind, actor (None for who left), post_id, comment_id, title and the reason of a decision; `more` is
-    the number of those that are only on the page.
+    `entries` have kind, actor (None for who left) and whether there is a profile of theirs, post_id, comment_id, title
+    and the reason of a decision; `more` is the number of those that are only on the page.
     """
     told = [{**entry._asdict(), "reason": " ".join(entry.reason.split())} for entry in entries]
     _send(work, "mail/blog_digest", user, entries=told, more=more)

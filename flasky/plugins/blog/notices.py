@@ -271,12 +271,15 @@ def _send_digest(work: Work, user_id: int) -> bool:
     waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
     # What they have read meanwhile, and what is hidden now, is no news.
     news = (
-        select(Notice.kind, User.username.label("actor"), Notice.post_id, Notice.comment_id, Post.title, Notice.reason)
+        select(
+            Notice.kind, User.username.label("actor"), User.has_profile, Notice.post_id, Notice.comment_id, Post.title,
+            Notice.reason,
+        )
         .outerjoin(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
         .outerjoin(Comment, Comment.id == Notice.comment_id)
         .where(waiting, Notice.read_at.is_(None), is_shown(Notice, user_id))
-    )
+    )  # fmt: skip
     number = work.db.scalar(select(func.count()).select_from(news.subquery())) or 0
     entries = work.db.execute(news.order_by(Notice.id).limit(_IN_DIGEST)).all() if number else []
     changed(work.db, update(Notice).where(waiting).values(mail_due=None))

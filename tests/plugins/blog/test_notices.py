@@ -277,6 +277,27 @@ def test_a_digest_says_who_did_what_and_leaves_out_what_was_read_or_is_hidden(
     assert "&lt;b&gt;Title" in html_of(mail)
 
 
+@pytest.mark.databases("sqlite")
+def test_a_digest_has_no_link_to_a_profile_that_is_not_there(
+    member: Any, choose: Any, registry: Any, work_as: Any, mailbox: Mailbox
+) -> None:
+    """As in lists and notices: their name stands there without a link."""
+    anna, bob, carl, dora = member("anna"), member("bob"), member("carl"), member("dora")
+    choose(anna, "daily")
+    for follower in (bob, carl, dora):
+        with work_as(follower) as work:
+            following.follow(work, work.db.get(User, anna))
+    with open_work(registry) as work:
+        work.db.get(User, bob).disabled_at = utc_now()
+        work.db.get(User, dora).deletion_due_at = utc_now()
+    with open_work(registry, clock=lambda: utc_now() + timedelta(days=2)) as work:
+        assert notices.send_digests(work).mails == 1
+    text, html = text_of(mailbox.last), html_of(mailbox.last)
+    assert [f"- {name} follows you" in text for name in ("bob", "carl", "dora")] == [True] * 3
+    assert [f"{name} follows you" in html for name in ("bob", "carl", "dora")] == [True] * 3
+    assert re.findall(r"/user/(\w+)", text) == re.findall(r"/user/(\w+)", html) == ["carl"]
+
+
 def test_who_has_read_all_of_it_gets_no_digest_and_others_after_them_do(
     member: Any, write: Any, choose: Any, registry: Any, work_as: Any, mailbox: Mailbox, monkeypatch: Any
 ) -> None:
