@@ -153,6 +153,16 @@ def test_make_serve_on_a_busy_port_says_so(ini: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_a_slip_in_the_name_of_a_test_is_told(tmp_path: Path) -> None:
+    """pytest ends without a word about it where its processes work side by side."""
+    pytest_of_no_tests = tmp_path / "pytest"
+    pytest_of_no_tests.write_text("#!/bin/sh\nexit 5\n")
+    pytest_of_no_tests.chmod(0o755)
+    refused = make("--assume-old=dev", "test", f"BIN={tmp_path}", TESTS="tests/nowhere.py")
+    assert refused.returncode != 0
+    assert refused.stderr.startswith("No test was found: is there a slip in TESTS=tests/nowhere.py?\n")
+
+
 def test_an_ini_file_with_a_blank_in_its_name_is_one_argument() -> None:
     commands = make("--dry-run", "serve", "INI=my site.ini").stdout.splitlines()
     assert shlex.split(commands[-1])[-2:] == ["tools/serve.py", "my site.ini"]

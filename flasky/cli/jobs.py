@@ -158,7 +158,7 @@ def schedules(context: Context, *, as_json: bool) -> None:
     from flasky.jobs.models import BackgroundSchedule
 
     with context.session() as db:
-        begun = dict(db.execute(select(BackgroundSchedule.name, BackgroundSchedule.begun_at)).tuples().all())
+        begun = dict(db.execute(select(BackgroundSchedule.name, BackgroundSchedule.begun_at)).all())
     found = [
         {
             "name": item.name,

@@ -39,9 +39,7 @@ class Clock:
         if not waiting:
             return
         with self._database.read_engine.connect() as connection:
-            stored = dict(
-                connection.execute(select(BackgroundSchedule.name, BackgroundSchedule.begun_at)).tuples().all()
-            )
+            stored = dict(connection.execute(select(BackgroundSchedule.name, BackgroundSchedule.begun_at)).all())
         for schedule in waiting:
             begun = schedule.begun(now)
             if _is_due(schedule, stored.get(schedule.name), begun, now):

@@ -17,6 +17,8 @@ def load_fixtures(config: pytest.Config) -> None:
             module = load(entry).plugin.fixtures
             if module is None or config.pluginmanager.has_plugin(module):
                 continue
+            # Before `misnamed` imports it: pytest warns of a plug-in whose assertions it can no longer rewrite.
+            pytest.register_assert_rewrite(module)
             if wrong := misnamed(name, module):
                 raise ValueError(f"their names must begin with {name}_: {', '.join(wrong)}")
             config.pluginmanager.import_plugin(module)

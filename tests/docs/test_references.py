@@ -116,7 +116,7 @@ def indexes() -> Iterator[Path]:
     yield REPOSITORY / "docs" / "README.md"
 
 
-@pytest.mark.parametrize("index", indexes(), ids=lambda index: index.parent.name)
+@pytest.mark.parametrize("index", list(indexes()), ids=lambda index: index.parent.name)
 def test_every_page_stands_in_the_index_of_its_folder(index: Path) -> None:
     linked = set(LINK.findall(index.read_text(encoding="utf-8")))
     pages = {page.name for page in index.parent.glob("*.md")} - {"README.md"}
