@@ -107,7 +107,9 @@ def edit(request: Request) -> Mapping[str, Any]:
     return _edit_page(form, comment)
 
 
-@view_config(route_name="blog.edit_comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment")
+@view_config(
+    route_name="blog.edit_comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment", statements=25
+)
 def save(request: Request) -> Mapping[str, Any] | Response:
     """Store a changed comment."""
     is_switched = switched(request)
