@@ -27,7 +27,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "about": ("flasky.cli.about:about", "Versions, database, plug-ins and schema of this site."),
     "check": ("flasky.cli.check:check", "Find names in code and templates that exist nowhere."),
     "jobs": ("flasky.cli.jobs:jobs", "See, retry and do background jobs."),
-    "db": ("flasky.cli.db:db", "See how the database stands."),
+    "db": ("flasky.cli.db:db", "See how the database stands; copy it into another one."),
     "log": ("flasky.cli.log:log", "Find what the log says about a request."),
     "mail": ("flasky.mail.cli:mail", "See, send and test mails."),
     "openapi": ("flasky.cli.openapi:openapi", "Print the OpenAPI document of what plug-ins offer to programs."),

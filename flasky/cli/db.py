@@ -1,4 +1,4 @@
-"""`flasky db`: how the database stands; works when the site does not start."""
+"""`flasky db`: how the database stands, also when the site does not start; and copying it into another one."""
 
 # ruff: noqa: PLC0415 - Alembic and SQLAlchemy are imported when a command needs them, not to list commands.
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """See how the database stands."""
+    """See how the database stands; copy it into another one."""
 
 
 @db.command()
@@ -62,6 +62,33 @@ def status(context: Context, as_json: bool) -> None:
             click.echo(problem, err=True)
     if not found.is_current or faults:
         raise click.exceptions.Exit(1)
+
+
+@db.command()
+@click.option("--to", "url", metavar="URL", required=True, help="The new database: postgresql://… or sqlite:////….")
+@pass_context
+def copy(context: Context, url: str) -> None:
+    """Copy every row of the site into a new database, as from SQLite to PostgreSQL.
+
+    The new one has no tables yet, and is migrated first, or is migrated and not used yet. The old one is only read.
+    What the site writes meanwhile is not copied: stop it before.
+    """
+    from flasky.database.engine import sqlite_file
+    from flasky.migrations.copying import copy as copy_rows
+    from flasky.settings import parse_database_url, redact_url
+
+    try:
+        address = parse_database_url(url)
+    except ValueError as error:
+        raise CannotStart(f"--to: {error}") from error
+    if address.startswith("sqlite") and sqlite_file(address) is None:
+        raise CannotStart("--to: expected the path of a file: a database in memory is lost when the command ends.")
+    done = copy_rows(context.site, address, lambda name, rows: click.echo(f"{name}: {rows}"))
+    for name, rows in done.left.items():
+        click.echo(f"Not copied, as no migration makes it: {name} ({rows} rows)", err=True)
+    old = context.site.settings.values_by_name["sqlalchemy.url"]
+    click.echo(f"\nCopied {sum(done.rows.values())} rows of {len(done.rows)} tables. The old database is as it was.")
+    click.echo(f"To use the new one, let sqlalchemy.url ({old.where}) be {redact_url(address)} and start the site.")
 
 
 def _cells(one: PluginStatus, *, unknown: bool) -> tuple[object, ...]:

@@ -59,6 +59,8 @@ class DatabaseText(UserDefinedType[Any]):
 class _CastText(DatabaseText):
     """The same in PostgreSQL, whose driver would make other things of it."""
 
+    cache_ok = True
+
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """How it is read."""
         return cast(column, Text)

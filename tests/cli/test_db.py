@@ -33,9 +33,9 @@ REVISION = (
 )
 
 
-@pytest.fixture(scope="module")
-def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the package of the plug-in `things`, with two migrations."""
+@pytest.fixture(scope="session")
+def things_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of the plug-in `things`, with two migrations: one for the process, which imports it once."""
     packages = tmp_path_factory.mktemp("packages")
     package = packages / "status_things_plugin"
     (package / "migrations").mkdir(parents=True)
@@ -56,9 +56,15 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: status-things\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[flasky.plugins]\nthings = status_things_plugin:plugin\n")
+    return package
+
+
+@pytest.fixture(scope="module")
+def things(things_folder: Path) -> Iterator[Path]:
+    """The folder of the plug-in `things`, which is installed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(packages)
-        yield package
+        patch.syspath_prepend(things_folder.parent)
+        yield things_folder
 
 
 @pytest.fixture
