@@ -129,6 +129,22 @@ def test_the_switch_of_languages_keeps_what_was_typed_and_stores_no_text(
     assert stored(db, select(Comment.body)) == "I agree"
 
 
+@pytest.mark.databases("sqlite")
+def test_the_switch_of_languages_keeps_a_reason_and_decides_nothing(
+    client: Any, member: Any, write: Any, db: Session
+) -> None:
+    browser, post = client(member("mona", role="Moderator")), write(member())
+    for path in (f"/post/{post}/report", f"/post/{post}/hide"):
+        page = browser.get(path)
+        for language in ("zh", "en"):
+            page.forms["text"]["reason"] = f"{language} reason"
+            page = page.forms["text"].submit("language", value=language, status=200)
+            assert page.html.html["lang"] == language
+            assert page.forms["text"]["reason"].value == f"{language} reason"
+    assert stored(db, select(func.count()).select_from(Report)) == 0
+    assert stored(db, select(Post.hidden_at)) is None
+
+
 @pytest.mark.parametrize("body", ["<!-- nothing -->", "[](https://example.com)", "---"])
 def test_a_post_without_title_and_text_has_a_heading_all_the_same(
     body: str, client: Any, member: Any, write: Any

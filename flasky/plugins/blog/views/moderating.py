@@ -12,6 +12,7 @@ from pyramid.view import view_config
 
 from flasky.errors.exceptions import RefusedInput
 from flasky.languages import _
+from flasky.languages.switching import switched
 from flasky.parameters import parse_id, parse_number
 from flasky.plugins.accounts.services import Fault, Refused
 from flasky.plugins.blog import comments, markdown, moderated, moderation, posts
@@ -90,12 +91,13 @@ def ask(request: Request) -> Mapping[str, Any]:
 @view_config(route_name="blog.report_comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment")
 def report(request: Request) -> Mapping[str, Any] | Response:
     """Tell the moderators."""
+    is_switched = switched(request)
     form = ReasonForm(request)
     try:
         thing = _thing(request)
     except NotThere:
         return keep_reason(request, form.reason.data)
-    if form.validate():
+    if not is_switched and form.validate():
         try:
             moderation.report(request.accounts, thing, form.reason.data)
         except Fault as fault:
@@ -137,12 +139,15 @@ def consider(request: Request) -> Mapping[str, Any] | Response:
 )
 def decide(request: Request) -> Mapping[str, Any] | Response:
     """Hide with a reason, show again, or leave it as it is and answer the reports."""
+    is_switched = switched(request)
     form = DecisionForm(request)
     try:
         thing = _thing(request)
     except NotThere:
         return keep_reason(request, form.reason.data)
     try:
+        if is_switched:
+            return _decision_page(request, thing, form)
         if request.POST.get("do") == "show":
             return _show(request, thing, form)
         if request.POST.get("do") == "keep":
