@@ -90,7 +90,7 @@ def main(arguments: list) -> None:
             environment.install(options.lock)
     except OSError as error:
         # The disk is full while this writes, or something is no folder.
-        raise Refusal("{}: {}".format(error.filename or ROOT, error.strerror or error)) from None
+        raise Refusal(explain("ERROR: {}: {}".format(error.filename or ROOT, error.strerror or error))) from None
     finally:
         os.close(folder)
 

@@ -184,6 +184,20 @@ def test_something_else_in_the_place_of_the_environment_is_one_line(project: Pro
     assert refused.stderr == f"{project.root / '.venv'}: Not a directory\n"
 
 
+def test_full_disk_is_one_line_also_where_it_is_met_here(project: Project) -> None:
+    """Not pip meets it, but what notes down what pip said."""
+    folder = project.root / ".venv"
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\necho {RUNNING}\n")
+    python.chmod(0o755)
+    (folder / "flasky.json").write_text(json.dumps({"place": str(folder), "version": RUNNING}))
+    (folder / "install.log").symlink_to("/dev/full")
+    refused = project.install()
+    assert refused.returncode == 1
+    assert refused.stderr == "the disk is full; free some space and run the command again\n"
+
+
 def test_environment_of_somebody_else_is_never_removed(project: Project) -> None:
     """A .venv that cannot be used and was not made here may hold somebody's work: say so, leave it."""
     folder = project.root / ".venv"
