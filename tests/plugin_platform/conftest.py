@@ -6,11 +6,15 @@ import fcntl
 import importlib
 import json
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from warm import WarmConsole
 
+from flasky import trial
 from flasky.conformance.workbench import Workbench
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_plugins"
@@ -75,3 +79,20 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         yield
+
+
+@pytest.fixture
+def warm_trials(
+    warm_console: WarmConsole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Let a trial be a fork of the warm process; it is a process of its own all the same."""
+
+    others = subprocess.run
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if "flasky.trial" not in command:
+            return others(command, **options)
+        return warm_console.run(*command[command.index("-m") :], folder=tmp_path, environ=options["env"])
+
+    monkeypatch.setattr(trial.subprocess, "run", run)
+    return run

@@ -69,7 +69,9 @@ def test_a_sample_keeps_every_promise(workbench: Workbench, samples: Path) -> No
 
 
 @pytest.mark.parametrize(("name", "kept"), [("poster", {"models", "migrations"}), ("echo", set())])
-def test_the_other_samples_keep_every_promise(workbench: Workbench, samples: Path, name: str, kept: set[str]) -> None:
+def test_the_other_samples_keep_every_promise(
+    workbench: Workbench, samples: Path, warm_trials: object, name: str, kept: set[str]
+) -> None:
     """One that requires the first, and overrides a template and a slot of it; and one without tables."""
     assert kept <= kept_promises(name, workbench)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import secrets
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
@@ -16,7 +15,6 @@ import pytest
 from alembic.config import Config
 from click.testing import CliRunner, Result
 from sqlalchemy import URL, Connection, NullPool, create_engine, inspect, make_url, text
-from warm import WarmConsole
 from webtest import TestApp
 
 import flasky
@@ -76,19 +74,6 @@ class Life:
             return str(page.text)
         finally:
             get_database(app.registry).dispose()
-
-
-@pytest.fixture
-def warm_trials(
-    warm_console: WarmConsole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Let a trial be a fork of the warm process; it is a process of its own all the same."""
-
-    def run(command: list[str], *, env: dict[str, str], **_options: Any) -> subprocess.CompletedProcess[str]:
-        return warm_console.run(*command[command.index("-m") :], folder=tmp_path, environ=env)
-
-    monkeypatch.setattr(trial.subprocess, "run", run)
-    return run
 
 
 @pytest.fixture
