@@ -21,7 +21,7 @@ from flasky.directives import start_checks
 from flasky.ini import check_encoding
 from flasky.ownership import KERNEL, home, owner_of_file
 from flasky.prefixes import prefix_of
-from flasky.requests import use_one_class
+from flasky.requests import notify_directly, use_one_class
 from flasky.settings import ConfigurationFaults, Fault, Setting, Settings, Value
 from flasky.site import Site, declared_settings, read_site
 from flasky.source_files import know_files
@@ -97,6 +97,7 @@ class Assembly:
         self._times.finish(config.registry)
         router = config.make_wsgi_app()
         use_one_class(router)
+        notify_directly(config.registry)
         return router
 
     def _give_up(self, error: Exception) -> None:

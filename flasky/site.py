@@ -81,7 +81,7 @@ class Site:
         """The enabled plug-ins by the names of their packages."""
         return {item.package: item for item in self.plugins}
 
-    @property
+    @cached_property
     def environment(self) -> str:
         """development, testing or production."""
         environment: str = self.settings["flasky.environment"]

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from pyramid.config import Configurator
+from pyramid.events import NewRequest, NewResponse
 from pyramid.request import Request
 from pyramid.response import Response
 from webtest import TestApp
 
-from flasky.requests import use_one_class
+from flasky.requests import notify_directly, use_one_class
 
 
 class _Greeting:
@@ -88,3 +89,22 @@ def test_the_site_makes_its_requests_of_one_class(bare_app: Any, bare_testapp: T
     contexts = [bare_app._router.request_context({"PATH_INFO": path, "REQUEST_METHOD": "GET"}) for _ in range(2)]
     assert len({type(context.request) for context in contexts}) == 1
     assert classes
+
+
+def test_whoever_subscribed_hears_of_events_also_who_did_so_later() -> None:
+    heard: list[Any] = []
+    router = _router(lambda _request: Response("ok"))
+    router.registry.registerHandler(lambda event: heard.append(("first", type(event))), (NewRequest,))
+    notify_directly(router.registry)
+    TestApp(router).get("/")
+    assert heard == [("first", NewRequest)]
+
+    def later(event: Any) -> None:
+        heard.append(("later", type(event)))
+
+    router.registry.registerHandler(later, (NewResponse,))
+    TestApp(router).get("/")
+    assert heard[1:] == [("first", NewRequest), ("later", NewResponse)]
+    router.registry.unregisterHandler(later, (NewResponse,))
+    TestApp(router).get("/")
+    assert heard[3:] == [("first", NewRequest)]

@@ -33,6 +33,9 @@ _LONGEST_HEADER = 1000
 #: Browsers send a few different ones between them.
 _HEADERS_REMEMBERED = 256
 _ASKING = "flasky_asking_identity"
+#: What an answer's language depended on, and the headers that say it.
+_DEPENDS_ON = ("Accept-Language", "Cookie")
+_SAID = frozenset({"content-language", "vary"})
 
 
 class LanguageChosen(NamedTuple):
@@ -121,10 +124,15 @@ def say_language(event: NewResponse) -> None:
     language = event.request.__dict__.get("locale_name")
     if language is None:
         return
-    headers = event.response.headers
+    response = event.response
+    if not _SAID.intersection([name.lower() for name, _value in response.headerlist]):
+        # Most answers: WebOb's headers would look through the list for each of them.
+        response.headerlist += [("Content-Language", language), ("Vary", ", ".join(_DEPENDS_ON))]
+        return
+    headers = response.headers
     headers.setdefault("Content-Language", language)
     known = headers.get("Vary", "")
-    missing = [name for name in ("Accept-Language", "Cookie") if name.lower() not in known.lower()]
+    missing = [name for name in _DEPENDS_ON if name.lower() not in known.lower()]
     headers["Vary"] = ", ".join(([known] if known else []) + missing)
 
 
