@@ -115,7 +115,14 @@ def pyramid_peer(folder: Path) -> WSGIApplication:
     """The page as one hand-made Pyramid application."""
     from benchmarks.peers.pyramid_app import make
 
-    return make(folder)
+    return make(folder, as_flasky=False)
+
+
+def pyramid_peer_as_flasky(folder: Path) -> WSGIApplication:
+    """The same with Flasky's template environment and class of requests."""
+    from benchmarks.peers.pyramid_app import make
+
+    return make(folder, as_flasky=True)
 
 
 def site_settings(folder: Path) -> dict[str, str]:
@@ -138,6 +145,7 @@ APPLICATIONS: dict[str, Callable[[Path], WSGIApplication]] = {
     "Flasky blog": flasky_blog,
     "Flasky blog, lists kept": flasky_blog_kept,
     "Pyramid, by hand": pyramid_peer,
+    "Pyramid, by hand, Flasky's templates and requests": pyramid_peer_as_flasky,
     "Flask": flask_peer,
     "Django": django_peer,
 }

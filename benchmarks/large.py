@@ -4,7 +4,8 @@
     FLASKY_BENCHMARK_FOLDER=/var/tmp/large python -m benchmarks large     keeps the filled databases for the next time
     FLASKY_BENCHMARK_SMALL=postgresql://… FLASKY_BENCHMARK_LARGE=postgresql://… python -m benchmarks large
 
-Filling the large one takes minutes. A database that has posts already is measured as it is.
+Filling the large one takes minutes; FLASKY_BENCHMARK_LARGE_USERS and FLASKY_BENCHMARK_LARGE_POSTS make it smaller. A
+database that has posts already is measured as it is.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, delete, func, insert, 
 
 import flasky
 from benchmarks.applications import site_settings
-from benchmarks.blog import CALL_ROUNDS, fill, timed
+from benchmarks.blog import CALL_ROUNDS, POSTS, USERS, fill, timed
 from benchmarks.pages import caller
 from benchmarks.tables import ratio, reached, show
 from flasky.database import utc_now
@@ -30,12 +31,17 @@ from flasky.plugins.blog import reading
 from flasky.plugins.blog.models import BlogMember, Follow, Post
 from flasky.plugins.blog.reading import Cursor, Way
 
-SMALL = (100, 2000)
-LARGE = (100_000, 1_000_000)
+SMALL = (USERS, POSTS)
+LARGE = (
+    int(os.environ.get("FLASKY_BENCHMARK_LARGE_USERS", "100000")),
+    int(os.environ.get("FLASKY_BENCHMARK_LARGE_POSTS", "1000000")),
+)
 LIMIT = 20
 DEPTHS = (1, 100, 5000)
 FOLLOWED = (10, 100, 1000, 10_000)
 TIMES = 60
+#: How many members are to follow others.
+AT_MOST = 2 * len(FOLLOWED)
 
 
 def run() -> None:
@@ -68,16 +74,16 @@ def home(small: dict[str, str], large: dict[str, str]) -> None:
     """CPU and time of the home page of both, nothing kept, without a server, in turn."""
     calls = {
         name: caller(flasky.main({}, **settings, **{"blog.keep_lists": "false"}))
-        for name, settings in (("2,000 posts", small), ("1,000,000 posts", large))
+        for name, settings in (("small", small), ("large", large))
     }
     rows, reach = [], []
     for clock, spent in (("CPU", timed(calls)), ("time", timed(calls, clock=time.perf_counter))):
-        both = ratio(spent["1,000,000 posts"], spent["2,000 posts"])
+        both = ratio(spent["large"], spent["small"])
         rows.append((clock, *(f"{median(times):.3f}" for times in spent.values()), both))
-        reach.append(reached(f"home, 1,000,000 posts / 2,000 posts, {clock}", both, 1.1))
+        reach.append(reached(f"home, {LARGE[1]:,} posts / {SMALL[1]:,} posts, {clock}", both, 1.1))
     show(
         f"Home page without a server, nothing kept ({CALL_ROUNDS} rounds)",
-        ("ms", "2,000 posts", "1,000,000 posts", "ratio"),
+        ("ms", f"{SMALL[1]:,} posts", f"{LARGE[1]:,} posts", "ratio"),
         rows,
         reach,
     )
@@ -85,16 +91,17 @@ def home(small: dict[str, str], large: dict[str, str]) -> None:
 
 def depth(engine: Engine) -> None:
     """Database time of the list's statement at depth, in turn."""
+    depths = [page for page in DEPTHS if page * LIMIT < LARGE[1]]
     with engine.connect() as connection:
         calls: dict[str, Callable[[], Any]] = {}
-        for page in DEPTHS:
+        for page in depths:
             way, cursor = (Way.FIRST, None) if page == 1 else (Way.OLDER, _place(connection, (page - 1) * LIMIT))
             calls[f"page {page:,}"] = lambda way=way, cursor=cursor: reading.everyone(connection, way, cursor, LIMIT)
         spent = in_turn(calls)
     first = spent["page 1"]
     rows = [(name, f"{median(times):.3f}", f"{min(times):.3f}", ratio(times, first)) for name, times in spent.items()]
-    reach = [reached("page 5,000 / page 1", ratio(spent["page 5,000"], first), 1.5)]
-    show("The list's statement at depth, 1,000,000 posts", ("page", "ms", "least", "x page 1"), rows, reach)
+    reach = [reached(f"{list(spent)[-1]} / page 1", ratio(spent[list(spent)[-1]], first), 1.5)]
+    show(f"The list's statement at depth, {LARGE[1]:,} posts", ("page", "ms", "least", "x page 1"), rows, reach)
 
 
 def _place(connection: Connection, offset: int) -> Cursor:
@@ -104,7 +111,7 @@ def _place(connection: Connection, offset: int) -> Cursor:
 
 
 def followed(engine: Engine) -> None:
-    """Database time of "those I follow": one of the members follows more and more. Nothing of it stays.
+    """Database time of "those I follow": members who follow more and more. Nothing of it stays.
 
     First people of every kind, then quiet ones: nobody who wrote one of the newest fifth of all posts.
     """
@@ -112,7 +119,8 @@ def followed(engine: Engine) -> None:
     with engine.connect() as connection:
         posts = connection.scalar(select(func.count()).select_from(Post)) or 0
         people = list(connection.execute(text("SELECT id FROM users ORDER BY id LIMIT 100000")).scalars())
-        me, others = people[0], people[1:]
+        # Another one follows each time: rows of an earlier time, deleted but not yet gone, would be gone through again.
+        followers, others = people[:AT_MOST], people[AT_MOST:]
         middle = _place(connection, posts // 2)
         loud = _wrote_last(connection, posts // 5)
         quiet = [other for other in others if other not in loud]
@@ -120,6 +128,7 @@ def followed(engine: Engine) -> None:
             for number in FOLLOWED:
                 if len(pool) < number:
                     continue
+                me = followers.pop()
                 _follow(connection, me, pool[:: len(pool) // number][:number])
                 ask = partial(reading.of_followed, connection, me, number, limit=LIMIT)
                 name = f"{number:,} {kind}followed"

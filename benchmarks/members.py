@@ -29,9 +29,9 @@ from flasky.plugins.accounts.work import open_work
 from flasky.testing.schema import migrate
 from flasky.wsgi import Application
 
-PAGE = 5_000
 ON_A_PAGE = 50
-MEMBERS = int(os.environ.get("FLASKY_BENCHMARK_MEMBERS", PAGE * ON_A_PAGE))
+MEMBERS = int(os.environ.get("FLASKY_BENCHMARK_MEMBERS", "250000"))
+PAGE = min(5_000, MEMBERS // ON_A_PAGE)
 _AT_ONCE = 10_000
 ROUNDS = 60
 
@@ -72,7 +72,7 @@ def fill(application: Application) -> str:
         role = registration.find_role(work, "User")
         shared = {"role_id": role.id, "confirmed_at": work.now(), "created_at": work.now()}
         for first in range(0, MEMBERS, _AT_ONCE):
-            names = [f"member {number:07}" for number in range(first, first + _AT_ONCE)]
+            names = [f"member {number:07}" for number in range(first, min(first + _AT_ONCE, MEMBERS))]
             rows = [{"username": name, "username_key": name, "username_skeleton": name, **shared} for name in names]
             # Into the table, as the mapper would make each of them an object.
             work.db.execute(insert(Base.metadata.tables["users"]), rows)

@@ -26,17 +26,11 @@ from statistics import median
 from urllib.parse import urlencode
 
 from sqlalchemy import create_engine, func, inspect, select
-from sqlalchemy.orm import joinedload
 
-import flasky
 from benchmarks.applications import blog_settings
-from benchmarks.blog import fill
+from benchmarks.blog import fill, sign_in
 from benchmarks.serving import AS_SHIPPED, serving
 from benchmarks.tables import reached, show
-from flasky.database import get_database
-from flasky.plugins.accounts import sessions
-from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog.models import Comment
 
 WRITERS = 16
@@ -87,23 +81,13 @@ def run() -> None:
         engine = create_engine(settings["sqlalchemy.url"])
         if settings["sqlalchemy.url"].startswith("sqlite") or not inspect(engine).has_table("posts"):
             fill(folder, USERS, POSTS)
-        cookies = _sign_in(settings)
+        cookies = sign_in(settings, WRITERS)
         with serving(AS_SHIPPED, folder, threads=WRITERS + 4) as server:
             writers = [Writer(server.port, number, cookie) for number, cookie in enumerate(cookies)]
             before = _comments(engine)
             _at_once(writers, engine, before)
             _beside(server.port, writers)
         engine.dispose()
-
-
-def _sign_in(settings: dict[str, str]) -> list[str]:
-    """The session cookies of as many members as write."""
-    application = flasky.main({}, **settings)
-    with open_work(application.registry) as work:
-        query = select(User).order_by(User.id).limit(WRITERS).options(joinedload(User.role))
-        cookies = [sessions.start(work, user).secret for user in work.db.scalars(query).all()]
-    get_database(application.registry).dispose()
-    return cookies
 
 
 def _comments(engine: object) -> int:

@@ -3,6 +3,9 @@
 It reads with Flasky's own statement, shows the list with its template, and writes out by hand what plug-ins bring to a
 page of Flasky: the navbar, the style sheets, the switch of languages. What a site in production needs is a tween: which
 host was asked for, the security headers, the number of the request.
+
+There are two of it: with pyramid_jinja2 and Pyramid's requests as they come, and with the template environment, the
+renderers and the one class of requests that Flasky has. Beside the second, the plug-ins are all that differs.
 """
 
 from __future__ import annotations
@@ -27,14 +30,16 @@ HEADERS = {
 _STATIC = "/static/v0123456789ab"
 
 
-def make(folder: Path) -> Any:
-    """The WSGI application."""
+def make(folder: Path, *, as_flasky: bool) -> Any:
+    """The WSGI application, `as_flasky` or with the libraries as they come."""
     from pyramid.config import Configurator
     from pyramid.httpexceptions import HTTPBadRequest
 
     from flasky.database.session import Database, open_read_connection, set_database
     from flasky.languages import LANGUAGES, preferred
     from flasky.plugins.blog import reading
+    from flasky.requests import use_one_class
+    from flasky.templating import Renderers, furnish
 
     def index(request: Any) -> dict[str, Any]:
         listing = reading.newest(request, 20)
@@ -90,8 +95,16 @@ def make(folder: Path) -> Any:
             ("language", "/language"),
         ):
             config.add_route(name, pattern)
+        if as_flasky:
+            config.commit()
+            environment = config.get_jinja2_environment()
+            furnish(environment)
+            config.add_renderer(".jinja2", Renderers(environment))
         config.add_view(index, route_name="index", renderer="handmade.jinja2", request_method="GET")
-        return config.make_wsgi_app()
+        router = config.make_wsgi_app()
+        if as_flasky:
+            use_one_class(router)
+        return router
 
 
 def guard_of(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
