@@ -194,6 +194,14 @@ def explain(error: configparser.Error, file: str | Path = "") -> str:
         line = line_numbers(file, error.section).get(error.option)
         where = f"{name}{f' line {line}' if line else ''}, key {error.option} in [{error.section}]"
         if isinstance(error, configparser.InterpolationMissingOptionError):
+            if error.reference == "here":
+                from flasky.migrations.scripts import script_location  # noqa: PLC0415 - only where there is one
+
+                return (
+                    f"{where}: who reads this section does not know %(here)s, which Flasky does. If that is the env.py "
+                    "of `alembic init`: take its folder away. Under [alembic], write: "
+                    f"script_location = {script_location()}"
+                )
             return (
                 f"{where}: %({error.reference})s stands for nothing. Only %(here)s and keys of [DEFAULT] can be named; "
                 "an environment variable is read by itself (docs/settings.md lists them), so leave the line out."

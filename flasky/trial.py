@@ -199,19 +199,14 @@ def main(arguments: list[str]) -> None:
 
 
 def _require_scripts(config: Any) -> None:
-    """Raise CannotStart where the INI file names no migrations: Alembic's own advice would make a new folder."""
+    """Raise CannotStart where the INI file does not lead to Flasky's migrations."""
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
-
-    from flasky.migrations.scripts import scripts_folder
 
     try:
         ScriptDirectory.from_config(config)
     except CommandError as error:
-        word = "flasky:_alembic" if scripts_folder().name == "_alembic" else str(scripts_folder())
-        raise CannotStart(
-            f"the INI file names no migrations of Flasky's ({error}). Under [alembic], write: script_location = {word}"
-        ) from error
+        raise CannotStart(str(error)) from error
 
 
 def pages(registry: Any, plugins: Iterable[str]) -> list[str]:

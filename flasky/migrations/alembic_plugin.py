@@ -21,8 +21,9 @@ def setup(_plugin: Any) -> None:
     original = ScriptDirectory.from_config
 
     def from_config(config: Any) -> ScriptDirectory:
-        from flasky.migrations.locations import add_locations  # noqa: PLC0415 - see the module's text
+        from flasky.migrations.locations import add_locations, check_scripts  # noqa: PLC0415 - see the module's text
 
+        check_scripts(config)
         script = original(config)
         add_locations(script, config)
         return script

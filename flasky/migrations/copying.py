@@ -186,7 +186,7 @@ def _has_tables(url: str) -> bool:
 def _config(site: Site) -> Config:
     config = config_of(site)
     if config is None:
-        raise CannotStart("The INI file names no folder of migrations (script_location under [alembic]).")
+        raise CannotStart("The site was made without an INI file, which says where the migrations are.")
     return config
 
 

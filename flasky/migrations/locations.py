@@ -7,16 +7,19 @@ chains are independent: what a plug-in requires comes first because of the plug-
 
 from __future__ import annotations
 
+import configparser
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
+from alembic.util.pyfiles import coerce_resource_to_filename
 
-from flasky.ini import APP_SECTION, CannotStart, read_ini
+from flasky.ini import APP_SECTION, CannotStart, explain, read_ini
 from flasky.loader import LoadedPlugin
+from flasky.migrations.scripts import script_location
 from flasky.migrations.telling import told_plainly
 from flasky.settings import ConfigurationFaults
 from flasky.site import Site, load_site
@@ -54,15 +57,42 @@ def site_of(config: Config) -> Site:
 
 def config_of(site: Site) -> Config | None:
     """Alembic's configuration of a site that was started from an INI file; None for one made in Python."""
-    if not site.ini_file:
-        return None
-    config = Config(site.ini_file, attributes={_SITE: site})
-    return config if config.get_main_option("script_location") else None
+    return Config(site.ini_file, attributes={_SITE: site}) if site.ini_file else None
 
 
 def describes_a_site(config: Config) -> bool:
     """Whether Alembic's INI file is one of Flasky's."""
     return config.config_file_name is not None and config.file_config.has_option(APP_SECTION, "flasky.plugins")
+
+
+def check_scripts(config: Config) -> None:
+    """Raise CommandError where the INI file of a site does not lead to Flasky's scripts, with the line that does.
+
+    Alembic says less, or advises `alembic init`, whose scripts know nothing of the site.
+    """
+    with told_plainly(config):
+        try:
+            named = config.get_alembic_option("script_location")
+            if not _leads_to_scripts(config, named):
+                file = Path(str(config.config_file_name))
+                problem = f"there is no folder {named}" if named else "it does not say where the migrations are"
+                raise CommandError(
+                    f"{file.name}: {problem}. Under [alembic], write: script_location = {script_location()}"
+                )
+        except configparser.Error as error:
+            raise CommandError(explain(error, str(config.config_file_name))) from error
+
+
+def _leads_to_scripts(config: Config, named: Any) -> bool:
+    """Whether there is what an INI file names; other projects' files are Alembic's to judge."""
+    if named is None and config.config_file_name is not None and not Path(config.config_file_name).exists():
+        raise CommandError(f"There is no INI file {config.config_file_name}. Name the site's: alembic -c FILE …")
+    if not describes_a_site(config):
+        return True
+    try:
+        return named is not None and coerce_resource_to_filename(str(named)).is_dir()
+    except ModuleNotFoundError:
+        return False
 
 
 def add_locations(script: ScriptDirectory, config: Config) -> None:

@@ -14,3 +14,9 @@ def scripts_folder() -> Path:
     """The folder with ``env.py`` and ``versions/``, what `script_location` in an INI file names."""
     installed = _PACKAGE / "_alembic"
     return installed if installed.is_dir() else _PACKAGE.parent / "alembic"
+
+
+def script_location() -> str:
+    """What an INI file says to name that folder, wherever it stands."""
+    folder = scripts_folder()
+    return "flasky:_alembic" if folder.name == "_alembic" else str(folder)

@@ -97,7 +97,7 @@ def database_status(site: Site) -> DatabaseStatus:
 def _read_code(site: Site, problems: list[str]) -> _Code:
     config = config_of(site)
     if config is None:
-        problems.append("The INI file names no folder of migrations (script_location under [alembic]).")
+        problems.append("The site was made without an INI file, which says where the migrations are.")
         return _Code(None, {})
     try:
         script = ScriptDirectory.from_config(config)

@@ -204,3 +204,11 @@ def test_of_a_database_that_cannot_be_read_the_reason_is_told_and_nothing_else_i
     assert found["problems"][0].startswith(str(damaged))
     assert (found["current"], found["plugins"]["flasky"]["pending"]) == (False, [])
     assert found["plugins"]["flasky"]["heads"]
+
+
+@pytest.mark.databases("sqlite")  # The file is the same.
+def test_an_ini_file_without_the_section_of_alembic_is_told_its_line(flasky: Flasky, ini: Path) -> None:
+    ini.write_text(ini.read_text().replace("[alembic]", "[alchemy]"))
+    found = told(flasky, ini, 1)
+    assert "Under [alembic], write: script_location = " in found["problems"][0]
+    assert "users" in found["plugins"]["accounts"]["tables"]

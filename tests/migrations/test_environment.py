@@ -8,13 +8,18 @@ import resource
 import signal
 import sqlite3
 from collections.abc import Callable
+from configparser import InterpolationMissingOptionError
 from pathlib import Path
 
 import pytest
 from alembic.util import CommandError
 from workshop import Workshop, revision
 
+from flasky.ini import explain, read_ini
 from flasky.migrations.backup import back_up
+from flasky.migrations.scripts import script_location
+from flasky.migrations.state import Kind, schema_state
+from flasky.site import load_site
 from flasky.testing.ini import REPOSITORY
 
 TABLES = revision(
@@ -362,3 +367,39 @@ def test_the_ini_files_of_the_project_say_where_the_scripts_are() -> None:
     for name in ("development.ini", "testing.ini", "production.ini"):
         text = (REPOSITORY / name).read_text(encoding="utf-8")
         assert "script_location = %(here)s/alembic" in text
+
+
+def test_an_ini_file_that_does_not_lead_to_flaskys_scripts_is_told_which_line_to_write(
+    sqlite_workshop: Workshop,
+) -> None:
+    """Alembic's own advice, `alembic init`, would make scripts that know nothing of the site."""
+    text = sqlite_workshop.ini.read_text(encoding="utf-8")
+    line = f"script_location = {sqlite_workshop.scripts}"
+    advice = f"Under [alembic], write: script_location = {script_location()}\n"
+    for written, told in {
+        text.replace(line, "script_location = %(here)s/none"): f"there is no folder {sqlite_workshop.folder}/none. ",
+        text.replace(line, "script_location = no_such_package:alembic"): "there is no folder no_such_package:alembic. ",
+        text.replace(line, ""): "site.ini: it does not say where the migrations are. ",
+        text.replace("[alembic]", "[alchemy]"): "site.ini: it does not say where the migrations are. ",
+    }.items():
+        sqlite_workshop.ini.write_text(written, encoding="utf-8")
+        said = sqlite_workshop.alembic("upgrade", "heads", status=255)
+        assert said.endswith(f"{told}{advice}")
+        assert said.count("\n") == 1
+        state = schema_state(
+            load_site({"__file__": str(sqlite_workshop.ini)}, read_ini(sqlite_workshop.ini).settings, {})
+        )
+        assert (state.kind, f"{state.told}\n") == (Kind.BROKEN, said)
+    sqlite_workshop.ini.write_text(text.replace(line, "script_location = %(nowhere)s"), encoding="utf-8")
+    said = sqlite_workshop.alembic("heads", status=255)
+    assert "key script_location in [alembic]: %(nowhere)s stands for nothing." in said
+    sqlite_workshop.ini.unlink()
+    said = sqlite_workshop.alembic("upgrade", "heads", status=255)
+    assert said == f"There is no INI file {sqlite_workshop.ini}. Name the site's: alembic -c FILE …\n"
+
+
+def test_the_folder_of_the_file_is_not_said_to_be_what_can_be_named_where_it_is_not_known() -> None:
+    """As in the env.py that `alembic init` makes, which reads the logging of the file by itself."""
+    said = explain(InterpolationMissingOptionError("args", "handler_file", "%(here)s/x.log", "here"), "/srv/site.ini")
+    assert said.startswith("site.ini, key args in [handler_file]: who reads this section does not know %(here)s")
+    assert said.endswith(f"write: script_location = {script_location()}")
