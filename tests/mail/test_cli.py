@@ -15,12 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 from pyramid.registry import Registry
 from sqlalchemy import select, update
+from warm import Forked, WarmConsole
 
 from flasky.cli import main
 from flasky.cli.context import Context
 from flasky.mail import send_mail
 from flasky.mail.models import OutgoingMail, Status
 from flasky.site import get_site
+from flasky.testing.waiting import wait_until
 from flasky.wsgi import Application
 
 Command = Callable[..., Result]
@@ -165,16 +167,26 @@ def test_retry_wants_to_know_which(flasky_mail: Command, arguments: tuple[str, .
     assert "flasky mail retry ID, or flasky mail retry --failed" in result.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_delivering_process_ends_politely(ini_file, tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "cold"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_the_delivering_process_ends_politely(
+    ini_file, warm_console: WarmConsole, tmp_path: Path, number: signal.Signals, *, cold: bool
+) -> None:
     """Also without a database that answers: that is logged, and no reason to end."""
-    command = [sys.executable, "-m", "flasky", "--ini", str(ini_file(flasky__plugins="main")), "mail", "deliver"]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=dict(os.environ), **pipes) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("Delivering mails through 127.0.0.1 port 1")
+    said, errors = tmp_path / "said", tmp_path / "errors"
+    arguments = ("--ini", str(ini_file(flasky__plugins="main")), "mail", "deliver")
+    process: subprocess.Popen[bytes] | Forked
+    if cold:
+        with said.open("wb") as output, errors.open("wb") as faults:
+            process = subprocess.Popen([sys.executable, "-m", "flasky", *arguments], stdout=output, stderr=faults)
+    else:
+        process = warm_console.start("flasky", *arguments, environ=os.environ, output=said, errors=errors)
+    try:
+        beginning = "Delivering mails through 127.0.0.1 port 1"
+        wait_until(lambda: said.exists() and said.read_text().startswith(beginning), "the process to begin")
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=20)
-        assert process.returncode == 0
-    assert rest == "No longer delivering mails.\n"
-    assert "Traceback" not in errors
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(10)
+    assert said.read_text().partition("\n")[2] == "No longer delivering mails.\n"
+    assert "Traceback" not in errors.read_text()

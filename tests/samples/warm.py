@@ -58,14 +58,22 @@ class WarmConsole:
         return status
 
     def start(
-        self, *arguments: str, environ: Mapping[str, str], output: Path, folder: Path | None = None, nofile: int = 0
+        self,
+        *arguments: str,
+        environ: Mapping[str, str],
+        output: Path,
+        errors: Path | None = None,
+        folder: Path | None = None,
+        nofile: int = 0,
     ) -> Forked:
         """Start a console script that goes on until it is ended; what it says comes to the end of the file `output`.
 
-        `nofile` is how many files it may open, where that is not as many as this process may.
+        Its errors come there too, where no file is given for them. `nofile` is how many files it may open, where that
+        is not as many as this process may.
         """
         job = {"arguments": arguments, "folder": str(folder or Path.cwd()), "environ": dict(environ), "goes_on": True}
-        pid = self.ask({**job, "input": os.devnull, "output": str(output), "nofile": nofile})
+        streams = {"input": os.devnull, "output": str(output), **({"errors": str(errors)} if errors else {})}
+        pid = self.ask({**job, **streams, "nofile": nofile})
         assert pid is not None
         return Forked(self, pid)
 
