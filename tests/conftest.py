@@ -168,8 +168,7 @@ def warm_console() -> Iterator[WarmConsole]:
 def _warm_sites(warm_console: WarmConsole) -> Iterator[None]:
     """Start live sites from the warm process, which takes half the time of a cold start.
 
-    Servers that begin cold are in tests/test_server.py, tests/plugin_platform/test_safe.py and in what the tutorials
-    type.
+    Servers that begin cold are in tests/test_server.py and tests/plugin_platform/test_safe.py.
     """
 
     def launch(site: LiveSite) -> Forked:
