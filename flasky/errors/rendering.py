@@ -22,7 +22,7 @@ def answer(problem: Problem, request: Request, report: Report | None = None) -> 
 
     Raises what the template raises.
     """
-    title, detail = _translated(request, problem.title), _translated(request, problem.detail)
+    title, detail = translated(request, problem.title), translated(request, problem.detail)
     if prefers_json(request.environ):
         more: dict[str, Any] = {"developer": report.as_json()} if report else {}
         return _response(problem, JSON, problem_json(problem.status, title, detail, request.id, **more))
@@ -49,9 +49,10 @@ def _response(problem: Problem, content_type: str, body: bytes) -> Response:
     return response
 
 
-def _translated(request: Request, text: str) -> str:
+def translated(request: Request, text: str) -> str:
+    """A text in the visitor's language, with those of its values that are marked for translation in it, too."""
     if not isinstance(text, TranslationString):
         return text
-    values = {name: _translated(request, value) for name, value in (text.mapping or {}).items()}
-    translated: str = request.localizer.translate(TranslationString(text, mapping=values))
-    return translated
+    values = {name: translated(request, value) for name, value in (text.mapping or {}).items()}
+    found: str = request.localizer.translate(TranslationString(text, mapping=values))
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -46,13 +46,24 @@ def shown_database(site: Site) -> str:
 
 def ahead_of_the_code(revisions: Iterable[tuple[str, str]]) -> TranslationString:
     """Say that the database was migrated by newer code; `revisions` are ids, each with its chain."""
-    named = ", ".join(f"{revision} of {chain}" if chain else revision for revision, chain in revisions)
+    named = listed([revision_of(revision, chain) for revision, chain in revisions])
     return _(
         "The database is ahead of the code: it is at revision ${named}, which this installation does not have. "
         "Install the version that made it, or go back to the backup from before. Nothing was changed: migrations "
         "are never undone by themselves.",
         mapping={"named": named},
     )
+
+
+def revision_of(revision: str, chain: str) -> TranslationString | str:
+    """A revision and whose it is; nobody's when `chain` is empty."""
+    return _("${revision} of ${chain}", mapping={"revision": revision, "chain": chain}) if chain else revision
+
+
+def listed(texts: Sequence[TranslationString | str]) -> TranslationString | str:
+    """Texts, of which there is at least one, in a row, each of them translated with it."""
+    first, *others = texts
+    return _("${first}; ${others}", mapping={"first": first, "others": listed(others)}) if others else first
 
 
 def is_damaged(error: BaseException) -> bool:

@@ -15,6 +15,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError
+from translationstring import TranslationString
 
 from flasky.database.engine import make_read_engine, sqlite_file
 from flasky.database.ownership import owner_of, tables
@@ -23,7 +24,9 @@ from flasky.languages import _
 from flasky.migrations.explanations import (
     ahead_of_the_code,
     is_damaged,
+    listed,
     revision_command,
+    revision_of,
     upgrade_command,
     why_unavailable,
 )
@@ -146,11 +149,11 @@ def _compare(site: Site, script: ScriptDirectory, connection: Connection) -> Sch
     pending = _pending(script, known)
     if not pending:
         return SchemaState(Kind.CURRENT)
-    listed = [_described(site, script, item) for item in pending[:_LISTED]]
+    described = [_described(site, script, item) for item in pending[:_LISTED]]
     told = _(
         "The database does not have the tables that the code needs. Not applied yet: ${listed}. "
         "Apply what is missing with:",
-        mapping={"listed": "; ".join(listed) + ("; …" if len(pending) > _LISTED else "")},
+        mapping={"listed": listed([*described, *(["…"] if len(pending) > _LISTED else [])])},
     )
     return SchemaState(Kind.BEHIND, told, upgrade_command(site), tuple(item.revision for item in pending))
 
@@ -161,9 +164,8 @@ def _pending(script: ScriptDirectory, known: tuple[str, ...]) -> list[Script]:
     return [item for item in reversed(list(script.walk_revisions())) if item.revision not in applied]
 
 
-def _described(site: Site, script: ScriptDirectory, item: Script) -> str:
-    chain = chain_of_script(locations(site, script), item)
-    return f"{item.revision} “{item.doc}” of {chain}"
+def _described(site: Site, script: ScriptDirectory, item: Script) -> TranslationString | str:
+    return revision_of(f"{item.revision} “{item.doc}”", chain_of_script(locations(site, script), item))
 
 
 def explain_missing_table(error: BaseException, site: Site) -> str | None:
@@ -192,7 +194,7 @@ def explain_missing_table(error: BaseException, site: Site) -> str | None:
             f"then apply it with: {upgrade_command(site)}"
         )
     return (
-        f"{subject}: the migration {_described(site, script, makers[0])} is not applied. "
+        f"{subject}: the migration {in_english(_described(site, script, makers[0]))} is not applied. "
         f"Apply it with: {upgrade_command(site)}"
     )
 

@@ -21,6 +21,7 @@ from pyramid.view import exception_view_config, view_config
 from alembic import command
 from flasky.database import get_database
 from flasky.errors.fixed import JSON, prefers_json, problem_json
+from flasky.errors.rendering import translated
 from flasky.health import ROUTES as HEALTH_ROUTES
 from flasky.languages import _
 from flasky.migrations.locations import config_of
@@ -87,7 +88,7 @@ def _page(request: Request, state: SchemaState, problem: tuple[str, ...] = ()) -
     page = template.render(
         request=request,
         title=_TITLES[state.kind],
-        message=state.told,
+        message=translated(request, state.told),
         command=state.command,
         can_be_upgraded=state.can_be_upgraded,
         back=safe_next(request, back),

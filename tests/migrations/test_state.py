@@ -14,8 +14,10 @@ from workshop import Workshop
 import flasky
 from flasky.database import get_database
 from flasky.database.engine import make_engine
+from flasky.errors.exceptions import in_english
 from flasky.ini import read_ini
 from flasky.logs import JSONFormatter
+from flasky.migrations.explanations import listed, revision_of
 from flasky.migrations.state import Kind, SchemaMismatch, check_schema, explain_missing_table, schema_state
 from flasky.site import Site, load_site
 
@@ -175,8 +177,13 @@ def test_programs_get_json(client: TestApp) -> None:
     assert "upgrade heads" in response.text
 
 
-def test_in_chinese_too(client: TestApp) -> None:
-    assert "立即运行" in client.get("/", headers={"Accept-Language": "zh"}, status=503)
+def test_in_chinese_too(client: TestApp, workshop: Workshop) -> None:
+    workshop.sql("SELECT 1")  # Makes SQLite's file.
+    page = client.get("/", headers={"Accept-Language": "zh"}, status=503)
+    assert "立即运行" in page
+    assert "尚未应用：flasky 的 0001 “Outgoing mails”。请用" in page
+    # And several of them.
+    assert in_english(listed([revision_of("a1", "polls"), revision_of("b2", ""), "…"])) == "a1 of polls; b2; …"
 
 
 def test_once_the_schema_is_known_nothing_is_asked_any_more(client: TestApp, workshop: Workshop) -> None:
