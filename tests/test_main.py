@@ -55,11 +55,13 @@ def test_importing_flasky_costs_nothing() -> None:
 
 
 @pytest.fixture
-def collector() -> Iterator[None]:
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The garbage collector as a process begins with it: on, and it looks at everything."""
+    # Not what stands there for the other tests (tests/conftest.py).
+    monkeypatch.setattr(flasky, "gc", gc)
     gc.unfreeze()
     yield
-    gc.unfreeze()
+    gc.freeze()
     gc.enable()
 
 
