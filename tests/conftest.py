@@ -120,7 +120,7 @@ def pytest_configure(config: pytest.Config) -> None:
 class Watch:
     """Lets coverage look away where it would see nothing new, as what it watches takes twice the time.
 
-    It would look through every imported module each time that it is started anew, for longer than most tests take.
+    Started anew, it would look through every imported module in a run of one process, for longer than most tests take.
     """
 
     def __init__(self) -> None:
