@@ -36,7 +36,17 @@ _ROUTE_METHODS = frozenset({"route_url", "route_path"})
 _TEMPLATE_FUNCTIONS = frozenset({"render", "render_to_response"})
 _ADDING = "add_route"
 _ASSET_FUNCTIONS = frozenset({"asset_url", "asset_integrity"})
+#: Pyramid's own, which name a file of a static view as ``package:folder/file``.
+_STATIC_METHODS = frozenset({"static_url", "static_path"})
 _TEMPLATE_SUFFIX = ".jinja2"
+
+#: What the argument of a call names, and where it stands: its place, and its keyword where no keyword of `_KEYWORDS`.
+_NAMING = {
+    "route_url": (ROUTE, 0, ""),
+    "route_path": (ROUTE, 0, ""),
+    "add_navigation": (ROUTE, 0, "route"),
+    "has_permission": (PERMISSION, 0, ""),
+}
 
 #: What a keyword names, whatever is called with it.
 _KEYWORDS = {
@@ -188,13 +198,10 @@ def routes_added_in(file: Path) -> Iterator[str]:
 
 def _call(node: ast.Call, names: frozenset[str], constants: Constants) -> Iterator[tuple[str, str]]:
     yield from _keywords(node, constants)
-    called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    if called in _ROUTE_METHODS:
-        yield from ((ROUTE, name) for name in _given(node, 0, "", constants))
-    elif called == "add_navigation":
-        yield from ((ROUTE, name) for name in _given(node, 0, "route", constants))
-    elif called == "has_permission":
-        yield from ((PERMISSION, name) for name in _given(node, 0, "", constants))
+    called = _called(node)
+    if called in _NAMING:
+        kind, position, keyword = _NAMING[called]
+        yield from ((kind, name) for name in _given(node, position, keyword, constants))
     elif called in _TEMPLATE_FUNCTIONS or _asks_environment(node):
         yield from _templates(_given(node, 0, "", constants))
     elif called == "add_slot":
@@ -204,6 +211,8 @@ def _call(node: ast.Call, names: frozenset[str], constants: Constants) -> Iterat
     elif called in _ASSET_FUNCTIONS:
         asked = product(_given(node, 1, "name", constants), _given(node, 2, "path", constants))
         yield from ((STATIC_FILE, "/".join(parts)) for parts in asked)
+    elif called in _STATIC_METHODS:
+        yield from ((STATIC_FILE, name) for name in _given(node, 0, "path", constants) if ":" in name)
     elif called == "send_mail" and isinstance(node.func, ast.Attribute):
         yield from ((MAIL, name) for name in _given(node, 2, "template", constants))
     elif called == "get" and isinstance(node.func, ast.Attribute) and _is_settings(node.func.value, names):
@@ -239,7 +248,15 @@ def _keywords(node: ast.Call, constants: Constants) -> Iterator[tuple[str, str]]
 def _is_settings(node: ast.expr, names: frozenset[str]) -> bool:
     if isinstance(node, ast.NamedExpr):
         node = node.value
+    if isinstance(node, ast.Call):
+        return _called(node) == "get_settings"
     return getattr(node, "attr", "") == "settings" or getattr(node, "id", "") in names
+
+
+def _called(node: ast.Call) -> str:
+    """The name of what is called, without what it belongs to; empty when it has none."""
+    name: str = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return name
 
 
 def _texts(node: ast.expr, constants: Constants) -> tuple[str, ...]:
@@ -311,6 +328,8 @@ def _template_call(call: nodes.Call) -> Iterator[tuple[str, str]]:
     elif called in _ASSET_FUNCTIONS:
         asked = product(_template_given(call, 0, "name"), _template_given(call, 1, "path"))
         yield from ((STATIC_FILE, "/".join(parts)) for parts in asked)
+    elif called in _STATIC_METHODS:
+        yield from ((STATIC_FILE, name) for name in _template_given(call, 0, "path") if ":" in name)
 
 
 def _template_given(call: nodes.Call, position: int, keyword: str) -> tuple[str, ...]:

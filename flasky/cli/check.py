@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pyramid.interfaces import IRoutesMapper
+from pyramid.interfaces import IRoutesMapper, IStaticURLInfo
+from pyramid.path import AssetResolver
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from flasky import references
@@ -89,7 +90,9 @@ def _problem(found: references.Reference, known: Mapping[str, Collection[str]], 
     # Settings of the libraries are theirs to know, and other dictionaries are called settings, too.
     if found.kind == references.SETTING and not (dot and section in sections):
         return ""
-    near = difflib.get_close_matches(found.name, known[found.kind], n=1)
+    # What begins so is written by the name of its constant.
+    offered = [name for name in known[found.kind] if not name.startswith("__")]
+    near = difflib.get_close_matches(found.name, offered, n=1)
     none = f"there is no {found.kind} {found.name!r}{', nor any other of the list' if found.others else ''}"
     return none + (f". Did you mean {near[0]!r}?" if near else "")
 
@@ -110,12 +113,21 @@ def _known(registry: Registry) -> dict[str, Collection[str]]:
             for file in folder.rglob(kind)
         },
         references.STATIC_FILE: {
-            f"{name}/{path}" for name, files in static_files(registry).items() for path in files.names()
+            *(f"{name}/{path}" for name, files in static_files(registry).items() for path in files.names()),
+            *_files_of_static_views(registry),
         },
         references.PERMISSION: {*permissions(registry), NO_PERMISSION_REQUIRED, NOBODY, ANONYMOUS, SIGNED_IN},
         references.SETTING: set(get_site(registry).settings),
         references.MAIL: {mail.template for mail in declared_mails(registry)},
     }
+
+
+def _files_of_static_views(registry: Registry) -> Iterator[str]:
+    """The files of Pyramid's own static views, as `static_url` names them: ``package:folder/file``."""
+    views = registry.queryUtility(IStaticURLInfo)
+    for _url, spec, _route in views.registrations if views else ():
+        folder = Path(AssetResolver().resolve(spec).abspath())
+        yield from (f"{spec}{file.relative_to(folder).as_posix()}" for file in folder.rglob("*"))
 
 
 def _plugin_names(registry: Registry) -> list[str]:

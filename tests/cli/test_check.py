@@ -228,6 +228,11 @@ def names(request, config, HIDDEN):
     render(renderer_name=RENDERER, value={})
     request.send_mail("a@example.com", "Subject", template="mail/keyword")
     request.registry.settings["mail.qqqqq1" if config else "mail.port"]
+    config.get_settings()["mail.qqqqq2"], config.get_settings().get("mail.qqqqq3"), config.get_settings()["mail.port"]
+    own = config.get_settings()
+    own["mail.qqqqq4"], own.get("mail.port")
+    request.static_path("flasky_polls:static/nope.css"), request.static_url(path="flasky_polls:static/polls.css")
+    request.has_permission("__no_permission")
 
 
 def not_run(config):
@@ -251,6 +256,7 @@ MORE_PAGE = """\
 {% include x or "polls/if.jinja2" %}
 <img src="/static/polls/literal.png"> <img src="/static/polls/dot.png?x=1"> <img src="/static/polls/{{ x }}.png">
 <!-- on /static/polls/comment.png --> <img src="/static/polls/v0123456789ab/dot.png">
+{{ request.static_url("flasky_polls:static/dot.jpeg") }} {{ request.static_path("flasky_polls:static/dot.png", x=1) }}
 """
 CSS = """\
 /* url(comment.png)
@@ -278,7 +284,10 @@ def more(polls: Path) -> Path:
     (polls / "static" / "polls.css").write_text(CSS, encoding="utf-8")
     (polls / "static" / "dot.png").write_bytes(b"")
     (polls / "static" / "sub" / "sub.css").write_text("a { b: url(../dot.png) url(dot.png) }", encoding="utf-8")
-    adding = '    config.add_static_files("polls", "flasky_polls:static")\n    config.scan'
+    adding = (
+        '    config.add_static_files("polls", "flasky_polls:static")\n'
+        '    config.add_static_view("files", "flasky_polls:static")\n    config.scan'
+    )
     (polls / "__init__.py").write_text(INIT.replace("    config.scan", adding), encoding="utf-8")
     return polls
 
@@ -301,10 +310,15 @@ def test_names_are_found_in_whatever_shape_they_stand(
         f"{code}:19: there is no template 'polls/by_constant.jinja2'",
         f"{code}:20: there is no mail 'mail/keyword'",
         f"{code}:21: there is no setting 'mail.qqqqq1'",
-        f"{code}:25: there is no template 'polls/slot.jinja2'",
-        f"{code}:26: there is no permission 'polls.slot'",
-        f"{code}:26: there is no template 'polls/filling.jinja2'",
-        f"{code}:27: there is no template 'polls/replaced.jinja2'",
+        f"{code}:22: there is no setting 'mail.qqqqq2'",
+        f"{code}:22: there is no setting 'mail.qqqqq3'",
+        f"{code}:24: there is no setting 'mail.qqqqq4'",
+        f"{code}:25: there is no static file 'flasky_polls:static/nope.css'",
+        f"{code}:26: there is no permission '__no_permission'",
+        f"{code}:30: there is no template 'polls/slot.jinja2'",
+        f"{code}:31: there is no permission 'polls.slot'",
+        f"{code}:31: there is no template 'polls/filling.jinja2'",
+        f"{code}:32: there is no template 'polls/replaced.jinja2'",
         "flasky_polls/static/polls.css:3: there is no static file 'polls/sub/nope.css'",
         "flasky_polls/static/polls.css:4: there is no static file 'polls/no pe.png'",
         "flasky_polls/static/polls.css:6: there is no static file 'flasky/favicon.svgg'",
@@ -319,8 +333,11 @@ def test_names_are_found_in_whatever_shape_they_stand(
         f"{page}:5: there is no template 'polls/one.jinja2', nor any other of the list",
         f"{page}:7: there is no template 'polls/if.jinja2'",
         f"{page}:8: there is no static file 'polls/literal.png'",
-        "28 problems.",
+        f"{page}:10: there is no static file 'flasky_polls:static/dot.jpeg'",
+        "34 problems.",
     ]
+    # What is meant is a constant, and no name to write.
+    assert "'__no_permission_required__'" not in result.output
 
 
 def test_files_that_cannot_be_read_are_problems_with_their_lines(
