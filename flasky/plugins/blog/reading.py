@@ -55,7 +55,7 @@ Rows = Select[*tuple[Any, ...]]
 #: Up to so many people followed, each is looked up; beyond, the newest posts are gone through first, fewer of them
 #: where more people are followed (`python -m benchmarks large` shows what each takes).
 _FEW, _MANY = 300, 3000
-_WINDOW, _SMALL_WINDOW = 4000, 1000
+_WINDOW, _SMALL_WINDOW = 3000, 1000
 
 
 class Way(Enum):
