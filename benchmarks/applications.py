@@ -115,7 +115,7 @@ def pyramid_peer(folder: Path) -> WSGIApplication:
     """The page as one hand-made Pyramid application."""
     from benchmarks.peers.pyramid_app import make
 
-    return make(folder, as_flasky=False)
+    return make(folder)
 
 
 def pyramid_peer_as_flasky(folder: Path) -> WSGIApplication:

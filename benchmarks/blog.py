@@ -47,7 +47,10 @@ ROUNDS = 3
 SECONDS = 3
 CALL_ROUNDS = 20
 CALLS = 20
-BY_HAND = ("Pyramid, by hand", "Pyramid, by hand, Flasky's templates and requests")
+BY_HAND = (
+    "Pyramid, by hand",
+    "Pyramid, by hand, Flasky's templates and requests",
+)
 PEERS = ("Flask", "Django", "FastAPI")
 MOST_FOR_PEERS = 100_000
 
@@ -56,6 +59,7 @@ def run() -> None:
     """Make the data, measure, print."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(os.environ.get("FLASKY_BENCHMARK_FOLDER") or name)
+        folder.mkdir(parents=True, exist_ok=True)
         engine = create_engine(blog_settings(folder)["sqlalchemy.url"])
         if not inspect(engine).has_table("posts"):
             fill(folder, USERS, POSTS)
@@ -64,6 +68,7 @@ def run() -> None:
         engine.dispose()
         statements(folder)
         in_process(folder, posts)
+        beside_hand_made(folder)
         served(folder, posts)
 
 
@@ -126,7 +131,7 @@ def _statements(application: Any, cookie: str) -> int:
 
 def in_process(folder: Path, posts: int) -> None:
     """CPU of the page without a server."""
-    names = ["bare Pyramid", "Flasky blog", "Flasky blog, lists kept", *BY_HAND]
+    names = ["bare Pyramid", "Flasky blog", "Flasky blog, lists kept"]
     if posts <= MOST_FOR_PEERS:
         names += ["Flask", "Django"]
     calls = {name: caller(APPLICATIONS[name](folder)) for name in names}
@@ -134,13 +139,12 @@ def in_process(folder: Path, posts: int) -> None:
     times = timed(calls)
     show(
         f"Home page with {posts:,} posts, without a server ({CALL_ROUNDS} rounds of {CALLS} requests)",
-        ("application", "CPU ms", "x bare Pyramid", "Flasky, nothing kept / it", "Flask / it"),
+        ("application", "CPU ms", "x bare Pyramid", "Flask / it"),
         [
             (
                 name,
                 f"{median(spent):.3f}",
                 ratio(spent, times["bare Pyramid"]),
-                ratio(times["Flasky blog"], spent),
                 ratio(times["Flask"], spent) if "Flask" in times else "",
             )
             for name, spent in times.items()
@@ -153,29 +157,43 @@ def in_process(folder: Path, posts: int) -> None:
                 5,
             ),
             reached("304, CPU times a bare view's", ratio(times["304"], times["bare Pyramid"]), 4),
-            reached(
-                "nothing kept, CPU times that of one hand-made application with Flasky's templates and requests",
-                ratio(times["Flasky blog"], times[BY_HAND[1]]),
-                1.05,
-            ),
         ],
     )
 
 
+def beside_hand_made(folder: Path) -> None:
+    """What all of Flasky costs: CPU of the page beside one hand-made application's, of both kinds.
+
+    They are close to each other, so the least of many short batches counts: in all others is what else a machine does.
+    """
+    calls = {name: caller(APPLICATIONS[name](folder)) for name in ("Flasky blog", *BY_HAND)}
+    least = {name: min(spent) for name, spent in timed(calls, rounds=300, requests=5).items()}
+    ours = least["Flasky blog"]
+    show(
+        "Home page, nothing kept, beside one hand-made application (the least of 300 batches of 5 requests in turn)",
+        ("application", "CPU ms", "Flasky / it"),
+        [(name, f"{spent:.3f}", ours / spent) for name, spent in least.items()],
+        [reached("CPU times that of the one with Flasky's templates and requests", ours / least[BY_HAND[1]], 1.05)],
+    )
+
+
 def timed(
-    calls: dict[str, Callable[[], None]], clock: Callable[[], float] = time.process_time
+    calls: dict[str, Callable[[], None]],
+    clock: Callable[[], float] = time.process_time,
+    rounds: int = CALL_ROUNDS,
+    requests: int = CALLS,
 ) -> dict[str, list[float]]:
     """Milliseconds a call by `clock`, CPU time unless told otherwise, in rounds that alternate."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         for _ in range(5):
             call()
-    for _round in range(CALL_ROUNDS):
+    for _round in range(rounds):
         for name, call in calls.items():
             begin = clock()
-            for _ in range(CALLS):
+            for _ in range(requests):
                 call()
-            times[name].append((clock() - begin) / CALLS * 1000)
+            times[name].append((clock() - begin) / requests * 1000)
     return times
 
 

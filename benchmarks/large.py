@@ -38,7 +38,7 @@ LARGE = (
 )
 LIMIT = 20
 DEPTHS = (1, 100, 5000)
-FOLLOWED = (10, 100, 1000, 10_000)
+FOLLOWED = (10, 100, 1000, 3000, 10_000)
 TIMES = 60
 #: How many members are to follow others.
 AT_MOST = 2 * len(FOLLOWED)
@@ -116,7 +116,9 @@ def followed(engine: Engine) -> None:
     First people of every kind, then quiet ones: nobody who wrote one of the newest fifth of all posts.
     """
     spent: dict[str, list[float]] = {}
+    used: dict[str, list[float]] = {}
     with engine.connect() as connection:
+        clock = _cpu_clock(connection)
         posts = connection.scalar(select(func.count()).select_from(Post)) or 0
         people = list(connection.execute(text("SELECT id FROM users ORDER BY id LIMIT 100000")).scalars())
         # Another one follows each time: rows of an earlier time, deleted but not yet gone, would be gone through again.
@@ -132,18 +134,21 @@ def followed(engine: Engine) -> None:
                 _follow(connection, me, pool[:: len(pool) // number][:number])
                 ask = partial(reading.of_followed, connection, me, number, limit=LIMIT)
                 name = f"{number:,} {kind}followed"
-                spent |= in_turn(
-                    {
-                        name: partial(ask, way=Way.FIRST, cursor=None),
-                        f"{name}, from the middle on": partial(ask, way=Way.OLDER, cursor=middle),
-                        f"{name}, the last page": partial(ask, way=Way.OLDER, cursor=_last_place(connection, me)),
-                    }
-                )
+                calls = {
+                    name: partial(ask, way=Way.FIRST, cursor=None),
+                    f"{name}, from the middle on": partial(ask, way=Way.OLDER, cursor=middle),
+                    f"{name}, the last page": partial(ask, way=Way.OLDER, cursor=_last_place(connection, me)),
+                }
+                spent |= in_turn(calls)
+                used |= in_turn(calls, clock)
         connection.rollback()
     show(
         f"Those I follow, {posts:,} posts",
-        ("list", "ms", "least"),
-        [(name, f"{median(times):.3f}", f"{min(times):.3f}") for name, times in spent.items()],
+        ("list", "ms", "least", "CPU ms, least"),
+        [
+            (name, f"{median(times):.3f}", f"{min(times):.3f}", f"{min(used[name]):.3f}")
+            for name, times in spent.items()
+        ],
         # The least: what other programs take of the machine is in all others.
         [reached(f"{name}: ms in the database, the least of {TIMES}", min(times), 5) for name, times in spent.items()],
     )
@@ -173,15 +178,29 @@ def _last_place(connection: Connection, me: int) -> Cursor:
     return Cursor(*connection.execute(oldest).one())
 
 
-def in_turn(calls: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """Milliseconds of each call, `TIMES` times in turn."""
+def _cpu_clock(connection: Connection) -> Callable[[], float]:
+    """Seconds of CPU that this thread has used, and with it PostgreSQL's process for this connection."""
+    if connection.dialect.name != "postgresql":
+        return time.thread_time
+    process = Path(f"/proc/{connection.scalar(text('SELECT pg_backend_pid()'))}/schedstat")
+
+    def clock() -> float:
+        return time.thread_time() + int(process.read_text(encoding="ascii").split()[0]) / 1e9
+
+    return clock
+
+
+def in_turn(
+    calls: dict[str, Callable[[], Any]], clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
+    """Milliseconds of each call by `clock`, `TIMES` times in turn."""
     spent: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         for _ in range(5):
             call()
     for _round in range(TIMES):
         for name, call in calls.items():
-            begin = time.perf_counter()
+            begin = clock()
             call()
-            spent[name].append((time.perf_counter() - begin) * 1000)
+            spent[name].append((clock() - begin) * 1000)
     return spent

@@ -4,8 +4,9 @@ It reads with Flasky's own statement, shows the list with its template, and writ
 page of Flasky: the navbar, the style sheets, the switch of languages. What a site in production needs is a tween: which
 host was asked for, the security headers, the number of the request.
 
-There are two of it: with pyramid_jinja2 and Pyramid's requests as they come, and with the template environment, the
-renderers and the one class of requests that Flasky has. Beside the second, the plug-ins are all that differs.
+There are two of it: with pyramid_jinja2 and Pyramid's requests as they come; and with the template environment, the
+renderers and the one class of requests that Flasky has. Beside the second, Flasky has its plug-ins and what makes room
+for them, and looks at more of a request: hostile input, methods, secrets in addresses, what caches may keep.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ HEADERS = {
 _STATIC = "/static/v0123456789ab"
 
 
-def make(folder: Path, *, as_flasky: bool) -> Any:
-    """The WSGI application, `as_flasky` or with the libraries as they come."""
+def make(folder: Path, *, as_flasky: bool = False) -> Any:
+    """The WSGI application, with templates and requests `as_flasky` has them or as the libraries come."""
     from pyramid.config import Configurator
     from pyramid.httpexceptions import HTTPBadRequest
 
