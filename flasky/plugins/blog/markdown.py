@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock, blockquote, fence, heading, hr, list_block
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline, emphasis, link
@@ -28,7 +27,7 @@ from markdown_it.token import Token
 from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS, is_blank
 
 #: Raise it with every change that makes other HTML of the same source.
-PIPELINE = 8
+PIPELINE = 9
 
 #: Characters after which a summary ends, where a block ends.
 _SUMMARY_LENGTH = 500
@@ -66,18 +65,20 @@ _GIVEN = {
     "ul": {"dir": "auto"}, "ol": {"dir": "auto"}, "blockquote": {"dir": "auto"},
 }  # fmt: skip
 _LANGUAGE = re.compile(r"language-[A-Za-z0-9+#-]{1,30}")
+#: Stands for an @ that was escaped (`\@anna`, `&#64;anna`) while mentions are looked for: its writer wants to call
+#: nobody, and for the words beside it it is an @ like any other. The parser lets no NUL of a source through.
+_ESCAPED_AT = "\0"
 #: An @ and what can be a name: an address has a letter or a dot before its @, but in a script that is written without
 #: blanks any word can stand there. A name has blanks and signs in it, but for some (`accounts.usernames`).
-_NEVER_IN_NAME = r"@\\?#%\n"
+_NEVER_IN_NAME = r"@\0\\?#%\n"
 _MENTION = re.compile(
-    rf"(?:(?<![\w@./])|(?<=[{UNSPACED_CHARACTERS}]))@(?=\S)([^{_NEVER_IN_NAME}]{{1,{_LONGEST_NAME}}})"
+    rf"(?:(?<![\w@\0./])|(?<=[{UNSPACED_CHARACTERS}]))@(?=\S)([^{_NEVER_IN_NAME}]{{1,{_LONGEST_NAME}}})"
 )
 _LETTER = rf"[^\W{UNSPACED_CHARACTERS}]"
 #: Behind a letter: another of the same word, or of the same address (`@anna.example`, `@anna-marie`, and
-#: `@anna@social.example`, by which other sites name their members).
-_SAME_WORD = re.compile(rf"(?<={_LETTER})[.@-]?{_LETTER}")
-#: The type of the token of an @ that was escaped (`\@anna`, `&#64;anna`): its writer wants to call nobody.
-_ESCAPED_AT = "escaped_at"
+#: `@anna@social.example`, by which other sites name their members). Behind what is written without blanks, with which a
+#: word ends anywhere, only such an address: `@小明@bob` calls both.
+_SAME_WORD = re.compile(rf"(?<={_LETTER})[.@\0-]?{_LETTER}|[@\0](?:{_LETTER}|-){{1,63}}\.{_LETTER}")
 #: Marks within a line: around a part of a word, they end no word.
 _INLINE_TAG = re.compile(r"</?(?:a|code|del|em|s|strong)(?: [^>]*)?>")
 _TAG = re.compile(r"<[^>]*>")
@@ -122,10 +123,12 @@ def render(source: str, *, above: int = 1, members: Members | None = None) -> Re
     behind an @, if there are any: at each the one with the longest name is meant, and the first ten who are called are
     linked, where the text calls them first.
     """
-    tokens = _with_words(_bounded(_parser().parse(source), source))
+    tokens = _bounded(_parser().parse(source), source)
     names = _names(tokens) if members is not None and "@" in source else []
     people = members(names) if members is not None and names else {}
     mentioned = _link_mentions(tokens, people) if people else ()
+    _unmark_escaped_at(tokens)
+    tokens = _with_words(tokens)
     has_headings = _level_headings(tokens, above)
     html = _html(tokens)
     beginning = list(_beginning(tokens))
@@ -489,8 +492,7 @@ def _parser() -> MarkdownIt:
     parser = _parser_up_to(_MOST_NESTED + 2)
     parser.core.ruler.at("inline", _lines)
     # Behind it nobody knows what was escaped.
-    parser.core.ruler.before("text_join", _ESCAPED_AT, _keep_escaped_at)
-    parser.add_render_rule(_ESCAPED_AT, RendererHTML.text)
+    parser.core.ruler.before("text_join", "escaped_at", _mark_escaped_at)
     return parser
 
 
@@ -503,12 +505,21 @@ def _lines(state: StateCore) -> None:
             parser.inline.parse(token.content, parser, state.env, token.children)
 
 
-def _keep_escaped_at(state: StateCore) -> None:
-    """Let an escaped @ stay a token of its own, in which no mention is looked for."""
-    for token in state.tokens:
-        for child in token.children or ():
-            if child.type == "text_special" and child.content == "@":
-                child.type = _ESCAPED_AT
+def _mark_escaped_at(state: StateCore) -> None:
+    """Let each escaped @ be told from others in the text that it is joined with."""
+    for child in _children(state.tokens):
+        if child.type == "text_special" and child.content == "@":
+            child.content = _ESCAPED_AT
+
+
+def _unmark_escaped_at(tokens: list[Token]) -> None:
+    for child in _children(tokens):
+        if _ESCAPED_AT in child.content:
+            child.content = child.content.replace(_ESCAPED_AT, "@")
+
+
+def _children(tokens: list[Token]) -> Iterator[Token]:
+    return (child for token in tokens for child in token.children or ())
 
 
 @cache

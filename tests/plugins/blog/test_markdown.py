@@ -336,7 +336,7 @@ def test_p27_members_are_asked_for_once_for_a_bounded_number_of_names_and_ten_ar
         ("@b-, no", "b-"),
         ("@<b>胡同</b>的", "<b>胡同</b>"),
         ("@नमस्ते जी", "नमस्ते"),
-        ("\\@x, and @bob\\@x", "bob"),
+        ("\\@x, and @bob \\@x", "bob"),
         ("@bob@", "bob"),
         ("@小明@小红", "小明"),
         ("@O\\'Brien", "O'Brien"),
@@ -349,6 +349,16 @@ def test_a_mention_is_found_in_running_text_and_by_every_name_there_can_be(sourc
 def test_of_several_members_the_one_with_the_longest_name_is_called() -> None:
     assert called("@a b, @小明明 和@小明的@小", "a", "a b", "小", "小明", "小明明") == ["a b", "小明明", "小明", "小"]
     assert called("@a bc", "a", "a b") == ["a"]
+    assert called("@小明@小红，@小明明@bob.", "小明", "小红", "小明明", "bob") == ["小明", "小红", "小明明", "bob"]
+
+
+def test_an_escaped_at_is_shown_wherever_it_stands() -> None:
+    for source, html in (
+        ("# \\@", "<h2>@</h2>"),
+        ("[\\@](/x) @bob &#64;", f'<a href="/x" rel="nofollow ugc noopener">@</a> {link(1)}@bob</a> @'),
+        ("\\@ \0&#0;", "<p>@ \ufffd\ufffd</p>"),
+    ):
+        assert html in markdown.render(source, members=everybody).html
 
 
 @pytest.mark.parametrize(
@@ -366,6 +376,11 @@ def test_of_several_members_the_one_with_the_longest_name_is_called() -> None:
         "@bob@mastodon.social",
         "\\@bob",
         "x \\@bob\\@bob &#64;bob",
+        "\\@@bob",
+        "foo\\@@bob",
+        "谢谢\\@@bob",
+        "@bob\\@mastodon.social",
+        "@bob&#64;mastodon.social",
         "@ bob",
         "@\nbob",
     ],
@@ -373,6 +388,8 @@ def test_of_several_members_the_one_with_the_longest_name_is_called() -> None:
 def test_nobody_is_called_by_an_address_or_by_a_part_of_a_word(source: str) -> None:
     assert called(source, "bob") == []
     assert called("@नमस्ते", "नम", "नमस") == []
+    for source in ("@小明@mastodon.social", "@小明\\@mastodon.social", "@小明&#64;mastodon.social"):
+        assert called(source, "小明") == []
     assert called("@re\u0301mi", "re") == []
 
 
