@@ -40,6 +40,8 @@ _ASKS_FOR_LOGIN = frozenset({530, 534, 535, 538})
 _TOO_BIG = 552
 #: What is said of a log-in: done, or done before; and what is asked for the next part of one (RFC 4954).
 _LOGGED_IN, _GO_ON = frozenset({235, 503}), 334
+#: What stands for a secret, and what may be a piece of one: shorter ones would blot out ordinary words.
+_HIDDEN, _PIECE = "(hidden)", "[A-Za-z0-9+/=]{8,}"
 #: The server waits for the message.
 _SEND_IT = 354
 
@@ -192,12 +194,18 @@ class TimedSMTP(smtplib.SMTP):
             code, answer = self._authenticate(way, user.encode(), password.encode())
             if code in _LOGGED_IN:
                 return
+            if code == _GO_ON:
+                # It waits for more: without this it would take the next command for that (RFC 4954, 4).
+                self.docmd("*")
         raise smtplib.SMTPAuthenticationError(code, answer)
 
     def _authenticate(self, way: str, user: bytes, password: bytes) -> tuple[int, bytes]:
         """The server's last answer to one way of logging in; name and password go as UTF-8 (RFC 4616)."""
         if way == "PLAIN":
-            return self.docmd("AUTH", f"PLAIN {_base64(bytes(1) + user + bytes(1) + password)}")
+            response = _plain(user, password)
+            code, answer = self.docmd("AUTH", f"PLAIN {response}")
+            # Some servers take no response that comes with the command, and ask for it.
+            return self.docmd(response) if code == _GO_ON else (code, answer)
         if way == "LOGIN":
             code, answer = self.docmd("AUTH", f"LOGIN {_base64(user)}")
             return self.docmd(_base64(password)) if code == _GO_ON else (code, answer)
@@ -205,7 +213,10 @@ class TimedSMTP(smtplib.SMTP):
         if code != _GO_ON:
             return code, answer
         digest = hmac.new(password, base64.b64decode(answer), "md5").hexdigest()
-        return self.docmd(_base64(user + b" " + digest.encode()))
+        response = _base64(user + b" " + digest.encode())
+        code, answer = self.docmd(response)
+        # With challenge and digest at hand, passwords could be tried out.
+        return code, _without(answer.decode("utf-8", "replace"), (response, digest)).encode()
 
 
 class Transport(SMTPMailer):  # type: ignore[misc]
@@ -342,12 +353,11 @@ class Transport(SMTPMailer):  # type: ignore[misc]
         return f"the server answered {code} {self._clean(_as_bytes(answer).decode('utf-8', 'replace'))}"
 
     def _clean(self, text: str) -> str:
-        """`text` as one line of bounded length, without our password should a server repeat it."""
-        line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        secret = self.password or ""
-        for form in (secret, _base64(secret.encode())):
-            if form:
-                line = line.replace(form, "(hidden)")
+        """`text` as one line of bounded length, without what we logged in with should a server repeat it."""
+        line = _one_line(text)
+        if self.password:
+            user, password = (self.username or "").encode(), self.password.encode()
+            line = _without(line, (_plain(user, password), _base64(password), _one_line(self.password)))
         return line[:_LONGEST_REASON]
 
 
@@ -372,6 +382,27 @@ def _keep_alive(connection: socket.socket) -> None:
 
 def _unanswered(reason: str) -> Unanswered:
     return Unanswered(f"the server got the whole mail and did not say whether it takes it: {reason}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    """`text` with each of `secrets` blotted out, in whatever case, and longer pieces of them that stand alone."""
+    forms = [secret.lower() for secret in secrets if secret]
+    if not forms:
+        return text
+    text = re.sub("|".join(map(re.escape, forms)), _HIDDEN, text, flags=re.IGNORECASE)
+    # Servers cut what they repeat.
+    return re.sub(
+        _PIECE, lambda piece: _HIDDEN if any(piece[0].lower() in form for form in forms) else str(piece[0]), text
+    )
+
+
+def _plain(user: bytes, password: bytes) -> str:
+    """What AUTH PLAIN sends (RFC 4616)."""
+    return _base64(bytes(1) + user + bytes(1) + password)
 
 
 def _base64(data: bytes) -> str:

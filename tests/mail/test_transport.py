@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -215,13 +215,66 @@ def test_a_log_in_that_goes_wrong_blames_no_mail(answers: dict[str, bytes]) -> N
     assert not any(line.lower().startswith("mail") for line in server.commands)
 
 
+@pytest.mark.parametrize("way", ["PLAIN", "LOGIN", "CRAM-MD5"])
+@pytest.mark.parametrize("length", [None, 40], ids=["whole", "cut"])
+@pytest.mark.parametrize("change", [str, str.upper], ids=["as it is", "in capitals"])
+def test_a_server_that_repeats_what_we_said_does_not_bring_it_into_the_log(
+    way: str, length: int | None, change: Callable[[str], str]
+) -> None:
+    """LOG-01: neither the password nor what it is sent as, however the server writes it down."""
+    said: list[str] = []
+
+    def repeat(line: str) -> bytes:
+        said.append(line)
+        goes_on = way != "PLAIN" and len(said) == 1
+        return b"334 PGEuYkBjPg==" if goes_on else f"535 no: {change(line[:length])}".encode()
+
+    answers = {"EHLO": f"250-fake\r\n250 AUTH {way}".encode(), "AUTH": repeat}
+    with FakeSMTP(**answers) as server, pytest.raises(ServerRefuses, match=r"535 no:.*\(hidden\)") as refusal:
+        server.otherwise = repeat
+        _send(server.port, mail__username="flasky", mail__password="s3cret-p4ss")
+    secret = said[-1].rpartition(" ")[2].lower()
+    text = str(refusal.value).lower()
+    assert not any(secret[at : at + 8] in text for at in range(len(secret) - 7))
+
+
 def test_a_server_that_repeats_our_password_does_not_bring_it_into_the_log() -> None:
     """LOG-01."""
     answers = {"EHLO": b"250-fake\r\n250 AUTH PLAIN", "AUTH": b"535 flasky:s3cret-p4ss czNjcmV0LXA0c3M= is wrong"}
-    with FakeSMTP(**answers) as server, pytest.raises(ServerRefuses) as refusal:
+    with (
+        FakeSMTP(**answers) as server,
+        pytest.raises(ServerRefuses, match=r"535 flasky:\(hidden\).* is wrong") as refusal,
+    ):
         _send(server.port, mail__username="flasky", mail__password="s3cret-p4ss")
     assert "s3cret" not in str(refusal.value)
     assert "czNjcmV0" not in str(refusal.value)
+
+
+def test_a_server_that_asks_for_the_plain_response_gets_it_once_more() -> None:
+    """RFC 4954, section 4: a server may take no response that comes with the command."""
+    response = base64.b64encode(b"\0flasky\0s3cret-p4ss").decode()
+    with FakeSMTP(EHLO=b"250-fake\r\n250 AUTH PLAIN", AUTH=b"334 ") as server:
+        server.otherwise = lambda line: b"235 in" if line == response else b"502 what?"
+        _send(server.port, mail__username="flasky", mail__password="s3cret-p4ss")
+    assert server.commands.count(f"AUTH PLAIN {response}") == server.commands.count(response) == 1
+    assert server.taken == [RAW]
+
+
+def test_a_log_in_that_the_server_goes_on_with_is_called_off_before_another_way() -> None:
+    """RFC 4954, section 4: with a star alone, as what comes next would be taken for a password."""
+    with FakeSMTP(EHLO=b"250-fake\r\n250 AUTH PLAIN LOGIN", AUTH=b"334 ") as server:
+        called_off = []
+
+        def answer(line: str) -> bytes:
+            if line == "*":
+                called_off.append(line)
+                return b"501 called off"
+            return b"235 in" if called_off else b"334 more"
+
+        server.otherwise = answer
+        _send(server.port, mail__username="flasky", mail__password="s3cret-p4ss")
+    assert called_off == ["*"]
+    assert server.taken == [RAW]
 
 
 def test_a_server_without_log_in_is_named(smtp_server: SMTPServer) -> None:
@@ -302,17 +355,23 @@ def test_f16_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_f16_a_machine_that_is_gone_is_noticed_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept_alive = []
+    wanted = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+    levels = {"SO": socket.SOL_SOCKET, "TCP": socket.IPPROTO_TCP}
+    # Not every system has all of them.
+    options = {
+        name: (levels[name.partition("_")[0]], getattr(socket, name)) for name in wanted if hasattr(socket, name)
+    }
+    found: dict[str, int] = {}
     original = TimedSMTP.hand_in
 
     def hand_in(connection: TimedSMTP, content: bytes) -> tuple[int, bytes]:
-        kept_alive.append(connection.timed_socket().getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        found.update({name: connection.timed_socket().getsockopt(*option) for name, option in options.items()})
         return original(connection, content)
 
     monkeypatch.setattr(TimedSMTP, "hand_in", hand_in)
     with FakeSMTP() as server:
         _send(server.port)
-    assert kept_alive == [1]
+    assert found == {name: wanted[name] for name in options}
 
 
 @pytest.mark.parametrize("answer", [b"250 taken", b"251 taken", b"200-well\r\n200 yes"], ids=str)

@@ -36,6 +36,8 @@ class FakeSMTP:
 
     def __init__(self, **answers: bytes | Callable[[str], bytes]) -> None:
         named = {"greeting": "", "dot": "."}
+        #: The answer to a verb that `answers` does not have.
+        self.otherwise: bytes | Callable[[str], bytes] = b"502 what?"
         self.answers: dict[str, Any] = {**POLITE, **{named.get(key, key): value for key, value in answers.items()}}
         self.commands: list[str] = []
         self.seen: list[bytes] = []
@@ -96,7 +98,7 @@ class FakeSMTP:
         return self._say(handler, answer)
 
     def _answer(self, handler: Any, verb: str, line: str) -> bool:
-        answer = self.answers.get(verb, b"502 what?")
+        answer = self.answers.get(verb, self.otherwise)
         return self._say(handler, answer(line) if callable(answer) else answer)
 
     @staticmethod
