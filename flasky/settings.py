@@ -263,8 +263,10 @@ def _check_address(address: str) -> None:
     authority = re.split("[/?#]", address, maxsplit=1)[0]
     path, _, query = address[len(authority) :].partition("?")
     names = [parameter.partition("=")[0] for parameter in query.split("&")]
-    # A value in the query, as a password there, may have an @; what is before it must then say where the server is.
-    somewhere = authority.rpartition("@")[2] or "host" in names
+    # A value in the query, as a password there, may have an @; what is before it must then say where the server is, or
+    # that it is this machine's own: nothing at all, and in the query nothing but names with their values.
+    whole = not authority and all(re.match("[^=]+=", parameter) for parameter in query.split("&"))
+    somewhere = whole or authority.rpartition("@")[2] or "host" in names
     torn = "@" in path or any("@" in name for name in names) or ("@" in query and not somewhere)
     try:
         _ = urlsplit(f"//{address}").port

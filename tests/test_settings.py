@@ -375,6 +375,7 @@ def test_a_password_that_ends_at_a_bare_sign_is_explained(rest: str) -> None:
     [
         "u:p%40%2F%23%3F%3Ax@h:7544/db",
         "/db?password=a@b&host=h",
+        "/db?user=u&password=a@b",
         "h:5432/db?password=a@b",
         "u@/db?host=/run/postgresql",
     ],
