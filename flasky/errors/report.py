@@ -31,8 +31,10 @@ _LONGEST_VALUE = 500
 _HIDDEN_NAME = r"(?i)passw|secret|token|code|key|csrf"
 #: Of headers those, too, that let somebody act in the sender's name.
 _HIDDEN_HEADER = r"(?i)cookie|auth|session"
-#: The scheme and host of an address, which tell nobody's secret.
-_ORIGIN = "(?i)https?://[^/?#@]*(?=[/?#]|$)"
+#: The scheme and host of an address, which tell nobody's secret; a user's name and password may stand between them.
+_ORIGIN = r"(?i)(https?://)(?:[^/?#\\]*@)?([^/?#@\\]*)(?=[/?#]|$)"
+#: What browsers take for the beginning of a host, or for the slash of a path.
+_ODD = re.compile(r"//|\\")
 #: Shorter ones would blot out ordinary words.
 _LEAST_SECRET = 6
 
@@ -179,16 +181,21 @@ def _request(request: Request) -> Iterable[tuple[str, str]]:
 
 def _without_secrets(value: str, request: Request) -> str:
     """`value`, and if it is an address, as `next` has one, then without its query and the secret parts of its path."""
+    # Browsers leave out what is around it, too.
+    value = value.strip()
     origin = re.match(_ORIGIN, value)
-    start = origin.end() if origin else 0
-    if not value.startswith("/", start):
-        return value
+    start, site = (origin.end(), origin[1] + origin[2]) if origin else (0, "")
     path = re.split("[?#]", value[start:], maxsplit=1)[0]
     rest, shown = value[start + len(path) :], unquote(path)
+    if _ODD.search(shown):
+        # Where it leads is not for us to find out.
+        return site + HIDDEN
+    if not path.startswith("/"):
+        return f"{site}{value[start:]}"
     for route in request.registry.getUtility(IRoutesMapper).get_routes():
         for part in secret_parts(route.match(shown) or {}):
             shown = shown.replace(part, HIDDEN)
-    return f"{value[:start]}{shown}{rest[:1]}{HIDDEN if rest else ''}"
+    return f"{site}{shown}{rest[:1]}{HIDDEN if rest else ''}"
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:
@@ -209,7 +216,7 @@ def _shown_header(name: str, value: str, request: Request) -> str:
     if name.lower() == "referer":
         # The page before may have been one of a mailed link, of this site or of another.
         origin = re.match(_ORIGIN, value)
-        return f"{origin.group()}/{HIDDEN}" if origin else HIDDEN
+        return f"{origin[1]}{origin[2]}/{HIDDEN}" if origin else HIDDEN
     return _without_secrets(value, request)
 
 

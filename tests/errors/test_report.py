@@ -67,6 +67,8 @@ def test_secrets_are_hidden_in_it_log_01(developer: TestApp, accept: str) -> Non
         "next=/failing/secret/canary-next",
         "next=%2Ffailing%2Fsecret%2Fcanary%252Dnext",
         "next=http://localhost/failing/secret/canary-next",
+        "next=http://u:canary-user@localhost/failing/secret/canary",
+        "next=%20/failing/secret/canary",
         "next=/failing/view%3Ftoken%3Dcanary-token",
         "back=/failing/secret/canary-next%3Fa%3Db%23c",
     ],
@@ -76,6 +78,27 @@ def test_of_an_address_in_the_query_no_secret_is_shown_log_01(developer: TestApp
     page = developer.get(f"/failing/view?{query}", status=500).text
     assert "canary" not in page
     assert "/failing/secret/(hidden)" in page or "/failing/view?(hidden)" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("next=http://u:canary-user@localhost", "http://localhost"),
+        ("next=//localhost/failing/secret/canary", "(hidden)"),
+        ("next=///localhost/failing/secret/canary", "(hidden)"),
+        ("next=http://localhost//failing/secret/canary", "http://localhost(hidden)"),
+        ("next=http:%5C%5Clocalhost/failing/secret/canary", "(hidden)"),
+        ("next=%5C/localhost/failing/secret/canary", "(hidden)"),
+        ("next=/%5Clocalhost/failing/secret/canary", "(hidden)"),
+        ("next=/%252Flocalhost/failing/secret/canary", "(hidden)"),
+    ],
+)
+def test_of_an_odd_address_that_browsers_follow_no_secret_is_shown_log_01(
+    developer: TestApp, query: str, shown: str
+) -> None:
+    page = developer.get(f"/failing/view?{query}", status=500).text
+    assert "canary" not in page
+    assert f"Query next: {shown}\n" in page
 
 
 def test_of_the_page_before_only_the_site_is_shown_log_01(developer: TestApp) -> None:
