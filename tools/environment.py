@@ -29,10 +29,11 @@ OLDEST = (3, 11)
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
 # Where a person's pip installs to, and what it asks for, is for other environments (PIP_USER=1 fails in this one, and
-# PIP_TARGET leaves it empty). Words on the command line win over pip.conf, which also says where packages come from.
-INSTALL = ("install", "--no-user", "--target=")
-DROPPED = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_CONSTRAINT")
-SETTINGS = {"PIP_REQUIRE_HASHES": "0"}
+# PIP_TARGET leaves it empty). Words on the command line win over variables and pip.conf, which also says where packages
+# come from. An empty prefix or root would be a place, too: `Environment.pip` names those that are meant.
+INSTALL = ("install", "--no-user", "--target=", "--root=/")
+# Constraints on the command line would be added to those of pip.conf; the variable takes their place.
+SETTINGS = {"PIP_REQUIRE_HASHES": "0", "PIP_CONSTRAINT": os.devnull}
 
 # What pip's output means, the first match first: a lost network also ends in "No matching distribution".
 EXPLANATIONS = (
@@ -159,6 +160,9 @@ class Environment:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Around `make` and `install`: the environment that they replace is removed, or comes back if they fail."""
+        if not self.is_begun():
+            # Left by a run that was killed when it had the new one whole: nobody is to get it back.
+            shutil.rmtree(str(self.former), ignore_errors=True)
         try:
             yield
         except BaseException:
@@ -170,9 +174,14 @@ class Environment:
             raise
         shutil.rmtree(str(self.former), ignore_errors=True)
 
+    def is_begun(self) -> bool:
+        """Tell whether what stands here, or does not yet, is the rest of one of ours that was never whole."""
+        note = self.read_note()
+        return not note.get("installed") if note else not (self.folder.is_dir() and any(self.folder.iterdir()))
+
     def set_aside(self) -> None:
         """Make room for a new environment; what stands there may be the rest of one that was never whole."""
-        if self.former.exists() and not self.read_note().get("installed"):
+        if self.former.exists() and self.is_begun():
             shutil.rmtree(str(self.folder), ignore_errors=True)
         elif self.folder.exists():
             shutil.rmtree(str(self.former), ignore_errors=True)
@@ -197,9 +206,10 @@ class Environment:
             ) from None
         print("Making {} with Python {} ...".format(self.folder.name, running()), flush=True)
         self.set_aside()
-        # The note comes before pip, so that an interrupted start is known as ours and made again.
-        self.run([sys.executable, "-m", "venv", "--without-pip", str(self.folder)])
+        # The note comes first, so that an interrupted start is known as ours and made again.
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.write_note({})
+        self.run([sys.executable, "-m", "venv", "--without-pip", str(self.folder)])
         self.run([str(self.python), "-m", "ensurepip", "--default-pip"])
 
     def install(self, lock: str) -> None:
@@ -219,15 +229,15 @@ class Environment:
 
     def pip(self) -> list:
         """Return how pip installs into this environment: without questions or a look for a newer pip."""
-        return [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input", *INSTALL]
+        here = "--prefix={}".format(self.folder)
+        return [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input", *INSTALL, here]
 
     def run(self, command: list) -> None:
         """Run a command with its output in the log; a failure is explained from that."""
-        surroundings = {name: value for name, value in os.environ.items() if name not in DROPPED}
         result = subprocess.run(
             command,
             check=False,
-            env={**surroundings, **SETTINGS},
+            env={**os.environ, **SETTINGS},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -99,10 +99,14 @@ def test_environment_is_made_once_and_again_when_something_changed(project: Proj
     # What somebody has set for other places does not count here.
     elsewhere = project.root / "elsewhere"
     settings = project.root / "pip.conf"
-    settings.write_text(f"[global]\nuser = true\nrequire-hashes = true\ntarget = {elsewhere}\n")
+    (project.root / "constraints.txt").write_text("runs==9\n")
+    places = "".join(f"{name} = {elsewhere}\n" for name in ("target", "prefix", "root"))
+    constraint = f"constraint = {project.root}/constraints.txt\n"
+    settings.write_text(f"[global]\nuser = true\nrequire-hashes = true\n{places}{constraint}")
     first = project.install(PIP_CONFIG_FILE=str(settings), PIP_USER="1", PIP_PREFIX=str(elsewhere))
     assert (first.returncode, first.stderr) == (0, "")
     assert project.has("runs")
+    assert not elsewhere.exists()
     assert not project.has("tests"), "what tests it is not installed to serve it"
 
     log = (project.root / ".venv" / "install.log").read_bytes()
@@ -152,13 +156,37 @@ def test_environment_stays_until_another_one_is_whole(project: Project, *, cut_o
         (folder / "flasky.json").write_text(json.dumps({"place": str(folder), "installed": {}}))
     # Stands in for Python's own, and fails half-way as a full disk makes it fail.
     (project.root / "venv.py").write_text(
-        "import os, sys\nos.mkdir(sys.argv[-1])\nsys.exit('ERROR: something stood in the way.')\n"
+        "import os, sys\nos.mkdir(sys.argv[-1] + '/bin')\nsys.exit('ERROR: something stood in the way.')\n"
     )
     refused = project.install(PYTHONPATH=str(project.root))
     assert refused.returncode == 1
     assert refused.stderr == f"something stood in the way. All of the output: {folder / 'install.log'}\n"
     assert (folder / "flasky.json").read_text() == note
     assert "stood in the way" in (folder / "install.log").read_text()
+    assert not former.exists()
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["installed in", "somebody else's"])
+def test_environment_that_was_left_behind_replaces_none_that_is_there(project: Project, *, ours: bool) -> None:
+    """A run that was killed when all but the removal was done: the next one that fails leaves what there is."""
+    folder = project.root / ".venv"
+    former = folder.with_name(".venv-former")
+    former.mkdir()
+    (former / "flasky.json").write_text(json.dumps({"place": str(folder), "installed": {"requirements.txt": "0"}}))
+    folder.mkdir()
+    (folder / "precious").write_text("mine")
+    if ours:
+        python = folder / "bin" / "python"
+        python.parent.mkdir()
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        note = {"place": str(folder), "version": RUNNING, "installed": {"requirements.txt": "0"}}
+        (folder / "flasky.json").write_text(json.dumps(note))
+        (project.root / "requirements.txt").write_text("nothing==1\n")
+    for _try in range(2):
+        refused = project.install()
+        assert refused.returncode == 1
+        assert (folder / "precious").read_text() == "mine"
     assert not former.exists()
 
 
