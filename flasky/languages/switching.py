@@ -22,7 +22,8 @@ def switched(request: Request) -> bool:
     """Whether the switch was pressed in a form of one's own, which the page named as its `language_form`.
 
     Then the answer is in that language, and the view shows what was typed instead of storing it. To be called by a
-    view that answers a POST with a good token (CSR-01), before it makes its form.
+    view that answers a POST with a good token (CSR-01), before it makes its form. The cookie is in `request.response`:
+    an answer of the view's own takes it over (`request.response.merge_cookies(answer)`).
     """
     language = request.POST.get("language")
     if language not in LANGUAGES:
@@ -30,6 +31,8 @@ def switched(request: Request) -> bool:
     remember(request, request.response, language)
     if known_identity(request) is not None:
         request.registry.notify(LanguageChosen(request, language))
+        # The setting is all that is stored, and stays where the page says that the text is gone or another (404, 409).
+        request.response.headers["X-Tm"] = "commit"
     request.locale_name = cast("str", language)
     # It may have been asked for already, for the language until now.
     request.__dict__.pop("localizer", None)

@@ -75,7 +75,7 @@ def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = Non
     me = check_decides(work, thing)
     check_published(thing)
     reason = _checked(reason)
-    _check_read(thing, read)
+    check_read(thing, read)
     if not _store(work, thing, hidden_at=work.now(), hidden_by_id=me, hidden_reason=reason):
         # Sent twice it is once, and the same.
         return (thing.hidden_by_id, thing.hidden_reason) == (me, reason)
@@ -90,7 +90,7 @@ def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
     Raises NotAllowed, Refused and Stale as `hide` does.
     """
     check_decides(work, thing)
-    _check_read(thing, read)
+    check_read(thing, read)
     hidden_at = thing.hidden_at
     if hidden_at is None or not _store(work, thing, hidden_at=None, hidden_by_id=None, hidden_reason=""):
         return False
@@ -102,7 +102,7 @@ def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
 def resolve(work: Work, thing: Post | Comment, read: Read | None = None) -> None:
     """Answer the open reports about a post or comment that were read. Raises NotAllowed, Refused and Stale (`hide`)."""
     me = check_decides(work, thing)
-    _check_read(thing, read)
+    check_read(thing, read)
     _answer(work, thing, me, read)
 
 
@@ -129,7 +129,8 @@ def _checked(reason: str) -> str:
     return reason
 
 
-def _check_read(thing: Post | Comment, read: Read | None) -> None:
+def check_read(thing: Post | Comment, read: Read | None) -> None:
+    """Raise Stale when the text has changed since it was read; None has read it as it is."""
     if read is not None and read.version != thing.version:
         raise Stale(thing)
 

@@ -32,6 +32,12 @@ def of_member(work: Work, limits: tuple[Limit, ...]) -> None:
         spend(work, *((limit, str(user_id)) for limit in _of_site(work, limits)), user_id=user_id)
 
 
+def allows_preview(work: Work) -> bool:
+    """Count a preview that nobody asked for; False when whoever asks had so many, and the page does without."""
+    key = str(work.identity.user_id) if work.identity is not None else ""
+    return all(allows(work, limit, key) for limit in _of_site(work, PREVIEWS))
+
+
 def of_reader(work: Work, limits: tuple[Limit, ...]) -> None:
     """Count what a member or a visitor does now. Raises TooManyTries, which is not recorded: it comes often."""
     key = f"user {work.identity.user_id}" if work.identity is not None else peer_key(work)

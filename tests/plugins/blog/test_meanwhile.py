@@ -61,6 +61,34 @@ def test_a_comment_on_what_is_deleted_or_hidden_meanwhile_is_given_back(
     assert db.scalar(select(func.count()).select_from(Submission)) == 0
 
 
+def test_the_language_is_switched_also_where_the_text_is_gone(
+    people: Any, write: Any, comment: Any, work_as: Any, client: Any, db: Session
+) -> None:
+    """What was typed comes back in the new language, which stays: in the browser, and as the member's setting."""
+    anna, bob = people["anna"], people["bob"]
+    post, gone = write(anna), write(bob)
+    made = comment(bob, post)
+    browser = client(bob)
+    paths = (f"/comment/{made}/edit", f"/post/{gone}/edit", f"/post/{post}/report", f"/post/{post}")
+    pages = [browser.get(path) for path in paths]
+    for who, number in ((anna, post), (bob, gone)):
+        remove(work_as, who, posts, number)
+    for page in pages:
+        with work_as(bob) as work:
+            work.db.get(User, bob).language = None
+        form = page.forms["text"]
+        form["reason" if "reason" in form.fields else "body"] = "typed words"
+        there = form.submit("language", value="zh", status=404)
+        assert "typed words" in there
+        assert there.html.html["lang"] == there.headers["Content-Language"] == "zh"
+        assert "language=zh;" in there.headers["Set-Cookie"]
+        assert db.scalar(select(User.language).where(User.id == bob)) == "zh"
+        db.rollback()
+    # Who typed nothing reads in their new language that the post is gone.
+    form["body"] = ""
+    assert form.submit("language", value="zh", status=303).follow(status=404).html.html["lang"] == "zh"
+
+
 def test_a_comment_on_ones_own_hidden_post_is_given_back(people: Any, write: Any, work_as: Any, client: Any) -> None:
     post, browser = write(people["anna"]), client(people["anna"])
     form = form_of(browser.get(f"/post/{post}"))

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from webtest import TestApp
 
 from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.services import Limit
+from flasky.plugins.blog import pace, posts
 from flasky.plugins.blog.models import Comment, Follow, Post, Report
 from flasky.plugins.main.home import HOME
 from flasky.testing.mailbox import Mailbox, text_of
@@ -143,6 +145,75 @@ def test_the_switch_of_languages_keeps_a_reason_and_decides_nothing(
             assert page.forms["text"]["reason"].value == f"{language} reason"
     assert stored(db, select(func.count()).select_from(Report)) == 0
     assert stored(db, select(Post.hidden_at)) is None
+
+
+@pytest.mark.databases("sqlite")
+def test_the_switch_of_languages_lets_nobody_decide_about_a_text_that_they_did_not_read(
+    client: Any, member: Any, write: Any, work_as: Any, db: Session
+) -> None:
+    """CON-02"""
+    anna = member()
+    browser, post = client(member("mona", role="Moderator")), write(anna, "first words")
+    page = browser.get(f"/post/{post}/hide")
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, post), posts.Writing("other words", "", ""), version=1)
+    page.forms["text"]["reason"] = "rude"
+    page = page.forms["text"].submit("language", value="zh", status=409)
+    assert "other words" in page
+    assert "作者在此期间修改了" in page.html.find(role="alert").get_text()
+    assert page.html.html["lang"] == stored(db, select(User.language).where(User.username == "mona")) == "zh"
+    # From there on they have read it.
+    page.forms["text"].submit(status=303)
+    assert stored(db, select(Post.hidden_reason)) == "rude"
+
+
+@pytest.mark.databases("sqlite")
+def test_the_switch_of_languages_below_a_post_keeps_the_comment_or_the_place(
+    client: Any, member: Any, write: Any, comment: Any, db: Session
+) -> None:
+    anna = member()
+    post = write(anna)
+    for number in range(3):
+        comment(anna, post, f"words {number}")
+    browser, place = client(anna), f"/post/{post}?after=1"
+    for language in ("zh", "en"):
+        page = browser.get(place)
+        [button] = page.html.select("footer button[name=language]")
+        form = page.forms[button["form"]]
+        # Who only reads goes on reading.
+        page = form.submit("language", value=language, status=303)
+        assert page.location == f"http://localhost{place}"
+        assert page.follow().html.html["lang"] == language
+        form["body"] = f"*new* {language}"
+        page = form.submit("language", value=language, status=200)
+        assert page.html.html["lang"] == language
+        assert f"<em>new</em> {language}" in page
+        assert page.forms["text"]["body"].value == f"*new* {language}"
+    form["next"] = "https://other.example/"
+    form["body"] = ""
+    assert form.submit("language", value="en", status=303).location == f"http://localhost/post/{post}"
+    assert stored(db, select(func.count()).select_from(Comment)) == 3
+    # Who cannot comment has the plain switch.
+    assert not client().get(place).html.select("footer button[form]")
+
+
+@pytest.mark.databases("sqlite")
+def test_the_switch_of_languages_does_without_a_preview_when_none_is_left(
+    client: Any, member: Any, write: Any, comment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RTE-02: a preview is counted, as it costs as much as storing the text."""
+    monkeypatch.setattr(pace, "PREVIEWS", (Limit("blog.previews", 1, 3600),))
+    anna = member()
+    browser, post = client(anna), write(anna)
+    pages = [browser.get(path) for path in ("/write", f"/post/{post}", f"/comment/{comment(anna, post)}/edit")]
+    for number, page in enumerate(pages):
+        form = page.forms["text"]
+        form["body"] = "*new* words"
+        other = form.submit("language", value="zh", status=200)
+        assert ("<em>new</em>" in other) == (number == 0)
+        assert other.forms["text"]["body"].value == "*new* words"
+        assert other.html.html["lang"] == "zh"
+        other.forms["text"].submit("do", value="preview", status=429)
 
 
 @pytest.mark.parametrize("body", ["<!-- nothing -->", "[](https://example.com)", "---"])

@@ -14,14 +14,15 @@ from flasky.languages import _
 from flasky.languages.switching import switched
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog import comments, pace, posts, reading
+from flasky.plugins.blog import comments, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
-from flasky.plugins.blog.views.common import may, see_other, show_fault
+from flasky.plugins.blog.views.common import may, may_preview, see_other, show_fault
 from flasky.plugins.blog.views.gone import keep_comment
 from flasky.plugins.blog.views.once import Before, ask_again
+from flasky.redirects import safe_next
 
 _TEMPLATE = "blog/comment.jinja2"
 
@@ -72,16 +73,16 @@ def add(request: Request) -> Mapping[str, Any] | Response:
     """Comment on a post; what cannot be taken comes back in a page of its own, with a preview on demand."""
     is_switched = switched(request)
     form = CommentForm(request)
+    if is_switched and not form.body.data:
+        return _read_on(request)
     try:
         post = posts.outline(request.accounts, parse_id(request.matchdict["id"]))
     except NotThere:
         return keep_comment(request, form.body.data)
     form.renew()
-    # Who has typed nothing yet is not told so by the switch of languages.
-    if not (is_switched and not form.body.data) and form.validate():
+    if form.validate():
         if is_switched or request.POST.get("do") == "preview":
-            pace.of_member(request.accounts, pace.PREVIEWS)
-            return _page(form, post, preview=comments.render(request.accounts, form.body.data).html)
+            return _page(form, post, preview=_preview(request, form, is_switched=is_switched))
         try:
             again = bool(form.again.data)
             comment = comments.add(request.accounts, post, form.body.data, key=form.key.data, again=again)
@@ -95,6 +96,19 @@ def add(request: Request) -> Mapping[str, Any] | Response:
             request.flash(_("Your comment is published."), "success")
             return see_other(place_of(request, comment))
     return _page(form, post)
+
+
+def _read_on(request: Request) -> Response:
+    """The switch of languages by who has typed nothing: back to the part of the post's page that they read."""
+    post = request.route_path("blog.post", id=parse_id(request.matchdict["id"]))
+    answer: Response = request.response.merge_cookies(see_other(safe_next(request, request.POST.get("next"), post)))
+    return answer
+
+
+def _preview(request: Request, form: CommentForm, *, is_switched: bool) -> str:
+    if not may_preview(request, is_switched=is_switched):
+        return ""
+    return comments.render(request.accounts, form.body.data).html
 
 
 @view_config(
@@ -123,8 +137,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if (is_switched and not form.body.data) or not form.validate():
         return page
     if is_switched or request.POST.get("do") == "preview":
-        pace.of_member(request.accounts, pace.PREVIEWS)
-        return {**page, "preview": comments.render(request.accounts, form.body.data).html}
+        return {**page, "preview": _preview(request, form, is_switched=is_switched)}
     try:
         comments.edit(request.accounts, comment, form.body.data, version=int(form.version.data or 0))
     except Fault as fault:

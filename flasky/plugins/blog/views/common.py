@@ -11,6 +11,7 @@ from pyramid.request import Request
 from flasky.errors.exceptions import RefusedInput
 from flasky.parameters import number_parameter
 from flasky.plugins.accounts.services import Fault
+from flasky.plugins.blog import pace
 from flasky.plugins.blog.reading import Bounds, Cursor, Part, Reader, Way, parse_cursor
 
 
@@ -71,6 +72,14 @@ def reader_of(request: Request) -> Reader:
 def may(request: Request, permission: str) -> bool:
     """Whether the visitor has a permission."""
     return request.identity is not None and permission in request.identity.permissions
+
+
+def may_preview(request: Request, *, is_switched: bool) -> bool:
+    """Count a preview. Raises TooManyTries for who asked for one too often; the switch of languages goes without."""
+    if is_switched:
+        return pace.allows_preview(request.accounts)
+    pace.of_member(request.accounts, pace.PREVIEWS)
+    return True
 
 
 def see_other(path: str) -> HTTPSeeOther:

@@ -35,6 +35,6 @@ def keep_reason(request: Request, reason: str | None) -> Response:
 
 
 def _gone(request: Request, said: Any, typed: str) -> Response:
-    response = render_to_response("blog/gone.jinja2", {"said": said, "typed": typed}, request)
-    response.status_int = 404
-    return response
+    # Not a response of its own: the switch of languages has put its cookie there (`languages.switching`).
+    request.response.status_int = 404
+    return render_to_response("blog/gone.jinja2", {"said": said, "typed": typed}, request, response=request.response)

@@ -147,6 +147,8 @@ def decide(request: Request) -> Mapping[str, Any] | Response:
         return keep_reason(request, form.reason.data)
     try:
         if is_switched:
+            # The page that comes back has the version that is stored now, and would let them decide about that.
+            moderation.check_read(thing, _read(form))
             return _decision_page(request, thing, form)
         if request.POST.get("do") == "show":
             return _show(request, thing, form)

@@ -15,13 +15,13 @@ from flasky.languages import _
 from flasky.languages.switching import switched
 from flasky.parameters import number_parameter, parse_id
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog import comments, markdown, pace, posts, reading
+from flasky.plugins.blog import comments, markdown, posts, reading
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds, Part
-from flasky.plugins.blog.views.common import may, page_of, reader_of, see_other, show_fault
+from flasky.plugins.blog.views.common import may, may_preview, page_of, reader_of, see_other, show_fault
 from flasky.plugins.blog.views.once import Before, ask_again
 
 #: What the two buttons beside "Publish" send as `do`.
@@ -104,8 +104,8 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if (is_switched and not form.body.data) or not form.validate():
         return _page(form, stored, current=current)
     if is_switched or request.POST.get("do") == _PREVIEW:
-        pace.of_member(request.accounts, pace.PREVIEWS)
-        preview = posts.render(request.accounts, form.body.data).html
+        has_preview = may_preview(request, is_switched=is_switched)
+        preview = posts.render(request.accounts, form.body.data).html if has_preview else ""
         return _page(form, stored, preview=preview, current=current)
     writing = Writing(form.body.data, form.title.data, form.tags.data, draft=request.POST.get("do") == _DRAFT)
     was_public = stored is not None and not stored.is_draft
