@@ -23,9 +23,6 @@ from flasky.plugins.blog.reading import Cursor
 from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
 from flasky.plugins.blog.words import unturned
 
-#: How many texts one statement asks about.
-_AT_ONCE = 500
-
 
 class Read(NamedTuple):
     """What a moderator had in front of them: the version of the text, and each report by when it was told and its id.
@@ -185,10 +182,7 @@ def _tell_called(work: Work, thing: Post | Comment, hidden_at: datetime) -> None
         Comment.post_id == post.id, Comment.hidden_at.is_(None), Comment.edited_at >= hidden_at
     )
     edited = work.db.scalars(meanwhile.options(joinedload(Comment.author)).order_by(Comment.id))
-    texts: list[Post | Comment] = [post, *edited]
-    # Each calls up to ten members, and a statement has so many parameters and no more.
-    for start in range(0, len(texts), _AT_ONCE):
-        notices.tell_called_meanwhile(work, hidden_at, post, texts[start : start + _AT_ONCE])
+    notices.tell_called_meanwhile(work, hidden_at, post, [post, *edited])
 
 
 def moderator(work: Work) -> int:

@@ -25,6 +25,8 @@ _LISTED = 100
 _IN_DIGEST = 20
 #: How many mails are sent at once about what happens at once: a post that is shown again may have many comments.
 _AT_ONCE = 20
+#: About how many texts one statement asks: each calls up to ten members, and it has so many parameters and no more.
+_PORTION = 500
 _BEGINNING = Bounds()
 #: Who of these is told, and how they like to be: nobody who is shut out or about to leave.
 _TOLD = (
@@ -76,17 +78,23 @@ def tell_newly_mentioned(
     _tell(work, _News("mention", found[key], work.identity, post, comment))
 
 
-def tell_called_meanwhile(work: Work, hidden_at: datetime, post: Post, texts: Iterable[Post | Comment]) -> None:
+def tell_called_meanwhile(work: Work, hidden_at: datetime, post: Post, texts: Sequence[Post | Comment]) -> None:
     """Tell the members whom texts call that are shown again and were edited since `hidden_at`, unless they were told.
 
-    The texts are the post, comments on it, or both: however many, they cost the same few statements. It is their
-    authors who call, not the moderator who decides.
+    The texts are the post, comments on it, or both: up to 500 cost the same few statements, and all of them as many
+    mails at once as one. It is their authors who call, not the moderator who decides.
     """
+    mails = _AT_ONCE
+    for start in range(0, len(texts), _PORTION):
+        mails -= _tell_called(work, hidden_at, post, texts[start : start + _PORTION], mails)
+
+
+def _tell_called(work: Work, hidden_at: datetime, post: Post, texts: Sequence[Post | Comment], most_mails: int) -> int:
     edited = [text for text in texts if text.author is not None and last_written(text) >= hidden_at]
     called = {_key(text): markdown.called_in(text.html) for text in edited}
     everybody = set().union(*called.values())
     if not everybody:
-        return
+        return 0
     members = work.db.execute(select(User.id, User.created_at).where(User.id.in_(everybody)))
     joined = {row.id: row.created_at for row in members}
     for text in edited:
@@ -94,7 +102,7 @@ def tell_called_meanwhile(work: Work, hidden_at: datetime, post: Post, texts: It
         written = last_written(text)
         called[_key(text)] = {each for each in called[_key(text)] if each in joined and joined[each] <= written}
     found = _untold(work, post, called)
-    _tell(work, *(_called_by(text, found[_key(text)], post) for text in edited))
+    return _tell(work, *(_called_by(text, found[_key(text)], post) for text in edited), most_mails=most_mails)
 
 
 def _called_by(text: Post | Comment, found: set[int], post: Post) -> _News:
@@ -136,11 +144,11 @@ def tell_decision(work: Work, kind: str, post: Post, comment: Comment | None = N
         _tell(work, _News(kind, [author], work.identity, post, comment, reason))
 
 
-def _tell(work: Work, *told: _News) -> None:
-    """Tell all of it to whom it is for, but nobody what they did themselves.
+def _tell(work: Work, *told: _News, most_mails: int = _AT_ONCE) -> int:
+    """Tell all of it to whom it is for, but nobody what they did themselves; returns how many mails go at once.
 
-    Four statements however much it is, and on SQLite one for each mail at once; of these there are not many, and the
-    others wait for the digest.
+    Four statements however much it is, and on SQLite one for each mail at once; of these there are `most_mails`, and
+    the others wait for the digest.
     """
     pairs = [
         (user_id, news, news.actor)
@@ -150,7 +158,7 @@ def _tell(work: Work, *told: _News) -> None:
         if user_id != news.actor.user_id
     ]
     if not pairs:
-        return
+        return 0
     work.db.flush()
     connection = work.db.connection()
     wanted = sorted({user_id for user_id, *_ in pairs})
@@ -161,7 +169,7 @@ def _tell(work: Work, *told: _News) -> None:
         if user_id not in choices:
             continue
         mail = choices[user_id]
-        now = mail == "at_once" and len(at_once) < _AT_ONCE and pace.allows_notice_mail(work, user_id)
+        now = mail == "at_once" and len(at_once) < most_mails and pace.allows_notice_mail(work, user_id)
         rows.append(
             {
                 "user_id": user_id,
@@ -179,6 +187,7 @@ def _tell(work: Work, *told: _News) -> None:
         connection.execute(insert(Notice), rows)
     if at_once:
         _mail(work, at_once)
+    return len(at_once)
 
 
 def _mail(work: Work, at_once: Sequence[tuple[int, _News, _Actor | Identity]]) -> None:

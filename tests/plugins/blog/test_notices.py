@@ -568,6 +568,32 @@ def test_showing_a_post_costs_the_same_statements_however_many_comments_were_edi
     assert told(anna).count("mention") == 1
 
 
+@pytest.mark.databases("sqlite")
+def test_of_many_texts_that_are_shown_again_as_many_mails_go_at_once_as_of_a_few(
+    member: Any, write: Any, work_as: Any, choose: Any, told: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are gone through portion by portion; what is left of the mails at once is handed on."""
+    monkeypatch.setattr(notices, "_AT_ONCE", 3)
+    monkeypatch.setattr(notices, "_PORTION", 2)
+    anna, bob = member("anna"), member("bob")
+    friends = [member(f"friend{number}") for number in range(5)]
+    for user_id in friends:
+        choose(user_id, "at_once")
+    calling = [write(bob, f"@friend{number}", draft=True) for number in range(5)]
+    post = write(anna, "a post")
+    with work_as(bob) as work:
+        made = [comments.add(work, posts.find(work, post), f"words {number}").id for number in range(5)]
+        for comment_id, source in zip(made, calling, strict=True):
+            html = select(Post.html).where(Post.id == source).scalar_subquery()
+            work.db.execute(update(Comment).where(Comment.id == comment_id).values(html=html, edited_at=utc_now()))
+    with work_as(anna) as work:
+        texts = list(work.db.scalars(select(Comment).order_by(Comment.id)))
+        notices.tell_called_meanwhile(work, utc_now() - timedelta(hours=1), posts.find(work, post), texts)
+    assert [told(user_id) for user_id in friends] == [["mention"]] * 5
+    assert db.scalar(select(func.count()).select_from(OutgoingMail)) == 3
+    assert db.scalar(select(func.count()).select_from(Notice).where(Notice.mail_due.is_not(None))) == 2
+
+
 def test_what_comes_while_the_page_is_read_stays_new(member: Any, write: Any, client: Any) -> None:
     anna, bob = member("anna"), member("bob")
     write(bob, "@anna one")
