@@ -14,12 +14,13 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from pyramid.registry import Registry
 from pyramid_mailer.mailer import Mailer
-from sqlalchemy import and_, delete, select
+from sqlalchemy import and_, delete, select, update
+from sqlalchemy.orm import Session
 
 from flasky.database import get_database, utc_now
 from flasky.errors.counts import count_error
@@ -51,8 +52,13 @@ POLL_SECONDS = 5.0
 FIRST_PROBE, LONGEST_PROBE = 1.0, 8.0
 #: … and while it refuses this site: 10 s, … 300 s, as servers lock out who knocks with a wrong password.
 FIRST_REFUSAL, LONGEST_REFUSAL = 10.0, 300.0
+#: What a mail that may have arrived waits for its second try, which is the last, ± 20 %: a proxy or server that drops
+#: connections may do so for some minutes.
+SECOND_TRY = 3600.0
+#: What stands in the row of a mail whose second try ended like the first.
+_TWICE = "it may have arrived twice"
 #: What a lease is longer than the time limit of a delivery, and how often it is renewed while the server, which has the
-#: whole mail, takes longer than that to say what becomes of it.
+#: whole mail, takes longer than that to say what becomes of it. Then it is noted, too, that the server has the mail.
 _LEASE_MARGIN, RENEW_SECONDS = 30, 15.0
 #: Housekeeping is done so rarely because nothing depends on it.
 _HOUSEKEEPING = timedelta(hours=1)
@@ -68,6 +74,8 @@ class _Claim:
     send_to: set[str]
     raw: bytes
     template: str
+    #: When a server had it in whole in an earlier attempt.
+    sent_at: datetime | None
 
     def to_message(self) -> bytes:
         """The message as it goes over the wire."""
@@ -97,7 +105,9 @@ class Deliverer(Worker):
         self._sessions = get_database(registry).writer
         self._read_engine = get_database(registry).read_engine
         settings = get_site(registry).settings
-        self._mailer = mailer or make_mailer(settings)
+        #: Set by the transport when the server has the mail in whole that is being sent.
+        self.handed_in = threading.Event()
+        self._mailer = mailer or make_mailer(settings, self.handed_in)
         self._max_age = timedelta(seconds=settings["flasky.mail_max_age"])
         self._keep = timedelta(seconds=settings["flasky.mail_keep"])
         self._drop_sent = get_site(registry).in_production
@@ -112,6 +122,7 @@ class Deliverer(Worker):
             worker="deliverer",
             lease=lambda _mail: self._lease,
             given_up=self._too_old,
+            died_once_too_often=_was_handed_in_before,
         )
         self._claims = Claims(get_database(registry), rules, logger)
 
@@ -151,9 +162,10 @@ class Deliverer(Worker):
     def _deliver(self, claim: _Claim, tally: Tally) -> None:
         """Send one mail and note what came of it."""
         failpoint(self.registry, "before_smtp")
+        self.handed_in.clear()
         try:
             _check(claim)
-            with kept(partial(self._claims.renew, claim.id, self._lease), RENEW_SECONDS):
+            with kept(partial(self._renew, claim), RENEW_SECONDS):
                 self._mailer.send_immediately(claim)
         except (ServerUnavailable, ServerRefuses) as error:
             tally.pause = self._server_trouble(claim, error)
@@ -163,7 +175,9 @@ class Deliverer(Worker):
             self._blame(claim, f"is refused for good: {error}")
             tally.given_up += 1
         except Unanswered as error:
+            # Not `_server_answers`: it has not.
             self._note_unanswered(claim, str(error), tally)
+            return
         except TemporaryFailure as error:
             self._note_postponed(claim, str(error))
             tally.postponed += 1
@@ -179,6 +193,23 @@ class Deliverer(Worker):
             logger.info("Mail %d is sent (%s)", claim.id, claim.message_id)
             tally.sent += 1
         self._server_answers()
+
+    def _renew(self, claim: _Claim) -> bool:
+        """Hold the mail for longer, and note once the server has it: whoever comes after us must know of it."""
+        with self._sessions.begin() as session:
+            if not self._claims.renew_in(session, claim.id, self._lease):
+                return False
+            # The time of the first of two stays, which lies before `next_attempt_at`: `_was_handed_in_before`.
+            if claim.sent_at is None and self.handed_in.is_set():
+                session.execute(update(OutgoingMail).where(OutgoingMail.id == claim.id).values(sent_at=utc_now()))
+            return True
+
+    def _held(self, session: Session, claim: _Claim) -> OutgoingMail | None:
+        """The mail if it is still ours, without the note of `_renew`: now we know what the server says."""
+        mail = self._claims.held(session, claim.id)
+        if mail is not None:
+            mail.sent_at = claim.sent_at
+        return mail
 
     def _blame(self, claim: _Claim, what: str) -> None:
         """Log and count a mail that is given up for the plug-in that declared it."""
@@ -196,7 +227,7 @@ class Deliverer(Worker):
         if self._troubles == 1:
             logger.warning("No mail can be sent, it is kept: %s", error)
         with self._sessions.begin() as session:
-            mail = self._claims.held(session, claim.id)
+            mail = self._held(session, claim)
             if mail is not None:
                 self._claims.give_back(mail, str(error))
         return growing(self._troubles, first, longest)
@@ -208,7 +239,7 @@ class Deliverer(Worker):
 
     def _note_postponed(self, claim: _Claim, reason: str) -> None:
         with self._sessions.begin() as session:
-            mail = self._claims.held(session, claim.id)
+            mail = self._held(session, claim)
             if mail is not None:
                 self._claims.postpone(mail, reason)
                 logger.warning("Mail %d was not taken (attempt %d): %s", mail.id, mail.attempts, reason)
@@ -216,24 +247,25 @@ class Deliverer(Worker):
     def _note_unanswered(self, claim: _Claim, reason: str, tally: Tally) -> None:
         """Try a mail once more that may have arrived, as it may not have; after that somebody has to decide (F16)."""
         with self._sessions.begin() as session:
-            mail = self._claims.held(session, claim.id)
+            mail = self._held(session, claim)
             if mail is None:
                 return
             first = mail.sent_at is None
             mail.sent_at = utc_now()
             if first:
                 self._claims.postpone(mail, reason)
+                mail.next_attempt_at = utc_now() + timedelta(seconds=growing(1, SECOND_TRY, SECOND_TRY))
                 logger.warning("Mail %d may have arrived (attempt %d): %s", mail.id, mail.attempts, reason)
                 tally.postponed += 1
                 return
-            reason = f"given up, as it may have arrived twice; at last: {reason}"
+            reason = f"given up, as {_TWICE}; at last: {reason}"
             self._claims.settle(mail, Status.FAILED, reason)
         self._blame(claim, f"is {reason}")
         tally.given_up += 1
 
     def _note(self, claim: _Claim, status: Status, reason: str | None) -> None:
         with self._sessions.begin() as session:
-            mail = self._claims.held(session, claim.id)
+            mail = self._held(session, claim)
             if mail is None:
                 return
             self._claims.settle(mail, status, reason)
@@ -268,7 +300,15 @@ def start_deliverer(registry: Registry) -> WorkerThread:
 
 
 def _copied(mail: OutgoingMail) -> _Claim:
-    return _Claim(mail.id, mail.message_id, mail.sender, {mail.recipient}, mail.raw, mail.template)
+    return _Claim(mail.id, mail.message_id, mail.sender, {mail.recipient}, mail.raw, mail.template, mail.sent_at)
+
+
+def _was_handed_in_before(mail: OutgoingMail) -> str:
+    """Why a mail whose deliverer died is not tried again: a server had it in whole in an attempt before that one.
+
+    Whether it got it once more in the last attempt is not known; that of two copies none is one too many is.
+    """
+    return _TWICE if mail.sent_at is not None and mail.sent_at < mail.next_attempt_at else ""
 
 
 def _check(claim: _Claim) -> None:

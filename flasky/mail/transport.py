@@ -15,8 +15,9 @@ import re
 import smtplib
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.message import Message
 from typing import Any
 
@@ -89,8 +90,21 @@ class TimedSMTP(smtplib.SMTP):
     #: Whether the server has, or is just getting, the end of the message.
     handed_in = False
 
-    def __init__(self, host: str, port: int, *, seconds: float, name: str, wrap: ssl.SSLContext | None) -> None:
-        """Connect and read the greeting. `wrap` speaks TLS from the first byte; `name` is how we introduce us."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        seconds: float,
+        name: str,
+        wrap: ssl.SSLContext | None,
+        tell: Callable[[], None],
+    ) -> None:
+        """Connect and read the greeting. `wrap` speaks TLS from the first byte; `name` is how we introduce us.
+
+        `tell` is called once the server has a message in whole.
+        """
+        self._tell = tell
         self._deadline = time.monotonic() + seconds
         self._wrap = wrap
         super().__init__(local_hostname=name, timeout=seconds)
@@ -178,6 +192,7 @@ class TimedSMTP(smtplib.SMTP):
         end = b".\r\n" if escaped.endswith(b"\r\n") else b"\r\n.\r\n"
         self.send(escaped + end)
         self.handed_in = True
+        self._tell()
         self._deadline = time.monotonic() + SECONDS_FOR_VERDICT
         return self.getreply()
 
@@ -222,7 +237,8 @@ class TimedSMTP(smtplib.SMTP):
 class Transport(SMTPMailer):  # type: ignore[misc]
     """The SMTP side of pyramid_mailer's `Mailer`: one connection for each message."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, handed_in: threading.Event | None = None) -> None:
+        """`handed_in` is set as soon as the server has a message in whole, before it says what becomes of it."""
         super().__init__(
             hostname=settings["mail.host"],
             port=settings["mail.port"],
@@ -232,6 +248,7 @@ class Transport(SMTPMailer):  # type: ignore[misc]
             ssl=settings["mail.ssl"],
         )
         self.seconds: float = settings["mail.timeout"]
+        self._handed_in = handed_in or threading.Event()
         self._ca_file: str = settings["mail.ca_file"]
         self._name = site_host(settings["flasky.base_url"])
 
@@ -261,7 +278,9 @@ class Transport(SMTPMailer):  # type: ignore[misc]
         connection: TimedSMTP | None = None
         try:
             wrap = self._context() if self.ssl else None
-            connection = TimedSMTP(self.hostname, self.port, seconds=self.seconds, name=self._name, wrap=wrap)
+            connection = TimedSMTP(
+                self.hostname, self.port, seconds=self.seconds, name=self._name, wrap=wrap, tell=self._handed_in.set
+            )
             connection.ehlo_or_helo_if_needed()
             if self.force_tls:
                 self._start_tls(connection)
@@ -361,9 +380,9 @@ class Transport(SMTPMailer):  # type: ignore[misc]
         return line[:_LONGEST_REASON]
 
 
-def make_mailer(settings: Settings) -> Mailer:
-    """pyramid_mailer's mailer, with this transport."""
-    return Mailer(smtp_mailer=Transport(settings), default_sender=settings["flasky.mail_sender"])
+def make_mailer(settings: Settings, handed_in: threading.Event | None = None) -> Mailer:
+    """pyramid_mailer's mailer, with this transport; `handed_in` is as there."""
+    return Mailer(smtp_mailer=Transport(settings, handed_in), default_sender=settings["flasky.mail_sender"])
 
 
 def _is_loopback(connection: TimedSMTP) -> bool:

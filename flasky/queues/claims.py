@@ -54,8 +54,8 @@ class Rules(NamedTuple, Generic[Row]):
 
     `held` and `failed` are the statuses of a row that somebody works on, and of one that was given up. `noun` and
     `worker` are what the two are called in the log. `lease` says how long a row may be held, `given_up` why it is
-    not tried again (an empty text: it is). `mine` limits a worker to rows that it can deal with; `planned` are rows
-    that may lie far ahead, as somebody wanted them then.
+    not tried again (an empty text: it is), `died_once_too_often` the same of a row whose worker died. `mine` limits a
+    worker to rows that it can deal with; `planned` are rows that may lie far ahead, as somebody wanted them then.
     """
 
     model: type[Row]
@@ -67,6 +67,7 @@ class Rules(NamedTuple, Generic[Row]):
     given_up: Callable[[Row], str]
     mine: ColumnElement[bool] = _ALL
     planned: ColumnElement[bool] = _NONE
+    died_once_too_often: Callable[[Row], str] = lambda _row: ""
 
 
 class Claims(Generic[Row]):
@@ -98,7 +99,12 @@ class Claims(Generic[Row]):
                     self._logger.warning(
                         "The %s of %s %d ended without a word: it is tried again", rules.worker, rules.noun, row.id
                     )
-                    self.postpone(row, f"its {rules.worker} ended in the middle of it", at_once=row.attempts == 0)
+                    reason = f"its {rules.worker} ended in the middle of it"
+                    if why := rules.died_once_too_often(row):
+                        row.attempts += 1
+                        self._end(row, f"given up, as {why}; at last: {reason}")
+                    else:
+                        self.postpone(row, reason, at_once=row.attempts == 0)
 
     def take(self, copy: Callable[[Row], Claim]) -> Claim | None:
         """Hold the row that has been due for longest, and return what `copy` makes of it; None when nothing is due."""
@@ -168,11 +174,14 @@ class Claims(Generic[Row]):
         why = self._rules.given_up(row)
         if not why:
             return False
+        self._end(row, f"given up after {why}; at last: {reason}")
+        return True
+
+    def _end(self, row: Row, reason: str) -> None:
         row.status = self._rules.failed
         row.claimed_by = row.claimed_until = None
-        row.last_error = f"given up after {why}; at last: {reason}"
-        self._logger.error("%s %d is %s", self._rules.noun.capitalize(), row.id, row.last_error)
-        return True
+        row.last_error = reason
+        self._logger.error("%s %d is %s", self._rules.noun.capitalize(), row.id, reason)
 
     def _is_due(self, now: datetime) -> ColumnElement[bool]:
         when: Any = self._rules.model.next_attempt_at

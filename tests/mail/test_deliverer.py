@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from fake_smtp import FakeSMTP
 from pyramid.paster import get_app
 from pyramid.registry import Registry
 from sqlalchemy import Engine, event, select, update
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from flasky.database import get_database, utc_now
 from flasky.mail import send_mail
-from flasky.mail.deliverer import LONGEST_PROBE, Deliverer, Tally, start_deliverer
+from flasky.mail.deliverer import LONGEST_PROBE, SECOND_TRY, Deliverer, Tally, start_deliverer
 from flasky.mail.models import OutgoingMail, Status
 from flasky.mail.services import retry, wake_event
 from flasky.mail.transport import (
@@ -29,6 +30,7 @@ from flasky.mail.transport import (
     make_mailer,
 )
 from flasky.queues.claims import FIRST_PAUSE, LONGEST_PAUSE
+from flasky.settings import Settings
 from flasky.site import load_site
 from flasky.testing.schema import migrate
 from flasky.testing.waiting import wait_until
@@ -286,6 +288,92 @@ def test_f16_a_mail_stays_ours_while_the_server_thinks(deliverer, mailer, queue,
     assert deliverer.run_once().sent == 1
 
 
+@pytest.mark.databases("sqlite")
+def test_f16_a_mail_that_may_have_arrived_waits_long_before_its_second_try(deliverer, mailer, queue, db) -> None:
+    """What drops connections, a proxy or a server that starts anew, may do so for some minutes."""
+    queue("ann")
+    mailer.failures = {"ann@example.com": Unanswered("no answer: it may have taken it")}
+    deliverer.run_once()
+    wait = (_row(db, "ann").next_attempt_at - utc_now()).total_seconds()
+    assert SECOND_TRY * 0.7 < wait < SECOND_TRY * 1.3
+    assert SECOND_TRY >= 3600
+
+
+@pytest.mark.databases("sqlite")
+def test_f16_a_server_that_does_not_answer_to_a_mail_is_not_said_to_take_mails_again(
+    deliverer, mailer, queue, db, caplog
+) -> None:
+    caplog.set_level(logging.INFO, "flasky")
+    queue("ann")
+    for failure in (ServerUnavailable("refused"), Unanswered("no answer")):
+        mailer.failures = {"ann@example.com": failure}
+        deliverer.run_once()
+    assert "takes mails again" not in caplog.text
+    mailer.failures = {}
+    queue("bob")
+    deliverer.run_once()
+    assert "takes mails again" in caplog.text
+
+
+@pytest.mark.databases("sqlite")
+def test_f16_that_the_server_has_the_whole_mail_is_noted_while_it_thinks(registry, queue, db, monkeypatch) -> None:
+    """With the real transport: not before, as then another try does no harm."""
+    monkeypatch.setattr("flasky.mail.deliverer.RENEW_SECONDS", 0.01)
+    queue("ann")
+    seen = []
+
+    def before(_line: str) -> bytes:
+        held = _row(db, "ann").claimed_until
+        wait_until(lambda: _row(db, "ann").claimed_until > held, "the lease to be renewed")
+        seen.append(_row(db, "ann").sent_at)
+        return b"250 OK"
+
+    def think(_content: bytes) -> bytes:
+        wait_until(lambda: _row(db, "ann").sent_at is not None, "the note that the server has the mail")
+        return b"451 no"
+
+    with FakeSMTP(RCPT=before, dot=think) as server:
+        original = make_mailer
+        settings = _settings_for(server.port)
+        monkeypatch.setattr(
+            "flasky.mail.deliverer.make_mailer", lambda _settings, handed_in: original(settings, handed_in)
+        )
+        assert Deliverer(registry).run_once().postponed == 1
+    assert seen == [None]
+    assert _row(db, "ann").sent_at is None, "it said that it did not take it"
+
+
+@pytest.mark.databases("sqlite")
+def test_f16_a_mail_goes_out_twice_and_no_more_also_when_its_deliverer_ends_meanwhile(
+    deliverer, mailer, queue, db, monkeypatch, caplog
+) -> None:
+    """As by a supervisor that does not wait until the server has said what became of the mail."""
+    monkeypatch.setattr("flasky.mail.deliverer.RENEW_SECONDS", 0.01)
+    queue("ann")
+
+    class Ended(BaseException):
+        pass
+
+    def end_while_it_thinks() -> None:
+        deliverer.handed_in.set()
+        held = _row(db, "ann").claimed_until
+        wait_until(lambda: _row(db, "ann").claimed_until > held, "the lease to be renewed")
+        raise Ended
+
+    mailer.meanwhile = end_while_it_thinks
+    for _ in range(2):
+        with pytest.raises(Ended):
+            deliverer.run_once()
+        assert _row(db, "ann").status == Status.SENDING
+        _change(db, "ann", claimed_until=utc_now())
+    assert deliverer.run_once() == Tally()
+    row = _row(db, "ann")
+    assert row.status == Status.FAILED
+    assert "it may have arrived twice" in row.last_error
+    assert "it may have arrived twice" in caplog.text
+    assert len(mailer.tried) == 2
+
+
 def test_a_mail_that_is_refused_for_good_fails_and_the_others_go_on(deliverer, mailer, queue, db, caplog) -> None:
     """F15."""
     queue("ann", "bob", "cy")
@@ -352,7 +440,7 @@ def test_sent_mails_are_forgotten_after_a_while(registry, mailer, queue, db) -> 
 def test_a_commit_is_delivered_at_once(registry, queue, smtp_server, monkeypatch) -> None:
     """The thread is woken by the commit: it does not wait for its next look at the outbox."""
     monkeypatch.setattr("flasky.mail.deliverer.POLL_SECONDS", 60.0)
-    monkeypatch.setattr("flasky.mail.deliverer.make_mailer", lambda _settings: _mailer_for(smtp_server.port))
+    monkeypatch.setattr("flasky.mail.deliverer.make_mailer", lambda *_given: _mailer_for(smtp_server.port))
     thread = start_deliverer(registry)
     try:
         wait_until(lambda: not wake_event(registry).is_set(), "the deliverer's first look")
@@ -450,10 +538,12 @@ def test_in_production_the_body_goes_when_the_mail_is_sent(make_app, mailer, tmp
 
 def _mailer_for(port: int) -> Any:
     """The site's own kind of mailer, at another port than the settings of the application say."""
-    settings = {"mail.host": "127.0.0.1", "mail.port": port, "mail.tls": False}
-    return make_mailer(
-        load_site({}, {"sqlalchemy.url": "sqlite://", "flasky.environment": "testing", **settings}, {}).settings
-    )
+    return make_mailer(_settings_for(port))
+
+
+def _settings_for(port: int) -> Settings:
+    given = {"mail.host": "127.0.0.1", "mail.port": port, "mail.tls": False}
+    return load_site({}, {"sqlalchemy.url": "sqlite://", "flasky.environment": "testing", **given}, {}).settings
 
 
 def _counted(monkeypatch: pytest.MonkeyPatch, deliverer: Deliverer) -> list[int]:

@@ -230,8 +230,9 @@ def test_a_server_that_repeats_what_we_said_does_not_bring_it_into_the_log(
         return b"334 PGEuYkBjPg==" if goes_on else f"535 no: {change(line[:length])}".encode()
 
     answers = {"EHLO": f"250-fake\r\n250 AUTH {way}".encode(), "AUTH": repeat}
-    with FakeSMTP(**answers) as server, pytest.raises(ServerRefuses, match=r"535 no:.*\(hidden\)") as refusal:
-        server.otherwise = repeat
+    server = FakeSMTP(**answers)
+    server.otherwise = repeat
+    with server, pytest.raises(ServerRefuses, match=r"535 no:.*\(hidden\)") as refusal:
         _send(server.port, mail__username="flasky", mail__password="s3cret-p4ss")
     secret = said[-1].rpartition(" ")[2].lower()
     text = str(refusal.value).lower()
