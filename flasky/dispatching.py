@@ -1,18 +1,27 @@
-"""Which request a thread of the server takes next: some threads are kept for those who read.
+"""Which request a thread of the server takes next, and for how long: those who read do not wait for those who write.
 
 Who writes to SQLite waits for everybody who came before (`flasky.database.turns`), and for a job that holds the lock,
 and keeps a thread all the while. Without a limit a few writers keep all of them, and readers, who wait for nobody in
-the database, wait for a thread.
+the database, wait for a thread. And one thread of Python's runs at a time: a writer lets readers go first
+(`flasky.courtesy`), and lets the server's own thread see soon who has come.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
 
+from flasky.courtesy import Readers, courteous
 from flasky.database.session import SAFE_METHODS
+
+#: Seconds after which a thread that runs lets another one run, while something is changed and nobody reads. Else it is
+#: as Python has it (5 ms): a reader, once they are served, are answered without a stop.
+WRITERS_TURN = 0.0002
+#: Asked before anything can have changed it: of two servers in one process the second would find the other's.
+_USUAL_TURN = sys.getswitchinterval()
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -42,48 +51,77 @@ class _Queue:
     def __init__(self, most: int, lock: Any) -> None:
         self._most = most
         self._lock = lock
-        self._changing = 0
-        #: Each with its number, those who read and those who may change something.
-        self._reading: deque[tuple[int, Any]] = deque()
-        self._waiting: deque[tuple[int, Any]] = deque()
+        self._readers = Readers()
+        #: How many are served now.
+        self._changing = self._reading = 0
+        #: Who waits, each with their number: those who read and those who may change something.
+        self._to_read: deque[tuple[int, Any]] = deque()
+        self._to_change: deque[tuple[int, Any]] = deque()
         self._came = 0
 
     def __len__(self) -> int:
-        return len(self._reading) + len(self._waiting)
+        return len(self._to_read) + len(self._to_change)
 
     def __bool__(self) -> bool:
-        return bool(self._reading) or self._has_room()
+        return bool(self._to_read) or self._has_room()
 
     def append(self, channel: Any) -> None:
         """Take in a channel, whose first request is to be answered."""
         self._came += 1
         # What could not be read as a request has no method; it is refused.
-        method = getattr(channel.requests[0], "command", "GET")
-        (self._reading if method in SAFE_METHODS else self._waiting).append((self._came, channel))
+        if getattr(channel.requests[0], "command", "GET") in SAFE_METHODS:
+            self._readers.come()
+            self._to_read.append((self._came, channel))
+        else:
+            self._to_change.append((self._came, channel))
 
     def popleft(self) -> Any:
         """Who came first of those who may be served now."""
-        if self._has_room() and (not self._reading or self._waiting[0] < self._reading[0]):
-            self._changing += 1
-            return _Changing(self._waiting.popleft()[1], self)
-        return self._reading.popleft()[1]
+        if self._has_room() and (not self._to_read or self._to_change[0] < self._to_read[0]):
+            self.count(changing=1)
+            return _Change(self._to_change.popleft()[1], self)
+        self.count(reading=1)
+        return _Reading(self._to_read.popleft()[1], self)
 
     def let_all(self) -> None:
         """Hold nobody back any more."""
         with self._lock:
-            self._most = self._changing + len(self._waiting)
+            self._most = self._changing + len(self._to_change)
 
-    def end(self) -> None:
-        """Count one less who may change something."""
-        with self._lock:
-            self._changing -= 1
+    def change(self, channel: Any) -> None:
+        """Answer one who may change something."""
+        try:
+            with courteous(self._readers):
+                channel.service()
+        finally:
+            with self._lock:
+                self.count(changing=-1)
+
+    def read(self, channel: Any) -> None:
+        """Answer one who reads."""
+        try:
+            channel.service()
+        finally:
+            with self._lock:
+                self.leave()
+
+    def leave(self) -> None:
+        """Count one less who reads."""
+        self._readers.leave()
+        self.count(reading=-1)
+
+    def count(self, changing: int = 0, reading: int = 0) -> None:
+        """So many more, or less, are served from now on."""
+        self._changing += changing
+        self._reading += reading
+        sys.setswitchinterval(WRITERS_TURN if self._changing and not self._reading else _USUAL_TURN)
 
     def _has_room(self) -> bool:
-        return bool(self._waiting) and self._changing < self._most
+        return bool(self._to_change) and self._changing < self._most
 
 
-class _Changing:
-    """A channel whose request may change something, as long as a thread has it."""
+class _Reading:
+    """A channel as long as a thread has it."""
 
     def __init__(self, channel: Any, queue: _Queue) -> None:
         self._channel = channel
@@ -91,11 +129,26 @@ class _Changing:
 
     def service(self) -> None:
         """Answer."""
-        try:
-            self._channel.service()
-        finally:
-            self._queue.end()
+        self._queue.read(self._channel)
 
     def cancel(self) -> None:
         """Answer nothing: the server ends, and holds the lock."""
+        self._queue.leave()
+        self._channel.cancel()
+
+
+class _Change:
+    """The same of a request that may change something."""
+
+    def __init__(self, channel: Any, queue: _Queue) -> None:
+        self._channel = channel
+        self._queue = queue
+
+    def service(self) -> None:
+        """Answer."""
+        self._queue.change(self._channel)
+
+    def cancel(self) -> None:
+        """Answer nothing: the server ends, and holds the lock."""
+        self._queue.count(changing=-1)
         self._channel.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from flasky.dispatching import Dispatcher
+from flasky import courtesy
+from flasky.courtesy import give_way
+from flasky.dispatching import WRITERS_TURN, Dispatcher
 
 SECONDS = 10
 
@@ -102,3 +105,47 @@ def test_at_the_end_all_that_wait_are_cancelled(begin: Any) -> None:
     ended.join(SECONDS)
     assert said(what, 2) == ["write 1 cancelled", "write 2 cancelled"]
     end.set()
+
+
+def test_who_writes_gives_way_to_who_waits_to_read(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courtesy, "AT_ONCE", SECONDS)
+    monkeypatch.setattr(courtesy, "IN_ALL", SECONDS)
+    dispatcher, what, end, may_go_on = begin(2), queue.Queue[str](), threading.Event(), threading.Event()
+
+    class Writing(Channel):
+        def service(self) -> None:
+            super().service()
+            assert may_go_on.wait(SECONDS)
+            give_way()
+            self._said.put("written")
+
+    dispatcher.add_task(Channel("GET", "long read", what, end))
+    assert said(what, 1) == ["long read"]
+    end.set()
+    dispatcher.add_task(Writing("POST", "write", what))
+    assert said(what, 1) == ["write"]
+    end.clear()
+    for name in ("read", "another read"):
+        dispatcher.add_task(Channel("GET", name, what, end))
+    may_go_on.set()
+    # The second has no thread yet: it is known all the same.
+    assert said(what, 1) == ["read"]
+    end.set()
+    assert said(what, 2) == ["another read", "written"]
+
+
+def test_threads_change_quickly_only_while_something_is_changed_and_nobody_reads(begin: Any) -> None:
+    usual = sys.getswitchinterval()
+    dispatcher, what = begin(4), queue.Queue[str]()
+    write_ends, read_ends = threading.Event(), threading.Event()
+
+    dispatcher.add_task(Channel("POST", "write", what, write_ends))
+    assert said(what, 1) == ["write"]
+    assert sys.getswitchinterval() == pytest.approx(WRITERS_TURN)
+    dispatcher.add_task(Channel("GET", "read", what, read_ends))
+    assert said(what, 1) == ["read"]
+    assert sys.getswitchinterval() == pytest.approx(usual)
+    read_ends.set()
+    write_ends.set()
+    dispatcher.shutdown()
+    assert sys.getswitchinterval() == pytest.approx(usual)

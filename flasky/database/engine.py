@@ -19,6 +19,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 
+from flasky.courtesy import give_way
 from flasky.database.turns import Turns
 from flasky.settings import is_secret_parameter
 from flasky.startup import CannotStart
@@ -65,6 +66,7 @@ _UNNOTICED_MS = 10
 def make_engine(url: str | URL, **options: Any) -> Engine:
     """An engine whose transactions may write. A missing SQLite file is an error, never silently a new one (F26)."""
     engine = _create(make_url(url), **options)
+    event.listen(engine, "before_cursor_execute", give_way)
     if engine.dialect.name == "sqlite":
         # In this order: the turn is waited for before BEGIN is sent.
         _take_turns(engine)

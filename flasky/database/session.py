@@ -18,6 +18,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, raiseload, sessionmaker
 from zope.sqlalchemy.datamanager import STATUS_CHANGED, ZopeTransactionEvents, join_transaction
 
+from flasky.courtesy import give_way
 from flasky.database.engine import make_engine, make_read_engine
 from flasky.logs import shown_path
 
@@ -112,6 +113,7 @@ def _join_transactions(maker: sessionmaker[Session]) -> None:
         join_transaction(session, STATUS_CHANGED, session.info["request"].tm)
 
     def before_commit(session: Session) -> None:
+        give_way()
         ZopeTransactionEvents(transaction_manager=session.info["request"].tm).before_commit(session)
 
     event.listen(maker, "after_begin", join)

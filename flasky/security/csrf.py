@@ -21,6 +21,7 @@ from translationstring import TranslationString
 from zope.interface import implementer
 
 from flasky.cookies import cookie_name, set_cookie
+from flasky.courtesy import give_way
 from flasky.errors.exceptions import Refused
 from flasky.languages import _
 from flasky.security.headers import mark_personal
@@ -126,6 +127,7 @@ def csrf_view(view: Any, info: Any) -> Any:
 
     def checked(context: Any, request: Request) -> Any:
         if request.method not in SAFE_METHODS:
+            give_way()
             check_origin(request)
             if needs_token:
                 check_token(request)

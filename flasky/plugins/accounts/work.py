@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from flasky.cookies import cookie_name
+from flasky.courtesy import give_way
 from flasky.database import get_database, utc_now
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class RequestWork(Work):
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """`request.read`."""
+        give_way()
         yield self.request.read
 
     def _finish(self, request: Request) -> None:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from pyramid.registry import Registry
 from pyramid.request import Request
 
+from flasky.courtesy import give_way
 from flasky.directives import ANONYMOUS
 from flasky.plugins.blog.edition import edition
 from flasky.security.headers import is_personal
@@ -82,6 +83,7 @@ def renew(request: Request) -> None:
     try:
         for path, language, key in list(registry[_KEPT]):
             if key == PAGE:
+                give_way()
                 visit(_visitor(request, path, language))
     except Exception:
         # The change is committed; whoever comes next sees what is wrong, if it is more than a busy moment.
