@@ -18,12 +18,16 @@ from wtforms import Field, FieldList, FileField, Form, MultipleFileField, Select
 from wtforms.i18n import get_translations
 from wtforms.validators import Length, ValidationError
 
+from flasky.courtesy import give_way
 from flasky.languages import _
 
 #: Fields that may be sent more than once.
 _SEVERAL = (SelectMultipleField, MultipleFileField, FieldList)
 _FILES = (FileField, MultipleFileField)
 
+#: So much, as browsers count, can be sent in one field: a Chinese character is sent as nine bytes, and a body has 1 MiB
+#: (`max_body`). Nothing is left of a longer text, as its answer is made before a form is read.
+_FITS = 100_000
 _LINE_END = re.compile("\r\n?")
 
 _SENT_TWICE = _("This field was sent more than once.")
@@ -56,6 +60,7 @@ class RequestForm(Form):  # type: ignore[misc]
 
     def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         """Whether every field holds what it may."""
+        give_way()
         valid = bool(super().validate(extra_validators))
         for name, fault in self._refused.items():
             self._fields[name].errors = [fault]
@@ -103,11 +108,11 @@ def length(most: int, least: int = -1) -> Length:
 
 
 class _Length(Length):  # type: ignore[misc]
-    """Without `maxlength`: by it browsers cut what is pasted without a word, and an emoji counts twice there."""
+    """With a `maxlength` far beyond the bound: browsers cut there what is pasted without a word, an emoji is two."""
 
     def __init__(self, **bounds: int) -> None:
         super().__init__(**bounds)
-        del self.field_flags["maxlength"]
+        self.field_flags = {**self.field_flags, "maxlength": max(_FITS, 2 * self.max)}
 
     def __call__(self, form: Form, field: Field) -> None:
         size = len(field.data or "")
