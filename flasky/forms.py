@@ -18,7 +18,6 @@ from wtforms import Field, FieldList, FileField, Form, MultipleFileField, Select
 from wtforms.i18n import get_translations
 from wtforms.validators import Length, ValidationError
 
-from flasky.courtesy import give_way
 from flasky.languages import _
 
 #: Fields that may be sent more than once.
@@ -60,7 +59,6 @@ class RequestForm(Form):  # type: ignore[misc]
 
     def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         """Whether every field holds what it may."""
-        give_way()
         valid = bool(super().validate(extra_validators))
         for name, fault in self._refused.items():
             self._fields[name].errors = [fault]
@@ -112,7 +110,7 @@ class _Length(Length):  # type: ignore[misc]
 
     def __init__(self, **bounds: int) -> None:
         super().__init__(**bounds)
-        self.field_flags = {**self.field_flags, "maxlength": max(_FITS, 2 * self.max)}
+        self.field_flags["maxlength"] = max(_FITS, 2 * self.max)
 
     def __call__(self, form: Form, field: Field) -> None:
         size = len(field.data or "")
