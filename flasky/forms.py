@@ -18,6 +18,7 @@ from wtforms import Field, FieldList, FileField, Form, MultipleFileField, Select
 from wtforms.i18n import get_translations
 from wtforms.validators import Length, ValidationError
 
+from flasky.courtesy import give_way
 from flasky.languages import _
 
 #: Fields that may be sent more than once.
@@ -59,6 +60,7 @@ class RequestForm(Form):  # type: ignore[misc]
 
     def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         """Whether every field holds what it may."""
+        give_way()
         valid = bool(super().validate(extra_validators))
         for name, fault in self._refused.items():
             self._fields[name].errors = [fault]
