@@ -7,12 +7,11 @@ import importlib
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from warm import WarmConsole
+from warm import WarmConsole, forked_trials
 
 from flasky import trial
 from flasky.conformance.workbench import Workbench
@@ -82,17 +81,6 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def warm_trials(
-    warm_console: WarmConsole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., subprocess.CompletedProcess[str]]:
+def warm_trials(warm_console: WarmConsole, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a trial be a fork of the warm process; it is a process of its own all the same."""
-
-    others = subprocess.run
-
-    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        if "flasky.trial" not in command:
-            return others(command, **options)
-        return warm_console.run(*command[command.index("-m") :], folder=tmp_path, environ=options["env"])
-
-    monkeypatch.setattr(trial.subprocess, "run", run)
-    return run
+    monkeypatch.setattr(trial.subprocess, "run", forked_trials(warm_console, subprocess.run))

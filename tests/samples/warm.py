@@ -13,8 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+#: How many seconds a command may take where nothing else is said: one that wrongly goes on does not hang the tests.
+SECONDS = 180
 
 
 def unwatched(environ: Mapping[str, str]) -> dict[str, str]:
@@ -36,26 +40,41 @@ class WarmConsole:
         self._process: subprocess.Popen[str] | None = None
 
     def run(
-        self, *arguments: str, folder: Path, environ: Mapping[str, str], typed: str = ""
+        self, *arguments: str, folder: Path, environ: Mapping[str, str], typed: str = "", timeout: float = SECONDS
     ) -> subprocess.CompletedProcess[str]:
         """Run a console script, or `-m` and a module, in `folder` with these variables and no others.
 
-        `typed` is its input. Its output is the two streams apart.
+        `typed` is its input. Its output is the two streams apart. Raises subprocess.TimeoutExpired, with what it said,
+        when it did not end within `timeout` seconds; it is ended then.
         """
         with tempfile.TemporaryDirectory(prefix="flasky-warm-") as name:
             files = {stream: Path(name) / stream for stream in ("input", "output", "errors")}
             files["input"].write_text(typed, encoding="utf-8")
-            status = self.status(*arguments, folder=folder, environ=environ, files=files)
-            said = (files[stream].read_text(encoding="utf-8") for stream in ("output", "errors"))
-            return subprocess.CompletedProcess(arguments, status, *said)
+            try:
+                status = self.status(*arguments, folder=folder, environ=environ, files=files, timeout=timeout)
+            except subprocess.TimeoutExpired as error:
+                said = [file.read_text(encoding="utf-8") for file in files.values() if file.exists()]
+                raise subprocess.TimeoutExpired(arguments, timeout, "".join(said)) from error
+            output, errors = (files[stream].read_text(encoding="utf-8") for stream in ("output", "errors"))
+            return subprocess.CompletedProcess(arguments, status, output, errors)
 
-    def status(self, *arguments: str, folder: Path, environ: Mapping[str, str], files: Mapping[str, Path]) -> int:
+    def status(
+        self,
+        *arguments: str,
+        folder: Path,
+        environ: Mapping[str, str],
+        files: Mapping[str, Path],
+        timeout: float = SECONDS,
+    ) -> int:
         """Run a command like `run` with files for `input`, `output` and `errors` (where left out, they go to the
         output), and return its exit status, negative for the signal that ended it."""
-        streams = {stream: str(file) for stream, file in files.items()}
-        status = self.ask({"arguments": arguments, "folder": str(folder), "environ": dict(environ), **streams})
-        assert status is not None
-        return status
+        process = self._begin({"arguments": arguments, "folder": str(folder), "environ": dict(environ)}, files)
+        try:
+            return process.wait(timeout)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                process.wait(SECONDS)
 
     def start(
         self,
@@ -71,9 +90,12 @@ class WarmConsole:
         Its errors come there too, where no file is given for them. `nofile` is how many files it may open, where that
         is not as many as this process may.
         """
-        job = {"arguments": arguments, "folder": str(folder or Path.cwd()), "environ": dict(environ), "goes_on": True}
-        streams = {"input": os.devnull, "output": str(output), **({"errors": str(errors)} if errors else {})}
-        pid = self.ask({**job, **streams, "nofile": nofile})
+        job = {"arguments": arguments, "folder": str(folder or Path.cwd()), "environ": dict(environ), "nofile": nofile}
+        files = {"input": Path(os.devnull), "output": output, **({"errors": errors} if errors else {})}
+        return self._begin(job, files)
+
+    def _begin(self, job: Mapping[str, object], files: Mapping[str, Path]) -> Forked:
+        pid = self.ask({**job, **{stream: str(file) for stream, file in files.items()}})
         assert pid is not None
         return Forked(self, pid)
 
@@ -141,3 +163,22 @@ class Forked:
     def kill(self) -> None:
         """End it at once."""
         self.send_signal(signal.SIGKILL)
+
+
+def forked_trials(
+    console: WarmConsole, others: Callable[..., subprocess.CompletedProcess[str]]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """What to put in the place of `subprocess.run`, `others`, so that trials of plug-ins (flasky/trial.py) are forks.
+
+    A fork begins in the folder, with the variables and the time that it is given, and is held to `-P`, which a fork
+    would not miss: it looks for no module where it begins.
+    """
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if "flasky.trial" not in command:
+            return others(command, **options)
+        assert command[1:4] == ["-P", "-m", "flasky.trial"], f"a trial finds what lies in its folder: {command}"
+        folder = Path(options["cwd"] or Path.cwd())
+        return console.run(*command[2:], folder=folder, environ=options["env"], timeout=options["timeout"])
+
+    return run

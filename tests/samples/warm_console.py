@@ -1,11 +1,11 @@
 """Console scripts without the second that their imports take: a warm process that forks for each command.
 
 It reads a line of JSON for each command (arguments, folder, environment, files for input, output and errors) and
-answers with the exit status (tests/samples/warm.py asks it). With `goes_on`, for a server, it answers with the process
-id at once, and to a line with that id as `of` with the exit status, or `null` as long as there is none. `nofile` limits
-how many files it may open. Arguments that begin with `-m` run a module, with `python` a file. What was imported before
-is the libraries and Flasky's kernel, never a plug-in: those are read anew by each command. Every command is a process
-of its own and ends like one; so is a trial of plug-ins that a command makes (flasky/trial.py), which is forked, too.
+answers with the process id at once, and to a line with that id as `of` with the exit status, or `null` as long as there
+is none (tests/samples/warm.py asks it). `nofile` limits how many files it may open. Arguments that begin with `-m` run
+a module, with `python` a file. What was imported before is the libraries and Flasky's kernel, never a plug-in: those
+are read anew by each command. Every command is a process of its own and ends like one; so is a trial of plug-ins that a
+command makes (flasky/trial.py), which is forked, too.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from warm import WarmConsole
+from warm import WarmConsole, forked_trials
 
 from flasky.kernel import ROOMS
 
@@ -62,7 +62,7 @@ _WARM = (
 class _Trials(WarmConsole):
     """A fork of this process as it is now, before the command: who forks from it has what the command has not changed.
 
-    It does what `subprocess.run` would do with a trial.
+    Trials are forked from it from now on.
     """
 
     def __init__(self) -> None:
@@ -77,14 +77,7 @@ class _Trials(WarmConsole):
         os.close(jobs)
         os.close(answers)
         self._asked, self._answered = os.fdopen(asked, "w"), os.fdopen(answered)
-        self._others = subprocess.run
-        subprocess.run = self._instead
-
-    def _instead(self, command: list[str], **options: Any) -> subprocess.CompletedProcess:
-        if command[1:4] != ["-P", "-m", "flasky.trial"]:
-            return self._others(command, **options)
-        folder = Path(options["cwd"] or Path.cwd())
-        return self.run(*command[2:], folder=folder, environ=options["env"])
+        subprocess.run = forked_trials(self, subprocess.run)
 
     def ask(self, job: Mapping[str, object]) -> int | None:
         self._asked.write(json.dumps(job) + "\n")
@@ -100,9 +93,7 @@ class _Trials(WarmConsole):
 def _run(job: dict) -> None:
     trials = _Trials() if {"plugin", "pytest"} & set(job["arguments"][:4]) else None
     source = os.open(job["input"], os.O_RDONLY)
-    output = os.open(
-        job["output"], os.O_WRONLY | os.O_CREAT | (os.O_APPEND if job.get("goes_on") else os.O_TRUNC), 0o600
-    )
+    output = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     errors = os.open(job["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if "errors" in job else output
     os.dup2(source, 0)
     os.dup2(output, 1)
@@ -173,16 +164,12 @@ def _serve(jobs: IO[str], answers: IO[str]) -> None:
 def _answer(job: dict) -> int | None:
     """The process id or the exit status that is asked for."""
     if "of" in job:
-        return _ended(job["of"], os.WNOHANG)
+        found, status = os.waitpid(job["of"], os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if found else None
     child = os.fork()
     if child == 0:
         _run(job)
-    return child if job.get("goes_on") else _ended(child, 0)
-
-
-def _ended(child: int, options: int) -> int | None:
-    found, status = os.waitpid(child, options)
-    return os.waitstatus_to_exitcode(status) if found else None
+    return child
 
 
 if __name__ == "__main__":
