@@ -7,18 +7,35 @@ switched off. The old one is only read, as it is at one moment.
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, DateTime, NullPool, Numeric, Table, Uuid, delete, insert, make_url, select, text
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Float,
+    NullPool,
+    Numeric,
+    Table,
+    Uuid,
+    delete,
+    insert,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from alembic import command
 from flasky.database.engine import make_migration_engine, make_read_engine, sqlite_file
@@ -33,6 +50,7 @@ from flasky.migrations.rows import (
     check_references,
     count_on,
     given_numbers,
+    last_numbers,
     plain_tables,
     references_last,
     reflected,
@@ -47,10 +65,18 @@ _BATCH = 500
 #: SQLite has a length of time as a moment that is so long after this one (SQLAlchemy's `Interval`).
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as SQLite has it
 _SHOWN = 5
+#: Characters of a UUID that is written with hyphens.
+_UUID_LENGTH = 36
+#: How long others may keep the new database's tables.
+_LOCK_SECONDS = 10
+#: PostgreSQL: a lock was not to be had in time.
+_LOCK_NOT_AVAILABLE = "55P03"
 _REFERS_TO_NOTHING = "Nothing was copied: in the old database a row refers to one that is not there"
 
 #: Called with the name of each table that was copied and the number of its rows.
 Tell = Callable[[str, int], None]
+#: Rows as one database has them, by table.
+Rows = Mapping[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -71,20 +97,45 @@ def copy(site: Site, url: str, tell: Tell) -> Copied:
     state = schema_state(site)
     if not state.is_current:
         raise CannotStart("\n".join(filter(None, [state.message, state.command])))
-    with _old(site) as old:
+    with _reading(site) as old:
         every = _with_all_plugins(site, old)
-        if old.dialect.name == "sqlite":
-            check_references(old, plain_tables(old), _REFERS_TO_NOTHING)
         target = _at(every, url)
-        _make_tables(target)
-        made = _made_by_migrations(every)
-        with _new(target) as new:
-            return _copied(old, new, target, made, tell)
+        is_new = _make_tables(target)
+        try:
+            _check_is_another(old, target)
+            made = _all_rows(target) if is_new else None
+            with _new(target) as new:
+                return _copied(old, new, target, made, tell)
+        except DBAPIError as error:
+            raise CannotStart(f"{_unavailable(error, target)}\nNothing was copied.") from error
 
 
 def _is_same(url: str, other: str) -> bool:
     files = sqlite_file(url), sqlite_file(other)
     return make_url(url) == make_url(other) if None in files else len({one and one.resolve() for one in files}) == 1
+
+
+def _check_is_another(old: Connection, target: Site) -> None:
+    """Raise CannotStart when both are the same schema of one database on a server, by whatever address."""
+    url = make_url(target.settings["sqlalchemy.url"])
+    if old.dialect.name != "postgresql" or url.get_backend_name() != "postgresql":
+        return
+    # A lock that nobody else has, and that only connections to the same database see. What the server says of itself
+    # (system_identifier) is the same in a clone of it.
+    number = secrets.randbits(31)
+    old.execute(text("SELECT pg_advisory_xact_lock(0, :number)"), {"number": number})
+    schema = old.execute(text("SELECT current_schema()")).scalar()
+    seen = text(
+        "SELECT current_schema() = :schema AND EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' "
+        "AND classid = 0 AND objid = :number AND objsubid = 2 "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    )
+    with _reading(target) as new:
+        if new.execute(seen, {"schema": schema, "number": number}).scalar():
+            raise CannotStart(
+                f"{shown_database(target)} is the database of this site already, under another address. Name another "
+                "one with --to. Nothing was copied."
+            )
 
 
 def _at(site: Site, url: str) -> Site:
@@ -95,7 +146,7 @@ def _at(site: Site, url: str) -> Site:
 
 
 @contextmanager
-def _old(site: Site) -> Iterator[Connection]:
+def _reading(site: Site) -> Iterator[Connection]:
     """A connection that cannot write and sees the database as it is at one moment."""
     url = make_url(site.settings["sqlalchemy.url"])
     on_server = url.get_backend_name() == "postgresql"
@@ -153,19 +204,20 @@ def _listed(names: Iterable[str]) -> str:
     return " and ".join(f"the plug-in {name!r}" for name in names)
 
 
-def _make_tables(target: Site) -> None:
-    """Migrate a database without any table; leave every other as it is. Raises CannotStart."""
-    url = target.settings["sqlalchemy.url"]
-    file = sqlite_file(url)
+def _make_tables(target: Site) -> bool:
+    """Migrate a database without any table; leave every other as it is. Returns which it was. Raises CannotStart."""
+    file = sqlite_file(target.settings["sqlalchemy.url"])
     try:
-        if (file is not None and not file.exists()) or not _has_tables(url):
-            command.upgrade(_config(target), "heads")
+        if (file is None or file.exists()) and _has_tables(target):
+            return False
+        command.upgrade(_config(target), "heads")
     except DBAPIError as error:
         raise CannotStart(_unavailable(error, target)) from error
     except CommandError as error:
         cause = error.__cause__
         told = _unavailable(cause, target) if isinstance(cause, DBAPIError) and is_missing(cause) else str(error)
         raise CannotStart(told) from error
+    return True
 
 
 def _unavailable(error: DBAPIError, target: Site) -> str:
@@ -174,13 +226,9 @@ def _unavailable(error: DBAPIError, target: Site) -> str:
     return in_english(why_unavailable(error, target))
 
 
-def _has_tables(url: str) -> bool:
-    engine = make_read_engine(url, poolclass=NullPool)
-    try:
-        with engine.connect() as connection:
-            return bool(plain_tables(connection))
-    finally:
-        engine.dispose()
+def _has_tables(site: Site) -> bool:
+    with _reading(site) as connection:
+        return bool(plain_tables(connection))
 
 
 def _config(site: Site) -> Config:
@@ -190,16 +238,28 @@ def _config(site: Site) -> Config:
     return config
 
 
-def _made_by_migrations(site: Site) -> dict[str, int]:
-    """How many rows the migrations themselves put into each table, as roles: what an unused database has."""
+def _made_by_migrations(target: Site) -> Rows:
+    """The rows that the migrations themselves make, as roles: what an unused database has. Raises CannotStart."""
     with tempfile.TemporaryDirectory() as folder:
-        scratch = _at(site, f"sqlite:///{folder}/scratch.sqlite")
-        command.upgrade(_config(scratch), "heads")
-        with _new(scratch) as connection:
-            return {name: count(connection, name) for name in plain_tables(connection)}
+        scratch = _at(target, f"sqlite:///{folder}/scratch.sqlite")
+        try:
+            command.upgrade(_config(scratch), "heads")
+        except (CommandError, NotImplementedError) as error:
+            # The second is Alembic's, for what SQLite has no statement for.
+            raise CannotStart(
+                f"{shown_database(target)} has tables already, and whether it was used cannot be told: the migrations "
+                f"do not run on SQLite. {error}\nName a database without any table. Nothing was copied."
+            ) from error
+        return _all_rows(scratch)
 
 
-def _copied(old: Connection, new: Connection, target: Site, made: Mapping[str, int], tell: Tell) -> Copied:
+def _all_rows(site: Site) -> Rows:
+    with _reading(site) as connection:
+        tables = reflected(connection, [name for name in plain_tables(connection) if name not in BOOKKEEPING])
+        return {one.name: [row for part in _read(connection, one, one) for row in part] for one in tables}
+
+
+def _copied(old: Connection, new: Connection, target: Site, made: Rows | None, tell: Tell) -> Copied:
     where = shown_database(target)
     if sorted(applied_revisions(old)) != sorted(applied_revisions(new)):
         raise CannotStart(
@@ -209,16 +269,19 @@ def _copied(old: Connection, new: Connection, target: Site, made: Mapping[str, i
     names = [name for name in plain_tables(new) if name not in BOOKKEEPING]
     there = set(plain_tables(old))
     shared = [name for name in names if name in there]
+    if old.dialect.name == "sqlite":
+        check_references(old, shared, _REFERS_TO_NOTHING)
+    _lock(new, names, where)
+    made = _made_by_migrations(target) if made is None else made
+    tables = reflected(new, names)
+    if used := [one.name for one in tables if _is_used(new, one, made.get(one.name, []))]:
+        more = f" and {len(used) - _SHOWN} others" if len(used) > _SHOWN else ""
+        raise CannotStart(
+            f"There are rows in {where} already, in {', '.join(used[:_SHOWN])}{more}. Rows are only copied into a "
+            "new database. Nothing was copied."
+        )
     rows = {}
     with given_numbers(new, shared), references_last(new, names, _REFERS_TO_NOTHING):
-        # From here on PostgreSQL lets nobody else write into these tables, and SQLite into any.
-        if used := [name for name in names if count(new, name) > made.get(name, 0)]:
-            more = f" and {len(used) - _SHOWN} others" if len(used) > _SHOWN else ""
-            raise CannotStart(
-                f"There are rows in {where} already, in {', '.join(used[:_SHOWN])}{more}. Rows are only copied into a "
-                "new database. Nothing was copied."
-            )
-        tables = reflected(new, names)
         for one in tables:
             new.execute(delete(one))
         for origin, one in zip(reflected(old, shared), (one for one in tables if one.name in there), strict=True):
@@ -226,36 +289,46 @@ def _copied(old: Connection, new: Connection, target: Site, made: Mapping[str, i
             tell(one.name, rows[one.name])
     if new.dialect.name == "postgresql" and shared:
         # It plans by what it knows of the tables, which is nothing yet.
-        quote = new.dialect.identifier_preparer.quote_identifier
-        new.execute(text(f"ANALYZE {', '.join(map(quote, shared))}"))
+        new.execute(text(f"ANALYZE {_quoted(new, shared)}"))
     return Copied(rows, {name: count(old, name) for name in sorted(there - set(names) - BOOKKEEPING)})
+
+
+def _quoted(connection: Connection, names: Iterable[str]) -> str:
+    return ", ".join(map(connection.dialect.identifier_preparer.quote_identifier, names))
+
+
+def _lock(new: Connection, names: list[str], where: str) -> None:
+    """Keep everybody else out of the tables until the end, as SQLite does by itself. Raises CannotStart."""
+    if new.dialect.name != "postgresql" or not names:
+        return
+    new.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
+    try:
+        # The strongest lock, as altering the foreign keys takes it anyway: what is in the way is in the way here.
+        new.execute(text(f"LOCK TABLE {_quoted(new, names)} IN ACCESS EXCLUSIVE MODE"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise CannotStart(f"Somebody else is using {where}. Stop that, and try again. Nothing was copied.") from error
+
+
+def _is_used(new: Connection, one: Table, made: list[dict[str, Any]]) -> bool:
+    """Whether the table has other rows than those that the migrations made."""
+    fitting = [_fitted(row, one) for row in made]
+    return any(row not in fitting for part in _read(new, one, one) for row in part)
 
 
 def _copy_table(old: Connection, origin: Table, new: Connection, one: Table) -> int:
     """Copy the rows of `origin` into the empty table `one`; returns how many. Raises CannotStart."""
-    for column in origin.columns:
-        if old.dialect.name == "sqlite" and isinstance(column.type, Numeric):
-            # SQLite has it as a floating-point number, and Decimal would cut off what is behind the tenth place.
-            column.type.asdecimal = False
-    columns = [item.name for item in stored(one)]
-    if missing := [name for name in columns if name not in origin.columns]:
+    if missing := [item.name for item in stored(one) if item.name not in origin.columns]:
         raise CannotStart(f"The old database has no column {one.name}.{missing[0]}. Nothing was copied.")
     if more := [item.name for item in stored(origin) if item.name not in one.columns]:
         raise CannotStart(
             f"No migration makes the column {one.name}.{more[0]}, which the old database has. Nothing was copied: drop "
             "it there, or write a migration that makes it."
         )
-    types = {name: one.columns[name].type for name in columns}
-    statement = select(*(origin.columns[name] for name in columns)).execution_options(yield_per=_BATCH)
-    try:
-        for part in old.execute(statement).partitions():
-            _put(new, one, [{key: _fitting(value, types[key]) for key, value in row._mapping.items()} for row in part])  # noqa: SLF001 - its public name
-    except (DBAPIError, ValueError, TypeError) as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error
-        raise CannotStart(
-            f"The rows of {one.name} cannot be read: {str(reason).strip()}. Nothing was copied."
-        ) from error
-    count_on(new, one)
+    for part in _read(old, origin, one):
+        _put(new, one, part)
+    count_on(new, one, last_numbers(old, origin))
     before, after = count(old, one.name), count(new, one.name)
     if before != after:
         raise CannotStart(
@@ -264,15 +337,62 @@ def _copy_table(old: Connection, origin: Table, new: Connection, one: Table) -> 
     return after
 
 
-def _fitting(value: Any, kind: Any) -> Any:
-    """A value of the old database as a column of this type of the new one takes it."""
-    if isinstance(value, UUID) and not isinstance(kind, Uuid):
-        return value.hex
-    if isinstance(value, str) and isinstance(kind, Uuid):
-        return UUID(value)
-    if isinstance(value, datetime) and isinstance(kind, DatabaseText):
+def _read(old: Connection, origin: Table, one: Table) -> Iterator[list[dict[str, Any]]]:
+    """The rows of `origin`, a batch at a time, as the table `one` takes them. Raises CannotStart."""
+    columns = [origin.columns[item.name] for item in stored(one)]
+    for column in columns:
+        if old.dialect.name == "sqlite" and isinstance(column.type, Numeric):
+            # SQLite has it as a floating-point number, and Decimal would cut off what is behind the tenth place.
+            column.type.asdecimal = False
+        elif isinstance(column.type, DatabaseText) and isinstance(one.columns[column.name].type, DateTime):
+            # No other type of PostgreSQL's is a moment in SQLite.
+            column.type = INTERVAL()
+    try:
+        for part in old.execute(select(*columns).execution_options(yield_per=_BATCH)).partitions():
+            yield [_fitted(row._mapping, one) for row in part]  # noqa: SLF001 - its public name
+    except (DBAPIError, ValueError, TypeError, OverflowError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise CannotStart(
+            f"The rows of {one.name} cannot be read: {str(reason).strip()}. Nothing was copied."
+        ) from error
+
+
+def _fitted(row: Mapping[Any, Any], one: Table) -> dict[str, Any]:
+    return {key: _fitting(value, one.columns[key]) for key, value in row.items()}
+
+
+def _fitting(value: Any, column: Column[Any]) -> Any:
+    """A value of the old database as this column of the new one takes it; ValueError when it cannot."""
+    if not isinstance(value, str | float | UUID | datetime | timedelta | time):
+        return value
+    kind: Any = column.type
+    if isinstance(value, float):
+        # The driver would cut it to 15 digits for PostgreSQL.
+        return Decimal(repr(value)) if isinstance(kind, Numeric) and not isinstance(kind, Float) else value
+    if isinstance(value, UUID | str):
+        return _fitting_name(value, kind)
+    if isinstance(value, time):
+        if value.tzinfo is not None and not getattr(kind, "timezone", False):
+            raise ValueError(f"{column.name} holds a time of day with its zone, which SQLite would lose")
+        return value
+    return _fitting_moment(value, kind)
+
+
+def _fitting_name(value: UUID | str, kind: Any) -> Any:
+    if isinstance(kind, Uuid):
+        return UUID(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value
+    # 32 digits where Uuid has made the column, which knows no other form; the usual one where there is room.
+    return str(value) if (getattr(kind, "length", None) or _UUID_LENGTH) >= _UUID_LENGTH else value.hex
+
+
+def _fitting_moment(value: datetime | timedelta, kind: Any) -> Any:
+    if isinstance(value, timedelta):
+        return _EPOCH + value
+    if isinstance(kind, DatabaseText):
         return f"{(value - _EPOCH).total_seconds():f} seconds"
-    if isinstance(value, datetime) and isinstance(kind, DateTime):
+    if isinstance(kind, DateTime):
         # SQLite knows no zones: its moments are in UTC (UTCDateTime).
         moment = value if value.tzinfo else value.replace(tzinfo=UTC)
         return moment if kind.timezone else moment.astimezone(UTC).replace(tzinfo=None)
@@ -280,11 +400,45 @@ def _fitting(value: Any, kind: Any) -> Any:
 
 
 def _put(new: Connection, one: Table, rows: list[dict[str, Any]]) -> None:
+    if new.dialect.name == "sqlite" and (name := next(_too_long(rows), "")):
+        raise CannotStart(
+            f"{one.name}.{name} holds a decimal number of more digits than SQLite keeps, which are 15. Nothing was "
+            "copied."
+        )
     try:
-        with new.begin_nested():
-            new.execute(insert(one), rows)
+        _insert(new, one, rows)
     except StatementError as error:
-        raise CannotStart(_refused(new, one, rows) or _words(error)) from error
+        if _is_trouble(error):
+            raise
+        raise CannotStart(_refused(new, one, rows) or _told(f"the rows of {one.name}", error)) from error
+
+
+def _insert(new: Connection, one: Table, rows: list[dict[str, Any]]) -> None:
+    savepoint = new.begin_nested()
+    try:
+        new.execute(insert(one), rows)
+    except StatementError as error:
+        # After a full disk, or without a connection, there is no savepoint any more, and saying so would hide why.
+        if not _is_trouble(error):
+            savepoint.rollback()
+        raise
+    savepoint.commit()
+
+
+def _too_long(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The columns with a decimal that is another one as the floating-point number that SQLite makes of it."""
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, Decimal) and Decimal(repr(float(value))) != value:
+                yield name
+
+
+def _is_trouble(error: StatementError) -> bool:
+    """Whether no row is to blame but the database: a full disk, a connection that is lost."""
+    if not isinstance(error, DBAPIError):
+        # A value that the driver was not even given.
+        return False
+    return error.connection_invalidated or not isinstance(error, IntegrityError | DataError)
 
 
 def _refused(new: Connection, one: Table, rows: list[dict[str, Any]]) -> str:
@@ -292,17 +446,21 @@ def _refused(new: Connection, one: Table, rows: list[dict[str, Any]]) -> str:
     keys = [item.name for item in one.primary_key.columns]
     for row in rows:
         try:
-            with new.begin_nested():
-                new.execute(insert(one), row)
+            _insert(new, one, [row])
         except StatementError as error:
+            if _is_trouble(error):
+                raise
             # A key that is a text may be an address, or what somebody signs in with.
             shown = [f"{key} {row[key]}" for key in keys if isinstance(row[key], int)]
-            which = f"the row of {one.name} with {', '.join(shown)}" if shown else f"a row of {one.name}"
-            return (
-                f"The new database does not take {which}: {_words(error)}. Nothing was copied. Change the row in the "
-                "old database, or the column by a migration, and try again."
-            )
+            return _told(f"the row of {one.name} with {', '.join(shown)}" if shown else f"a row of {one.name}", error)
     return ""
+
+
+def _told(which: str, error: StatementError) -> str:
+    return (
+        f"The new database does not take {which}: {_words(error)}. Nothing was copied. Change the row in the old "
+        "database, or the column by a migration, and try again."
+    )
 
 
 def _words(error: StatementError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -130,7 +130,9 @@ def check_references(connection: Connection, names: list[str], problem: str) -> 
     quote = connection.dialect.identifier_preparer.quote_identifier
     for name in names:
         if (found := connection.execute(text(f"PRAGMA foreign_key_check({quote(name)})")).first()) is not None:
-            raise CannotStart(f"{problem}: one of {name} to {found[2]}")
+            # A table WITHOUT ROWID has none.
+            which = "" if found[1] is None else f" (rowid {found[1]})"
+            raise CannotStart(f"{problem}: one of {name}{which} to {found[2]}")
 
 
 @contextmanager
@@ -150,14 +152,36 @@ def given_numbers(connection: Connection, names: Sequence[str]) -> Iterator[None
         connection.execute(text(f"{alter} ALWAYS"))
 
 
-def count_on(connection: Connection, one: Table) -> None:
-    """Let PostgreSQL's counters go on behind the rows that were put into the table with their numbers."""
+def count_on(connection: Connection, one: Table, last: Mapping[str, int] | None = None) -> None:
+    """Let PostgreSQL's counters go on behind the rows that were put into the table with their numbers.
+
+    `last` has the number, by column, that another database has given last: that row may be deleted there, but who kept
+    its number shall not meet another one under it.
+    """
+    for column, counter in _counters(connection, one).items():
+        highest = connection.execute(select(func.max(one.columns[column]))).scalar()
+        number = max(highest or 0, (last or {}).get(column, 0))
+        # A counter begins with 1.
+        if number > 0:
+            connection.execute(select(func.setval(counter, number)))
+
+
+def last_numbers(connection: Connection, one: Table) -> dict[str, int]:
+    """The number that each of PostgreSQL's counters of a table has given last, by column; none on SQLite."""
+    asked = text("SELECT pg_sequence_last_value(CAST(:counter AS regclass))")
+    found = {
+        column: connection.execute(asked, {"counter": counter}).scalar()
+        for column, counter in _counters(connection, one).items()
+    }
+    return {column: number for column, number in found.items() if number is not None}
+
+
+def _counters(connection: Connection, one: Table) -> dict[str, str]:
     if connection.dialect.name != "postgresql":
-        return
-    for key in stored(one):
-        found = connection.execute(
-            text("SELECT pg_get_serial_sequence(:table, :column)"), {"table": f'"{one.name}"', "column": key.name}
-        ).scalar()
-        if found:
-            highest = select(func.max(key)).scalar_subquery()
-            connection.execute(select(func.setval(found, highest)))
+        return {}
+    asked = text("SELECT pg_get_serial_sequence(:table, :column)")
+    found = {
+        key.name: connection.execute(asked, {"table": f'"{one.name}"', "column": key.name}).scalar()
+        for key in stored(one)
+    }
+    return {column: counter for column, counter in found.items() if counter}

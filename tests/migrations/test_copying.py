@@ -11,25 +11,31 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Connection, MetaData, NullPool, create_engine, select, text
+from sqlalchemy import URL, Connection, Engine, MetaData, NullPool, create_engine, event, make_url, select, text
 
 from flasky.cli import main
 from flasky.conformance.rows import fill
+from flasky.database.engine import make_migration_engine
+from flasky.migrations import copying
 from flasky.migrations.records import BOOKKEEPING
 from flasky.migrations.rows import plain_tables
 from flasky.testing.ini import write_ini
 from flasky.testing.plugin import TEST_SETTINGS
 from flasky.testing.schema import migrate
 
+SETTINGS = {**TEST_SETTINGS, "flasky.plugins": "main accounts blog oddments"}
 #: Columns of every kind, rows that refer to themselves and to each other, and a counter of its own.
 REVISION = '''
 """Oddments"""
+import os
 import sqlalchemy as sa
 from alembic import op
 from flasky.database import UTCDateTime
 revision, down_revision, branch_labels, depends_on = "oddments1", None, ("oddments",), None
 
 def upgrade():
+    if os.environ.get("ODDMENTS_ON_SERVERS"):
+        op.execute("DO 'BEGIN END'")  # SQLite has no such statement.
     op.create_table(
         "oddments",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -43,7 +49,11 @@ def upgrade():
         sa.Column("yes", sa.Boolean()),
         sa.Column("note", sa.JSON()),
         sa.Column("name", sa.Uuid()),
+        sa.Column("tag", sa.Uuid().with_variant(sa.String(36), "sqlite")),
         sa.Column("price", sa.Numeric(12, 2)),
+        sa.Column("total", sa.Numeric(18, 2)),
+        sa.Column("exact", sa.Numeric(20, 17)),
+        sa.Column("zoned", sa.Time(timezone=True)),
         sa.Column("share", sa.Float()),
         sa.Column("mood", sa.Enum("glad", "sad", name="oddment_mood")),
         sa.Column("body", sa.LargeBinary()),
@@ -55,20 +65,24 @@ def upgrade():
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("key", sa.Integer(), sa.ForeignKey("oddments.id")),
     )
+    op.create_table("oddment_cellars", sa.Column("id", sa.Integer(), primary_key=True))
     op.bulk_insert(sa.table("oddment_doors", sa.column("id")), [{"id": 1}])
 
 def downgrade():
+    op.drop_table("oddment_cellars")
     op.drop_table("oddment_doors")
     op.drop_table("oddments")
 '''
 #: As SQLite has them; the two notes are SQL's NULL and JSON's null, and a number that is kept as one.
 ODDMENTS = (
     "UPDATE oddment_doors SET id = 5",
+    "INSERT INTO oddment_cellars VALUES (-3)",
     (
-        "INSERT INTO oddments (id, parent, door, at, local, day, clock, long, yes, note, name, price, share, mood, "
-        "body, short) VALUES (1, 7, 5, '2026-03-01 08:30:00.123456', '2026-03-01 09:00:00.000000', '2026-03-01', "
-        "'23:59:59.000000', '1970-01-02 00:00:01.500000', 1, 'null', 'b5b3c2a400004000800000000000beef', 0.1, "
-        "0.12345678901234566, 'sad', x'00ff', '胡同 ''é')"
+        "INSERT INTO oddments (id, parent, door, at, local, day, clock, long, yes, note, name, tag, price, total, "
+        "exact, share, mood, body, short) VALUES (1, 7, 5, '2026-03-01 08:30:00.123456', '2026-03-01 09:00:00.000000', "
+        "'2026-03-01', '23:59:59.000000', '1970-01-02 00:00:01.500000', 1, 'null', 'b5b3c2a400004000800000000000beef', "
+        "'b5b3c2a4-0000-4000-8000-00000000beef', 0.1, 12345678901234.56, 0.12345678901234566, 0.12345678901234566, "
+        "'sad', x'00ff', '胡同 ''é')"
     ),
     "INSERT INTO oddments (id, parent, note) VALUES (7, 7, NULL), (2, NULL, '0.12345678901234566')",
     "INSERT INTO oddments (id, parent, note) VALUES (3, 2, '[1, null]')",
@@ -107,7 +121,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite database with rows in every table of what ships, and in those of `oddments`."""
     file = tmp_path_factory.mktemp("source") / "data.sqlite"
     url = f"sqlite:///{file}"
-    migrate({**TEST_SETTINGS, "flasky.plugins": "main accounts blog oddments", "sqlalchemy.url": url})
+    migrate({**SETTINGS, "sqlalchemy.url": url})
     with connected(url) as connection:
         names = {name for name in plain_tables(connection) if not name.startswith("oddment")} - BOOKKEEPING
         assert fill(connection, names) == {}
@@ -147,6 +161,19 @@ def copy(ini: Path, url: str) -> Result:
     return CliRunner().invoke(main, ["--ini", str(ini), "db", "copy", "--to", url], prog_name="flasky")
 
 
+def refusal(ini: Path, url: str) -> str:
+    """What is said by a copy that is refused."""
+    done = copy(ini, url)
+    assert done.exit_code == 1, done.output
+    assert "Traceback" not in done.output
+    assert "Nothing was copied" in done.output
+    return done.output
+
+
+def shown(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
 def rows(url: str) -> dict[str, list[Any]]:
     """The rows of what ships as Python sees them, moments without their zone; no words, which PostgreSQL orders."""
     found = {}
@@ -166,10 +193,19 @@ def _plain(value: Any) -> Any:
 
 @pytest.mark.databases("postgresql")  # The other one is where the rows come from, and go back to.
 def test_p24_every_row_goes_from_sqlite_to_postgresql_and_back(
-    source: Path, site: Callable[[str], Path], database_server: Any, tmp_path: Path
+    source: Path,
+    site: Callable[[str], Path],
+    database_server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also of a plug-in that is off; and the numbers of new rows go on behind those that came."""
-    old, new, back = f"sqlite:///{source}", database_server.create(lambda _url: None).url, tmp_path / "back.sqlite"
+    """Also of a plug-in that is off; and the numbers of new rows go on behind those that came.
+
+    So from a schema on the server to another one, with what no SQLite can do.
+    """
+    old, back = f"sqlite:///{source}", tmp_path / "back.sqlite"
+    # Migrated, as by a copy that failed, and not used: it has the rows that migrations make.
+    new = database_server.create(lambda url: migrate({**SETTINGS, "sqlalchemy.url": url})).url
     before = source.read_bytes()
     done = copy(site(old), new)
     assert done.exit_code == 0, done.output
@@ -191,33 +227,59 @@ def test_p24_every_row_goes_from_sqlite_to_postgresql_and_back(
         )
         assert first.at.isoformat() == "2026-03-01T08:30:00.123456+00:00"
         assert (first.long.total_seconds(), first.loud) == (86401.5, "胡同 'É")
+        assert (str(first.total), str(first.exact)) == ("12345678901234.56", "0.12345678901234566")
+        assert connection.execute(text("INSERT INTO oddment_cellars DEFAULT VALUES RETURNING id")).scalar() == 1
         notes = connection.execute(text("SELECT id, note::text FROM oddments ORDER BY id")).all()
         assert [tuple(one) for one in notes] == [(1, "null"), (2, "0.12345678901234566"), (3, "[1, null]"), (7, None)]
         assert connection.execute(text("INSERT INTO oddments DEFAULT VALUES RETURNING id")).scalar() == 8
         deferred = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND condeferrable"
         assert connection.execute(text(deferred)).scalar() == 0
 
-    again = copy(site(old), new)
-    assert again.exit_code == 1
-    assert "There are rows in" in again.output
-    assert "Rows are only copied into a new database. Nothing was copied." in again.output
+    monkeypatch.setattr(copying, "_LOCK_SECONDS", 0.05)
+    with connected(new) as connection:
+        # No foreign key leads to this table, or from it.
+        connection.execute(text("INSERT INTO oddment_cellars VALUES (4)"))
+        assert refusal(site(old), new).startswith("Error: Somebody else is using postgresql")
+    spelled_otherwise = make_url(new).update_query_dict({"application_name": "other"})
+    assert "is the database of this site already, under another address" in refusal(site(new), shown(spelled_otherwise))
+
+    monkeypatch.setenv("ODDMENTS_ON_SERVERS", "yes")
+    assert "whether it was used cannot be told" in refusal(site(old), new)
+    with connected(new) as connection:
+        connection.execute(text("CREATE SCHEMA other"))
+        connection.commit()
+    elsewhere = shown(make_url(new).update_query_dict({"options": "-csearch_path=other"}))
+    done = copy(site(new), elsewhere)
+    assert done.exit_code == 0, done.output
+    with connected(elsewhere) as connection:
+        # 8 was given and taken back.
+        assert connection.execute(text("INSERT INTO oddments DEFAULT VALUES RETURNING id")).scalar() == 9
+    monkeypatch.delenv("ODDMENTS_ON_SERVERS")
 
     with connected(new) as connection:
-        # What only PostgreSQL has as it is.
-        connection.execute(text("UPDATE oddments SET long = NULL"))
+        connection.execute(text("UPDATE oddments SET zoned = '10:00+02' WHERE id = 2"))
+        connection.commit()
+    said = refusal(site(new), f"sqlite:///{back}")
+    assert "The rows of oddments cannot be read: zoned holds a time of day with its zone" in said
+    with connected(new) as connection:
+        connection.execute(text("UPDATE oddments SET zoned = NULL, total = 1234567890123456.78 WHERE id = 2"))
+        connection.commit()
+    assert "oddments.total holds a decimal number of more digits" in refusal(site(new), f"sqlite:///{back}")
+    with connected(new) as connection:
+        connection.execute(text("UPDATE oddments SET total = NULL WHERE id = 2"))
         connection.commit()
     done = copy(site(new), f"sqlite:///{back}")
     assert done.exit_code == 0, done.output
     assert rows(f"sqlite:///{back}") == rows(old)
-    shown = text("SELECT id, parent, at, local, day, clock, yes, note, name, price, share, mood, body FROM oddments")
+    every = text("SELECT * FROM oddments ORDER BY id")
     found = text("SELECT rowid FROM post_words_fts WHERE post_words_fts MATCH '\"1words\"'")
     with connected(old) as one, connected(f"sqlite:///{back}") as other:
-        assert other.execute(shown).all() == one.execute(shown).all()
+        assert other.execute(every).all() == one.execute(every).all()
         assert other.execute(found).all() == one.execute(found).all() != []
 
 
 def test_what_cannot_be_copied_is_told_and_leaves_the_new_database_to_be_copied_into_again(
-    source: Path, site: Callable[[str], Path], tmp_path: Path
+    source: Path, site: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row that the new database refuses is named; so are rows that refer to nothing, and a plug-in that is gone."""
     old, new = tmp_path / "old.sqlite", tmp_path / "new.sqlite"
@@ -229,11 +291,7 @@ def test_what_cannot_be_copied_is_told_and_leaves_the_new_database_to_be_copied_
             for statement in statements:
                 connection.execute(text(statement))
             connection.commit()
-        done = copy(ini, target)
-        assert done.exit_code == 1, done.output
-        assert "Traceback" not in done.output
-        assert "Nothing was copied" in done.output
-        return done.output
+        return refusal(ini, target)
 
     said = refused("PRAGMA ignore_check_constraints = ON", "UPDATE oddments SET at = 'noon' WHERE id = 2")
     assert "The rows of oddments cannot be read: Invalid isoformat string: 'noon'" in said
@@ -241,12 +299,14 @@ def test_what_cannot_be_copied_is_told_and_leaves_the_new_database_to_be_copied_
         "UPDATE oddments SET at = NULL", "PRAGMA ignore_check_constraints = ON", "UPDATE blog_members SET mail = ''"
     )
     assert re.search(r"not take the row of blog_members with user_id \d+: CHECK constraint failed", said)
-    assert "a row refers to one that is not there: one of oddments to oddments" in refused(
+    assert "a row refers to one that is not there: one of oddments (rowid 2) to oddments" in refused(
         "UPDATE blog_members SET mail = 'never'", "UPDATE oddments SET parent = 99 WHERE id = 2"
     )
     assert "There are tables of the plug-in 'nobody', not installed any more" in refused(
         "UPDATE oddments SET parent = NULL WHERE id = 2",
-        "CREATE TABLE mine (id INTEGER)",
+        "CREATE TABLE mine (id INTEGER REFERENCES oddments (id))",
+        # Nobody copies it, so it may refer to what it wants.
+        "INSERT INTO mine VALUES (99)",
         "INSERT INTO alembic_owners VALUES ('revision', 'x1', 'nobody')",
     )
     assert "its tables" in refused(
@@ -256,10 +316,35 @@ def test_what_cannot_be_copied_is_told_and_leaves_the_new_database_to_be_copied_
     with connected(f"sqlite:///{old}") as connection:
         connection.execute(text("INSERT INTO alembic_version VALUES ('oddments1')"))
         connection.commit()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copying, "make_migration_engine", on_a_small_disk)
+        said = refused("UPDATE oddments SET body = zeroblob(100000) WHERE id = 2")
+    assert f"The disk of {new} is full. Make room there.\nNothing was copied." in said
+
+    with connected(target) as connection:
+        connection.execute(text("UPDATE roles SET name = name || '!'"))
+        connection.commit()
+    said = refusal(ini, target)
+    assert f"There are rows in {new} already, in roles. Rows are only copied into a new database." in said
+    with connected(target) as connection:
+        connection.execute(text("UPDATE roles SET name = rtrim(name, '!')"))
+        connection.commit()
     done = copy(ini, target)
     assert done.exit_code == 0, done.output
-    assert "Not copied, as no migration makes it: mine (0 rows)" in done.output
+    assert "Not copied, as no migration makes it: mine (1 rows)" in done.output
     assert rows(target) == rows(f"sqlite:///{source}")
+
+
+def on_a_small_disk(url: str) -> Engine:
+    """The engine of a migration on a disk that has no room for one page more."""
+    engine = make_migration_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def limit(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    return engine
 
 
 @pytest.mark.parametrize(
