@@ -51,7 +51,6 @@ def _address() -> StringField:
 
 
 def _new_password(label: Any) -> PasswordField:
-    # No maxlength: a browser would cut a pasted password without a word (PWD-01).
     return PasswordField(label, [_needed()], render_kw={"autocomplete": "new-password"})
 
 

@@ -170,7 +170,16 @@ def test_the_page_goes_on_too_and_keeps_what_was_asked(client: Any, member: Any,
 
 
 def test_a_text_that_is_too_long_is_refused_and_none_is_no_search(client: Any, statements: Any) -> None:
-    assert "100" in client().get("/search", {"q": "a" * 101}, status=400)
+    for language, said in (
+        ("en", "A search has at most 100 characters; these are 101."),
+        ("zh", "搜索内容最多 100 个字符；现在有 101 个。"),
+    ):
+        page = client().get("/search", {"q": "a" * 101}, headers={"Accept-Language": language}, status=400)
+        assert page.html.find(id="q-fault").get_text() == said
+        # No browser cuts it, and it comes back.
+        field = page.html.find(id="q")
+        assert (field["value"], field["aria-describedby"]) == ("a" * 101, "q-fault")
+        assert not field.has_attr("maxlength")
     page = client().get("/search")
     assert "Nothing was found" not in page
     assert statements() == []

@@ -12,7 +12,6 @@ from pyramid.view import view_config
 from sqlalchemy import func, select
 
 from flasky.database import read_value
-from flasky.errors.exceptions import RefusedInput
 from flasky.forms import storable
 from flasky.languages import _
 from flasky.parameters import parse_id
@@ -40,15 +39,17 @@ _MOST_TAGS = 49_999
 def find(request: Request) -> Mapping[str, Any]:
     """What has all the words that were asked for, newest first."""
     asked = storable(" ".join(request.GET.get("q", "").split()))
-    if len(asked) > limits.LONGEST_QUERY:
-        raise RefusedInput(seen=f"{len(asked)} characters in q", expected=f"at most {limits.LONGEST_QUERY}")
-    if asked:
+    is_too_long = len(asked) > limits.LONGEST_QUERY
+    if is_too_long:
+        # The page says so, with what was typed: a `maxlength` would cut what is pasted without a word.
+        request.response.status_int = 400
+    elif asked:
         pace.of_reader(request.accounts, pace.SEARCHES)
     limit = request.registry.settings["blog.posts_per_page"]
     beginning = request.route_path("blog.search", _query={"q": asked})
 
     def read(bounds: Bounds) -> Part:
-        return search.find(request.read, asked, bounds, limit) if asked else Part([], None, None)
+        return search.find(request.read, asked, bounds, limit) if asked and not is_too_long else Part([], None, None)
 
     found, in_the_middle = page_of(request, read, beginning=beginning)
     return {
@@ -58,6 +59,7 @@ def find(request: Request) -> Mapping[str, Any]:
         "path_of_list": beginning,
         "look": Look(request),
         "most": limits.LONGEST_QUERY,
+        "is_too_long": is_too_long,
     }
 
 
