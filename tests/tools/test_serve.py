@@ -14,7 +14,9 @@ def test_ctrl_c_before_the_site_is_there_is_a_word(tmp_path: Path) -> None:
     slow.mkdir()
     # Whoever runs the tests in the background of a shell has the signal ignored, and Python leaves it so.
     (slow / "__init__.py").write_text(
-        "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nos.kill(os.getpid(), signal.SIGINT)\n"
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
     )
     stopped = subprocess.run(
         [sys.executable, "tools/serve.py", "development.ini"],
