@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
@@ -79,9 +80,9 @@ class _Queue:
         """Who came first of those who may be served now."""
         if self._has_room() and (not self._to_read or self._to_change[0] < self._to_read[0]):
             self.count(changing=1)
-            return _Change(self._to_change.popleft()[1], self)
+            return _Served(self._to_change.popleft()[1], self.change, self.end_change)
         self.count(reading=1)
-        return _Reading(self._to_read.popleft()[1], self)
+        return _Served(self._to_read.popleft()[1], self.read, self.end_reading)
 
     def let_all(self) -> None:
         """Hold nobody back any more."""
@@ -95,7 +96,7 @@ class _Queue:
                 channel.service()
         finally:
             with self._lock:
-                self.count(changing=-1)
+                self.end_change()
 
     def read(self, channel: Any) -> None:
         """Answer one who reads."""
@@ -103,9 +104,13 @@ class _Queue:
             channel.service()
         finally:
             with self._lock:
-                self.leave()
+                self.end_reading()
 
-    def leave(self) -> None:
+    def end_change(self) -> None:
+        """Count one less who may change something; with the lock held, as below."""
+        self.count(changing=-1)
+
+    def end_reading(self) -> None:
         """Count one less who reads."""
         self._readers.leave()
         self.count(reading=-1)
@@ -120,35 +125,19 @@ class _Queue:
         return bool(self._to_change) and self._changing < self._most
 
 
-class _Reading:
-    """A channel as long as a thread has it."""
+class _Served:
+    """A channel as long as a thread has it: `serve` answers it, `end` counts it out where it is not answered."""
 
-    def __init__(self, channel: Any, queue: _Queue) -> None:
+    def __init__(self, channel: Any, serve: Callable[[Any], None], end: Callable[[], None]) -> None:
         self._channel = channel
-        self._queue = queue
+        self._serve = serve
+        self._end = end
 
     def service(self) -> None:
         """Answer."""
-        self._queue.read(self._channel)
+        self._serve(self._channel)
 
     def cancel(self) -> None:
         """Answer nothing: the server ends, and holds the lock."""
-        self._queue.leave()
-        self._channel.cancel()
-
-
-class _Change:
-    """The same of a request that may change something."""
-
-    def __init__(self, channel: Any, queue: _Queue) -> None:
-        self._channel = channel
-        self._queue = queue
-
-    def service(self) -> None:
-        """Answer."""
-        self._queue.change(self._channel)
-
-    def cancel(self) -> None:
-        """Answer nothing: the server ends, and holds the lock."""
-        self._queue.count(changing=-1)
+        self._end()
         self._channel.cancel()
