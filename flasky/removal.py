@@ -13,7 +13,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from flasky.database.engine import make_migration_engine
+from flasky.database.engine import migration_transaction
 from flasky.database.ownership import import_models, naming_columns
 from flasky.ini import CannotStart
 from flasky.loader import declarations
@@ -139,15 +139,9 @@ class Plan:
         )
 
 
-@contextmanager
-def connected(site: Site) -> Iterator[Connection]:
+def connected(site: Site) -> AbstractContextManager[Connection]:
     """A connection in a transaction of its own, which is committed at the end unless something was raised."""
-    engine = make_migration_engine(site.settings["sqlalchemy.url"])
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
+    return migration_transaction(site.settings["sqlalchemy.url"])
 
 
 def plan(connection: Connection, plugin: str, site: Site) -> Plan:

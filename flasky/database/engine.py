@@ -12,6 +12,8 @@ import os
 import select
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -99,6 +101,17 @@ def make_migration_engine(url: str | URL) -> Engine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, _MIGRATION_PRAGMAS, "BEGIN IMMEDIATE")
     return engine
+
+
+@contextmanager
+def migration_transaction(url: str | URL) -> Iterator[Connection]:
+    """A connection that waits as long, in a transaction; it is committed at the end unless something was raised."""
+    engine = make_migration_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def sqlite_file(url: str | URL) -> Path | None:

@@ -38,7 +38,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from alembic import command
-from flasky.database.engine import make_migration_engine, make_read_engine, sqlite_file
+from flasky.database.engine import make_read_engine, migration_transaction, sqlite_file
 from flasky.errors.exceptions import in_english
 from flasky.ini import CannotStart
 from flasky.loader import available, resolve_plugins
@@ -104,7 +104,7 @@ def copy(site: Site, url: str, tell: Tell) -> Copied:
         try:
             _check_is_another(old, target)
             made = _all_rows(target) if is_new else None
-            with _new(target) as new:
+            with migration_transaction(target.settings["sqlalchemy.url"]) as new:
                 return _copied(old, new, target, made, tell)
         except DBAPIError as error:
             raise CannotStart(f"{_unavailable(error, target)}\nNothing was copied.") from error
@@ -156,17 +156,6 @@ def _reading(site: Site) -> Iterator[Connection]:
             if not on_server:
                 # The reading engine sends none: each statement of a page sees what is committed when it begins.
                 connection.exec_driver_sql("BEGIN")
-            yield connection
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def _new(site: Site) -> Iterator[Connection]:
-    """A connection in a transaction, which is committed at the end unless something was raised."""
-    engine = make_migration_engine(site.settings["sqlalchemy.url"])
-    try:
-        with engine.begin() as connection:
             yield connection
     finally:
         engine.dispose()

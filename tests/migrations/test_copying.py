@@ -318,7 +318,7 @@ def test_what_cannot_be_copied_is_told_and_leaves_the_new_database_to_be_copied_
         connection.commit()
 
     with monkeypatch.context() as patch:
-        patch.setattr(copying, "make_migration_engine", on_a_small_disk)
+        patch.setattr("flasky.database.engine.make_migration_engine", on_a_small_disk)
         said = refused("UPDATE oddments SET body = zeroblob(100000) WHERE id = 2")
     assert f"The disk of {new} is full. Make room there.\nNothing was copied." in said
 
