@@ -121,6 +121,8 @@ _COMMON: tuple[Any, ...] = (
 )
 #: What every list shows of a post.
 _COLUMNS = (*_COMMON, _BYLINE)
+#: What programs are told of it in a list, which begins with what every list shows.
+FOR_PROGRAMS = (*_COLUMNS, Post.author_id, Post.edited_at, Post.version)
 #: What a feed shows of it.
 _WHOLE = (*_COMMON, _USERNAME, Post.html, Post.edited_at)
 _BEHIND = tuple_(bindparam("moment", type_=UTCDateTime()), bindparam("id"))
@@ -225,19 +227,22 @@ def _is_among_many(author: Any) -> ColumnElement[bool]:
 
 
 @cache
-def _newest_of_followed(way: Way, number: int, is_among: Callable[[Any], ColumnElement[bool]]) -> Rows:
+def _newest_of_followed(
+    way: Way, number: int, is_among: Callable[[Any], ColumnElement[bool]], columns: tuple[Any, ...] = _COLUMNS
+) -> Rows:
     """The posts of followed people, and one's own, among the next `number` posts of the list."""
     window = ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
     some = window.limit(number).subquery("some")
     is_wanted = is_among(some.c.author_id) | (some.c.author_id == bindparam("me"))
-    return _shown(select(some.c.id).where(is_wanted).order_by(*_in_order(way, some.c.listed_at, some.c.id)), way)
+    ids = select(some.c.id).where(is_wanted).order_by(*_in_order(way, some.c.listed_at, some.c.id))
+    return _shown(ids, way, columns)
 
 
-def _shown(ids: Rows, way: Way) -> Rows:
+def _shown(ids: Rows, way: Way, columns: tuple[Any, ...]) -> Rows:
     """What a list shows of the first of these posts: their rows are read only after all others are out."""
     some = ids.limit(_LIMIT).subquery("ids")
     return (
-        select(*_COLUMNS)
+        select(*columns)
         .select_from(some)
         .join(Post, Post.id == some.c.id)
         .order_by(*_in_order(way, Post.listed_at, Post.id))
@@ -263,12 +268,12 @@ def _people() -> Subquery:
 
 
 @cache
-def _looked_up(way: Way, dialect: str) -> Rows:
+def _looked_up(way: Way, dialect: str, columns: tuple[Any, ...] = _COLUMNS) -> Rows:
     """The posts of followed people, and one's own: one look for each, then the posts of those who wrote last.
 
     However much each of them wrote: a page has posts of no more people than posts.
     """
-    return _shown(_by_lateral(way) if dialect == "postgresql" else _by_moment(way), way)
+    return _shown(_by_lateral(way) if dialect == "postgresql" else _by_moment(way), way, columns)
 
 
 def _by_lateral(way: Way) -> Rows:
@@ -348,13 +353,26 @@ def with_tag(connection: Connection, tag_id: int, way: Way, cursor: Cursor | Non
     return listing_of(connection, _posts(Source.TAG, way), way, cursor, limit, tag=tag_id)
 
 
+def for_programs(
+    connection: Connection, source: Source, way: Way, cursor: Cursor | None, limit: int, **values: Any
+) -> Listing:
+    """The posts of a list (`author=` or `tag=` says whose) in the columns `FOR_PROGRAMS`. One statement."""
+    return listing_of(connection, _posts(source, way, FOR_PROGRAMS), way, cursor, limit, **values)
+
+
 def for_feed(connection: Connection, source: Source, limit: int, **values: Any) -> Sequence[Any]:
     """The newest posts of a list (`author=` or `tag=` says whose), whole. One statement."""
     return connection.execute(_posts(source, Way.FIRST, _WHOLE), {"limit": limit, **values}).all()
 
 
 def of_followed(
-    connection: Connection, me: int, following: int, way: Way, cursor: Cursor | None, limit: int
+    connection: Connection,
+    me: int,
+    following: int,
+    way: Way,
+    cursor: Cursor | None,
+    limit: int,
+    columns: tuple[Any, ...] = _COLUMNS,
 ) -> Listing:
     """The posts of those whom `me` follows, so many as `following` says, and of `me`.
 
@@ -362,11 +380,11 @@ def of_followed(
     """
     if following > _FEW:
         among_many, among_some = (_SMALL_WINDOW, _is_among_many), (_WINDOW, _is_among_some)
-        newest = _newest_of_followed(way, *(among_many if following > _MANY else among_some))
+        newest = _newest_of_followed(way, *(among_many if following > _MANY else among_some), columns)
         listing = listing_of(connection, newest, way, cursor, limit, me=me)
         if (listing.newer if way is Way.NEWER else listing.older) is not None:
             return listing
-    return listing_of(connection, _looked_up(way, connection.dialect.name), way, cursor, limit, me=me)
+    return listing_of(connection, _looked_up(way, connection.dialect.name, columns), way, cursor, limit, me=me)
 
 
 #: A number that is another one whenever lists show something else, for `flasky.database.read_value`.
@@ -583,8 +601,19 @@ def one_post(connection: Connection, post_id: int, reader: Reader) -> Any:
 
 def comments_of(connection: Connection, post_id: int, reader: Reader, bounds: Bounds, limit: int) -> Part:
     """Comments on a post that this reader may see, oldest first. One statement."""
+    return _comments_of(connection, _COMMENTS, post_id, reader, bounds, limit)
+
+
+def comments_for_programs(connection: Connection, post_id: int, reader: Reader, bounds: Bounds, limit: int) -> Part:
+    """The same with the version of each."""
+    return _comments_of(connection, _COMMENTS.add_columns(Comment.version), post_id, reader, bounds, limit)
+
+
+def _comments_of(
+    connection: Connection, statement: Rows, post_id: int, reader: Reader, bounds: Bounds, limit: int
+) -> Part:
     values = {"id": post_id, "me": reader.user_id, "moderates": reader.moderates}
-    return part(connection, _COMMENTS, Comment.id, bounds, limit, ascending=True, values=values)
+    return part(connection, statement, Comment.id, bounds, limit, ascending=True, values=values)
 
 
 _BEFORE = (

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import text_of
 from flasky.plugins.blog.models import Post, PostWords
-from flasky.plugins.blog.reading import Bounds, Part, part
+from flasky.plugins.blog.reading import FOR_PROGRAMS, Bounds, Part, part
 from flasky.plugins.blog.words import folded, is_whole, pattern_of, query_words, words_of
 
 #: Characters of an excerpt, and how many of them stand before the first word that was found.
@@ -78,12 +78,23 @@ def words_of_post(post: Any, *author: str) -> str:
 
 def find(connection: Connection, text: str, bounds: Bounds = _BEGINNING, limit: int = 20) -> Part:
     """The listed posts with every word of `text`, the last begun first, as Found; none for a text without words."""
+    found = _part(connection, _posts(), text, bounds, limit)
+    return replace(found, rows=[_shown(row, text) for row in found.rows])
+
+
+def find_for_programs(connection: Connection, text: str, bounds: Bounds = _BEGINNING, limit: int = 20) -> Part:
+    """The same posts in the columns that programs are told of (`reading.FOR_PROGRAMS`)."""
+    return _part(connection, select(*FOR_PROGRAMS), text, bounds, limit)
+
+
+def _part(connection: Connection, posts: Select[*tuple[Any, ...]], text: str, bounds: Bounds, limit: int) -> Part:
     words = query_words(text)
     if not words:
         return Part([], None, None)
-    statement, key = _on_postgresql(words) if connection.dialect.name == "postgresql" else _on_sqlite(words)
-    found = part(connection, statement, key, bounds, limit)
-    return replace(found, rows=[_shown(row, text) for row in found.rows])
+    # Among the words of those of a negative pipeline is a name that is to be found no more (`Post.pipeline`).
+    posts = posts.where(Post.listed_at.is_not(None), Post.pipeline >= 0)
+    on_dialect = _on_postgresql if connection.dialect.name == "postgresql" else _on_sqlite
+    return part(connection, *on_dialect(posts, words), bounds, limit)
 
 
 def _shown(row: Any, text: str) -> Found:
@@ -138,32 +149,27 @@ def excerpt(html: str, asked: str) -> Markup:
 
 
 def _posts() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Post.id,
-            Post.title,
-            Post.html,
-            Post.tag_names,
-            Post.listed_at,
-            Post.comment_count,
-            User.username,
-            User.name,
-            User.has_profile,
-        )
-        .outerjoin(User, User.id == Post.author_id)
-        # Among the words of those of a negative one is a name that is to be found no more (`Post.pipeline`).
-        .where(Post.listed_at.is_not(None), Post.pipeline >= 0)
-    )
+    return select(
+        Post.id,
+        Post.title,
+        Post.html,
+        Post.tag_names,
+        Post.listed_at,
+        Post.comment_count,
+        User.username,
+        User.name,
+        User.has_profile,
+    ).outerjoin(User, User.id == Post.author_id)
 
 
-def _on_postgresql(words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
+def _on_postgresql(posts: Select[*tuple[Any, ...]], words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
     query = cast(" & ".join(word if is_whole(word) else f"{word}:*" for word in words), TSQUERY)
     found = PostWords.words.op("@@")(query)
-    return _posts().join(PostWords, PostWords.post_id == Post.id).where(found), Post.id
+    return posts.join(PostWords, PostWords.post_id == Post.id).where(found), Post.id
 
 
-def _on_sqlite(words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
+def _on_sqlite(posts: Select[*tuple[Any, ...]], words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
     query = " ".join(f'"{word}"' if is_whole(word) else f'"{word}"*' for word in words)
     match = column("post_words_fts").op("MATCH")(query)
     # In the index's own order: it stops after the first page instead of collecting every post with the word.
-    return _posts().join(_FTS5, _FTS5.c.rowid == Post.id).where(match), _FTS5.c.rowid
+    return posts.join(_FTS5, _FTS5.c.rowid == Post.id).where(match), _FTS5.c.rowid
