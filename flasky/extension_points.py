@@ -45,6 +45,10 @@ class ExtensionPoint(NamedTuple):
         """Every contribution by its name, in the order of the plug-ins."""
         return dict(registry.get(self.name, {}))
 
+    def has(self, registry: Registry, name: str) -> bool:
+        """Whether there is a contribution of this name; costs next to nothing."""
+        return name in registry.get(self.name, ())
+
     def fault(self, registry: Registry, name: str, problem: str, remedy: str = "") -> Fault:
         """What is wrong with the contribution `name`, with the place where it was made; for start checks."""
         introspectable = registry.introspector.get(self.name, name)

@@ -19,6 +19,11 @@ JSON = "application/problem+json"
 #: Neither may be kept: the request id belongs to one request.
 COMMON_HEADERS = (("Cache-Control", "no-store"), ("Vary", "Accept"))
 
+#: In the environ of a request to the route of an API resource: programs read its errors, whatever they accept (HDR-06).
+RESOURCE = "flasky.api_resource"
+#: Below it, programs read what is said of addresses that are not there, too.
+_PROGRAMS = "/api/"
+
 _PAGE = """<!doctype html>
 <html lang="{lang}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -41,9 +46,11 @@ _APOLOGY_ZH = "服务器出了问题，我们已经记录下来。"
 def prefers_json(environ: Mapping[str, Any]) -> bool:
     """Whether the client of this WSGI environ wants JSON rather than a page.
 
-    The Accept header decides, in which `q=0` is a no; one that names neither (``*/*``, or none at all) leaves it to
-    what the request itself was sent as.
+    An API resource and all below /api/ speak JSON. Elsewhere the Accept header decides, in which `q=0` is a no; one
+    that names neither (``*/*``, or none at all) leaves it to what the request itself was sent as.
     """
+    if RESOURCE in environ or str(environ.get("PATH_INFO", "")).startswith(_PROGRAMS):
+        return True
     accept = str(environ.get("HTTP_ACCEPT", "")).lower()
     wanted = ",".join(part for part in accept.split(",") if not re.search(_REFUSED, part))
     html, wants_json = "html" in wanted, "json" in wanted

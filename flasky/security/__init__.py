@@ -9,6 +9,7 @@ def includeme(config: Configurator) -> None:
     """Switch every default on; a plug-in has to say so where it wants less."""
     config.include("flasky.security.keys")
     config.include("flasky.security.policy")
+    config.include("flasky.security.credentials")
     config.include("flasky.security.csrf")
     config.include("flasky.security.hosts")
     config.include("flasky.security.methods")

@@ -16,6 +16,7 @@ from pyramid.exceptions import BadCSRFToken
 from pyramid.interfaces import ICSRFStoragePolicy
 from pyramid.request import Request
 from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.viewderivers import INGRESS
 from translationstring import TranslationString
 from zope.interface import implementer
@@ -23,7 +24,9 @@ from zope.interface import implementer
 from flasky.cookies import cookie_name, set_cookie
 from flasky.courtesy import give_way
 from flasky.errors.exceptions import Refused
+from flasky.errors.fixed import RESOURCE
 from flasky.languages import _
+from flasky.security.credentials import check_credential, has_credential
 from flasky.security.headers import mark_personal
 from flasky.security.keys import Signer
 from flasky.security.origin import check_origin
@@ -120,17 +123,23 @@ def csrf_view(view: Any, info: Any) -> Any:
     """A view deriver in the place of Pyramid's: checks origin and token before it is asked who is there.
 
     A view that authenticates without cookies says `require_csrf=False`; a page of another site is refused there too.
+    A request that a credential vouches for needs neither (CSR-05). At an API resource who is unknown is told so first:
+    a program that forgot its credential would look for the token in vain.
     """
     if info.exception_only:
         return view
     needs_token = info.options.get("require_csrf") is not False
+    is_closed = info.options.get("permission") != NO_PERMISSION_REQUIRED
 
     def checked(context: Any, request: Request) -> Any:
+        if RESOURCE in request.environ:
+            check_credential(request, is_closed=is_closed)
         if request.method not in SAFE_METHODS:
             give_way()
-            check_origin(request)
-            if needs_token:
-                check_token(request)
+            if not has_credential(request):
+                check_origin(request)
+                if needs_token:
+                    check_token(request)
         return view(context, request)
 
     return checked

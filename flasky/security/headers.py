@@ -17,6 +17,7 @@ from pyramid.exceptions import ConfigurationError
 from pyramid.registry import Registry
 from pyramid.request import Request
 
+from flasky.errors.fixed import RESOURCE
 from flasky.site import get_site
 
 Headers = list[tuple[str, str]]
@@ -171,18 +172,23 @@ def keep_private(event: NewResponse) -> None:
     """Tell caches whether an answer may be kept (HDR-07).
 
     An answer to somebody who is signed in, one that holds a CSRF token, and one that sets a cookie are for one
-    visitor only: no-store. An answer for which it was asked who is there varies by cookie.
+    visitor only: no-store. An answer for which it was asked who is there varies by cookie, one of an API resource by
+    the credential; the version of such a one stays known to the program that asked for it, as it changes that version
+    and no other (`If-Match`).
     """
+    resource = RESOURCE in event.request.environ
     attributes = event.request.__dict__
     asked = "flasky_identity" in attributes
     personal = is_personal(event.request) or (asked and attributes["flasky_identity"] is not None)
     headers = event.response.headers
     if personal or "Set-Cookie" in headers:
         headers["Cache-Control"] = "no-store"
-        for name in ("Expires", "Pragma", "ETag", "Last-Modified"):
+        for name in ("Expires", "Pragma") if resource else ("Expires", "Pragma", "ETag", "Last-Modified"):
             headers.pop(name, None)
     if asked or personal:
-        _vary_by_cookie(headers)
+        _vary_by(headers, "Cookie")
+    if resource:
+        _vary_by(headers, "Authorization")
 
 
 def mark_personal(request: Request) -> None:
@@ -195,11 +201,11 @@ def is_personal(request: Request) -> bool:
     return _PERSONAL in request.__dict__
 
 
-def _vary_by_cookie(headers: Any) -> None:
+def _vary_by(headers: Any, header: str) -> None:
     vary = headers.get("Vary", "")
     names = {name.strip().lower() for name in vary.split(",")}
-    if "cookie" not in names and "*" not in names:
-        headers["Vary"] = f"{vary}, Cookie" if vary else "Cookie"
+    if header.lower() not in names and "*" not in names:
+        headers["Vary"] = f"{vary}, {header}" if vary else header
 
 
 def includeme(config: Configurator) -> None:

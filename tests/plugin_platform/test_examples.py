@@ -47,6 +47,7 @@ KINDS = {
     "add_admin_screen": "administration screen",
     "add_api_resource": "API resource",
     "add_api_schema": "API schema",
+    "add_credential": "credential",
     "add_csp_source": "content security policy",
     "add_extension_point": "extension point",
     "add_health_check": "health check",
@@ -179,6 +180,10 @@ def test_what_the_examples_put_on_pages_is_there(testapp: TestApp) -> None:
 def test_the_examples_pages_answer(testapp: TestApp, accounts_member: Any, accounts_browser: Any) -> None:
     assert testapp.get("/polls_add_view/count").json == {"polls_add_view": 3}
     assert testapp.get("/api/polls_add_api_resource/3").json == {"title": "Tea or coffee?"}
+    for card, status in (("blue", 200), ("red", 401)):
+        headers = {"Authorization": f"Card {card}"}
+        answer = testapp.get("/api/polls_add_credential/holder", headers=headers, status=status)
+    assert answer.json["status"] == 401
     assert testapp.get("/polls_add_sign_in_method/card").text == "Your card, please"
     # Its `index` and `show` are moved, and what the world looks for is not.
     for path in ("/polls_prefixes", "/polls_prefixes/4", "/.well-known/polls_prefixes"):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.csrf import new_csrf_token
-from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.httpexceptions import HTTPSeeOther, HTTPTooManyRequests
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -35,6 +35,19 @@ def identify(request: Request) -> Member | None:
     """The member that the request's header names."""
     name = request.headers.get("X-Test-Member")
     return Member(name) if name else None
+
+
+def read_token(_request: Request, text: str) -> Member | None:
+    """The member that a token is for."""
+    if text == "too-often":
+        raise HTTPTooManyRequests(headers=[("Retry-After", "7")])
+    return {"good": Member("program"), "poor": Member("poor program", frozenset())}.get(text)
+
+
+def who(request: Request) -> dict[str, Any]:
+    """Who is asking, with the version of the answer."""
+    request.response.etag = "1"
+    return {"who": request.authenticated_userid}
 
 
 def show_form(request: Request) -> Response:
@@ -135,6 +148,13 @@ def includeme(config: Configurator) -> None:
     config.add_view(numbers, route_name="doors.numbers", request_method="GET", **public)
     config.add_route("doors.trace", "/doors/trace")
     config.add_view(enter, route_name="doors.trace", request_method=("GET", "TRACE"), **public)
+    config.add_credential("Bearer", read_token)
+    config.add_route("doors.api", "/doors/programs")
+    config.add_view(who, route_name="doors.api", request_method="GET", **public)
+    config.add_view(who, route_name="doors.api", request_method="PUT", **public)
+    config.add_view(who, route_name="doors.api", request_method="POST", permission="doors.enter", renderer="json")
+    well = {"responses": {"200": {"description": "Who is asking"}}}
+    config.add_api_resource("doors.api", {"get": well, "put": well, "post": well})
     # Pyramid's own static view, which a plug-in may use although the site has its own way.
     files = str(Path(__file__).parent / "sample_files")
     config.add_static_view("doors-files", files, permission=NO_PERMISSION_REQUIRED)
