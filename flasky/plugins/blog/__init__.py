@@ -103,6 +103,7 @@ def includeme(config: Configurator) -> None:
         "blog", export="flasky.plugins.blog.members.export", erase="flasky.plugins.blog.members.erase"
     )
     config.include("flasky.plugins.blog.routes")
+    config.include("flasky.plugins.blog.api")
     config.add_request_method("flasky.plugins.blog.reading.shown_html", "blog_html")
     config.include("flasky.plugins.blog.mails")
     config.add_job("blog.digest", "flasky.plugins.blog.digests.mail_due")

@@ -24,7 +24,7 @@ from flasky.plugins.blog.posts import Writing
 from flasky.wsgi import Application
 
 SETTINGS = {
-    "flasky.plugins": "main accounts blog",
+    "flasky.plugins": "main accounts api blog",
     "accounts.argon2_memory_kib": "64",
     "accounts.argon2_time_cost": "1",
 }

@@ -1,0 +1,37 @@
+"""The blog for programs: the same services and statements as the pages, in JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flasky.parameters import id_pattern
+
+if TYPE_CHECKING:
+    from pyramid.config import Configurator
+
+_POST = f"/api/posts/{id_pattern()}"
+_MEMBER = f"/api/members/{id_pattern()}"
+
+#: Each route's name and pattern.
+ROUTES = (
+    ("blog.api.posts", "/api/posts"),
+    ("blog.api.post", _POST),
+    ("blog.api.comments", f"{_POST}/comments"),
+    ("blog.api.comment", f"/api/comments/{id_pattern()}"),
+    ("blog.api.tag", "/api/tags/{name}/posts"),
+    ("blog.api.member", _MEMBER),
+    ("blog.api.member_posts", f"{_MEMBER}/posts"),
+    ("blog.api.followers", f"{_MEMBER}/followers"),
+    ("blog.api.following", f"{_MEMBER}/following"),
+    ("blog.api.search", "/api/search"),
+)
+
+
+def includeme(config: Configurator) -> None:
+    """Add the routes, their views and what the OpenAPI document says of them."""
+    from flasky.plugins.blog.api.descriptions import describe  # noqa: PLC0415 - commands read the declaration alone
+
+    for name, pattern in ROUTES:
+        config.add_route(name, pattern)
+    describe(config)
+    config.scan("flasky.plugins.blog.api.views")
