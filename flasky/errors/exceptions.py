@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pyramid.httpexceptions import HTTPBadRequest, HTTPForbidden
+from collections.abc import Mapping, Sequence
+
+from pyramid.httpexceptions import HTTPBadRequest, HTTPForbidden, HTTPUnprocessableEntity
 from translationstring import TranslationString
 
 
@@ -32,6 +34,15 @@ class RefusedOrigin(Refused, HTTPForbidden):  # type: ignore[misc] # Pyramid has
 
 class RefusedHost(Refused, HTTPBadRequest):  # type: ignore[misc] # Pyramid has no types
     """The request names a host that is not this site's."""
+
+
+class RefusedFields(HTTPUnprocessableEntity):  # type: ignore[misc] # Pyramid has no types
+    """Fields of what a program sent cannot be taken; programs read which, and why, as `errors`."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        """`errors` maps the name of each to sentences that are marked for translation."""
+        self.errors = errors
+        super().__init__()
 
 
 class RefusedInput(Refused, HTTPBadRequest):  # type: ignore[misc] # Pyramid has no types

@@ -7,7 +7,9 @@ log get the reason as well: what was seen, what was expected, and which setting 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pyramid.exceptions import BadCSRFToken, URLDecodeError
@@ -18,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from translationstring import TranslationString
 
 from flasky.errors.databases import database_status
-from flasky.errors.exceptions import Refused, in_english
+from flasky.errors.exceptions import Refused, RefusedFields, in_english
 from flasky.errors.failures import text_of
 from flasky.languages import _
 from flasky.migrations.explanations import why_unavailable
@@ -45,9 +47,14 @@ _TEXTS: dict[int, tuple[TranslationString, TranslationString]] = {
         _("Conflict"),
         _("Somebody has changed the same thing in the meantime, or it exists already. Go back, reload and try again."),
     ),
+    412: (_("Precondition Failed"), _("It has changed since you read it. Read it again, and change that.")),
     413: (_("Content Too Large"), _("What you sent is too large. Send less at once.")),
     415: (_("Unsupported Media Type"), _("What you sent is of a kind that this address does not take.")),
     422: (_("Unprocessable Content"), _("Something in what you sent cannot be right. Correct it and send it again.")),
+    428: (
+        _("Precondition Required"),
+        _("Say in the header If-Match which version you change: the ETag of what you read."),
+    ),
     429: (_("Too Many Requests"), _("That was too often in a short time. Wait a little, then try again.")),
     431: (
         _("Request Header Fields Too Large"),
@@ -72,6 +79,8 @@ class Problem(NamedTuple):
     reason: str = ""
     level: int = logging.NOTSET
     with_traceback: bool = False
+    #: What is wrong with each field of what a program sent.
+    errors: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 def explain(error: Exception, request: Request) -> Problem:
@@ -119,6 +128,7 @@ def _of_http_exception(error: HTTPException, request: Request) -> Problem:
         reason=_reason(error, request) if level else "",
         level=level,
         with_traceback=server_error,
+        errors=error.errors if isinstance(error, RefusedFields) else {},
     )
 
 

@@ -25,6 +25,11 @@ def answer(problem: Problem, request: Request, report: Report | None = None) -> 
     title, detail = translated(request, problem.title), translated(request, problem.detail)
     if prefers_json(request.environ):
         more: dict[str, Any] = {"developer": report.as_json()} if report else {}
+        if problem.errors:
+            more["errors"] = {
+                field: [translated(request, sentence) for sentence in sentences]
+                for field, sentences in problem.errors.items()
+            }
         return _response(problem, JSON, problem_json(problem.status, title, detail, request.id, **more))
     template = get_environment(request.registry).get_template(TEMPLATE)
     page = template.render(

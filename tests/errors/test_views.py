@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from webtest import TestApp, TestResponse
 
-STATUSES = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 431, 500, 501, 503)
+STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 431, 500, 501, 503)
 #: What gives the machinery away: tracebacks, SQL, files, versions.
 INTERNALS = re.compile(r"Traceback|SELECT|internals|\.py\b|site-packages|[Pp]yramid|[Ww]ebOb|Python/|SQLAlchemy")
 
@@ -49,6 +49,16 @@ def test_each_status_has_a_problem_in_json_err_01(
     assert problem["status"] == status
     assert problem["request_id"] == response.headers["X-Request-ID"]
     assert not INTERNALS.search(response.text)
+
+
+def test_programs_read_which_fields_were_refused_in_their_language(client: TestApp) -> None:
+    for language, conflict in (("en", "Conflict"), ("zh", "冲突")):
+        answer = client.get(
+            "/failing/fields", headers={"Accept": "application/json", "Accept-Language": language}, status=422
+        )
+        assert answer.content_type == "application/problem+json"
+        assert answer.json["errors"] == {"age": [conflict], "name": ["not <b>", "too long"]}
+    assert "too long" not in client.get("/failing/fields", headers={"Accept": "text/html"}, status=422)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pyramid_retry import mark_error_retryable
 from sqlalchemy import text
 
 from flasky.database import get_database
+from flasky.errors.exceptions import RefusedFields
 from flasky.languages import _
 
 
@@ -53,6 +54,11 @@ def found(_request: Request) -> Response:
 def limited(_request: Request) -> Response:
     """Raise with a header, and a detail that is meant for visitors."""
     raise HTTPTooManyRequests(_("Home"), headers=[("Retry-After", "7")])
+
+
+def fields(_request: Request) -> Response:
+    """Refuse what was sent for two fields."""
+    raise RefusedFields({"age": [_("Conflict")], "name": ["not <b>", "too long"]})
 
 
 def flush(request: Request) -> Response:
@@ -211,6 +217,7 @@ _VIEWS = (
     unspeakable,
     found,
     limited,
+    fields,
     flush,
     commit,
     read,
