@@ -139,6 +139,7 @@ setup(
         "flasky.plugins": [
             "main = flasky.plugins.main:plugin",
             "accounts = flasky.plugins.accounts:plugin",
+            "api = flasky.plugins.api:plugin",
             "blog = flasky.plugins.blog:plugin",
         ],
         "paste.app_factory": ["main = flasky:main"],

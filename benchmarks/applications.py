@@ -94,7 +94,7 @@ def blog_settings(folder: Path) -> dict[str, str]:
     """The settings of a production site with the blog; its database is `blog.sqlite` in `folder`, or as
     FLASKY_BENCHMARK_DATABASE says."""
     url = os.environ.get("FLASKY_BENCHMARK_DATABASE") or f"sqlite:///{folder}/blog.sqlite"
-    return {**site_settings(folder), "flasky.plugins": "main accounts blog", "sqlalchemy.url": url}
+    return {**site_settings(folder), "flasky.plugins": "main accounts api blog", "sqlalchemy.url": url}
 
 
 def flask_peer(folder: Path) -> WSGIApplication:

@@ -61,7 +61,7 @@ def _filled(folder: Path, name: str, users: int, posts: int) -> dict[str, str]:
     inside = folder / name
     inside.mkdir(parents=True, exist_ok=True)
     url = os.environ.get(f"FLASKY_BENCHMARK_{name.upper()}") or f"sqlite:///{inside}/blog.sqlite"
-    settings = {**site_settings(inside), "flasky.plugins": "main accounts blog", "sqlalchemy.url": url}
+    settings = {**site_settings(inside), "flasky.plugins": "main accounts api blog", "sqlalchemy.url": url}
     engine = create_engine(url)
     there = url.startswith("postgresql") or Path(inside, "blog.sqlite").exists()
     if not (there and inspect(engine).has_table("posts")):

@@ -17,7 +17,7 @@ from pyramid.registry import Registry
 
 from flasky.extension_points import ExtensionPoint
 from flasky.ownership import owner_of_module
-from flasky.route_views import RouteView, route_views
+from flasky.route_views import PUBLIC, RouteView, route_views
 from flasky.settings import Fault
 from flasky.site import get_site
 from flasky.versions import version_of
@@ -195,25 +195,42 @@ def _operation_id(item: ApiResource, method: str, operation: Mapping[str, Any]) 
     return str(operation.get("operationId") or f"{item.route}.{method}")
 
 
+def asked_permissions(registry: Registry) -> list[str]:
+    """The permissions that operations of the site ask for, by name: what a program can be given."""
+    rows = _rows(registry)
+    asked = {_asked(rows[item.route], method) for item in api_resources(registry) for method in item.operations}
+    return sorted(asked - {PUBLIC})
+
+
 def openapi_document(registry: Registry) -> dict[str, Any]:
     """The OpenAPI document of every resource of the site, as plain JSON values.
 
-    Each operation says whose it is (`x-flasky-plugin`) and which permission its view asks for
-    (`x-flasky-permission`, not there for a public one).
+    Each operation says whose it is (`x-flasky-plugin`) and, unless it is public, which permission its view asks for
+    (`x-flasky-permission`) and which credentials would do (`security`).
     """
+    from flasky.security.credentials import schemes  # noqa: PLC0415 - it stands on this module
+
     rows = _rows(registry)
+    credentials = {scheme.lower(): {"type": "http", "scheme": scheme.lower()} for scheme in schemes(registry)}
+    security: list[dict[str, list[str]]] = [{name: []} for name in credentials]
     paths: dict[str, Any] = {}
     for item in api_resources(registry):
         path = _PLACEHOLDER.sub(r"{\1}", rows[item.route][0].pattern)
         for method, operation in item.operations.items():
-            paths.setdefault(path, {})[method] = _described(registry, item, method, operation, rows[item.route])
+            described = _described(registry, item, method, operation, rows[item.route])
+            if security and "x-flasky-permission" in described:
+                described.setdefault("security", security)
+            paths.setdefault(path, {})[method] = described
     site = get_site(registry)
     return {
         "openapi": OPENAPI,
         "info": {"title": "Flasky", "version": version_of("flasky")},
         "servers": [{"url": site.settings["flasky.base_url"]}],
         "paths": paths,
-        "components": {"schemas": SCHEMAS.contributions(registry)},
+        "components": {
+            "schemas": SCHEMAS.contributions(registry),
+            **({"securitySchemes": credentials} if credentials else {}),
+        },
     }
 
 
@@ -221,14 +238,18 @@ def _described(
     registry: Registry, item: ApiResource, method: str, operation: Mapping[str, Any], rows: list[RouteView]
 ) -> dict[str, Any]:
     owner = owner_of_module(registry, item.package)[0]
-    asked = next(row.permission for row in rows if row.view and (not row.methods or method.upper() in row.methods))
+    asked = _asked(rows, method)
     return {
         "tags": [owner],
         **operation,
         "operationId": _operation_id(item, method, operation),
         "x-flasky-plugin": owner,
-        **({} if asked == "public" else {"x-flasky-permission": asked}),
+        **({} if asked == PUBLIC else {"x-flasky-permission": asked}),
     }
+
+
+def _asked(rows: list[RouteView], method: str) -> str:
+    return next(row.permission for row in rows if row.view and (not row.methods or method.upper() in row.methods))
 
 
 def includeme(config: Configurator) -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pyramid.registry import Registry
 
 
+#: How a view for everybody is listed.
+PUBLIC = "public"
+
+
 class RouteView(NamedTuple):
     """One view of one route. A route without a view has an empty `view`."""
 
@@ -93,7 +97,7 @@ def _row(registry: Registry, name: str, pattern: str, item: Any) -> RouteView:
 
 
 def _shown_permission(permission: str) -> str:
-    return "public" if permission == "__no_permission_required__" else permission or "nobody"
+    return PUBLIC if permission == "__no_permission_required__" else permission or "nobody"
 
 
 def location(function: Any) -> str:

@@ -82,13 +82,13 @@ def check_credential(request: Request, *, is_closed: bool) -> None:
     Raises InvalidCredential, and CredentialNeeded where `is_closed` and nobody is known.
     """
     _identify(request)
-    if is_closed and request.identity is None and (challenge := challenges(request.registry)):
-        raise CredentialNeeded(challenge)
+    if is_closed and request.identity is None and (known := schemes(request.registry)):
+        raise CredentialNeeded(", ".join(known))
 
 
-def challenges(registry: Registry) -> str:
-    """The schemes of this site as `WWW-Authenticate` has them; empty where no plug-in adds one."""
-    return ", ".join(item.scheme for item in CREDENTIALS.contributions(registry).values())
+def schemes(registry: Registry) -> list[str]:
+    """The schemes of this site; none where no plug-in adds one."""
+    return [item.scheme for item in CREDENTIALS.contributions(registry).values()]
 
 
 def _identify(request: Request) -> None:

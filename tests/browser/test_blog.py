@@ -20,7 +20,7 @@ PEOPLE = ("anna", "bob", "mona")
 @pytest.fixture
 def live_site_settings() -> dict[str, Any]:
     return {
-        "flasky.plugins": "main accounts blog",
+        "flasky.plugins": "main accounts api blog",
         "accounts.argon2_memory_kib": "64",
         "accounts.argon2_time_cost": "1",
     }
@@ -41,7 +41,7 @@ def add_people(site: LiveSite) -> None:
 
     settings = {
         "flasky.environment": "testing",
-        "flasky.plugins": "main accounts blog",
+        "flasky.plugins": "main accounts api blog",
         "flasky.base_url": site.url,
         "accounts.argon2_memory_kib": "64",
         "accounts.argon2_time_cost": "1",
@@ -218,7 +218,7 @@ def add_vectors(site: LiveSite) -> int:
 
     settings = {
         "flasky.environment": "testing",
-        "flasky.plugins": "main accounts blog",
+        "flasky.plugins": "main accounts api blog",
         "flasky.base_url": site.url,
         "sqlalchemy.url": url_of(site),
         "mail.host": "127.0.0.1",

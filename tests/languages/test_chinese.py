@@ -16,7 +16,7 @@ from flasky.mail.declarations import declared_mails
 from flasky.mail.rendering import render_mail, render_sample
 
 ROOT = Path(__file__).resolve().parents[2]
-PLUGINS = "main accounts blog"
+PLUGINS = "main accounts api blog"
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from flasky.testing.ini import write_ini
 from flasky.testing.plugin import TEST_SETTINGS
 from flasky.testing.schema import migrate
 
-SETTINGS = {**TEST_SETTINGS, "flasky.plugins": "main accounts blog oddments"}
+SETTINGS = {**TEST_SETTINGS, "flasky.plugins": "main accounts api blog oddments"}
 #: Columns of every kind, rows that refer to themselves and to each other, and a counter of its own.
 REVISION = '''
 """Oddments"""
@@ -151,7 +151,7 @@ def site(tmp_path: Path) -> Callable[[str], Path]:
     """A function that writes the INI file of a site on the database at a URL; `oddments` is off there."""
 
     def write(url: str) -> Path:
-        settings = {**TEST_SETTINGS, "flasky.plugins": "main accounts blog", "sqlalchemy.url": url}
+        settings = {**TEST_SETTINGS, "flasky.plugins": "main accounts api blog", "sqlalchemy.url": url}
         return write_ini(tmp_path / "site.ini", settings)
 
     return write

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.databases("sqlite")  # Numbers are counted above the di
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
     """With a page that asks the database."""
-    return {"flasky.plugins": "main accounts blog"}
+    return {"flasky.plugins": "main accounts api blog"}
 
 
 def test_requests_statements_and_start_belong_to_the_plugin_of_the_view(testapp: TestApp, statements: Any) -> None:
@@ -46,8 +46,8 @@ def test_requests_statements_and_start_belong_to_the_plugin_of_the_view(testapp:
     assert after["blog"].requests.runs == before.runs + 1
     assert after["blog"].requests.statements == before.statements + len(sent)
     assert after["blog"].requests.seconds > before.seconds
-    assert list(after)[:4] == ["flasky", "main", "accounts", "blog"]
-    assert all(after[name].start_ms > 0 for name in ("flasky", "main", "accounts", "blog"))
+    assert list(after)[:5] == ["flasky", "main", "accounts", "api", "blog"]
+    assert all(after[name].start_ms > 0 for name in ("flasky", "main", "accounts", "api", "blog"))
     assert after["blog"].version == after["flasky"].version
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pyramid.registry import Registry
@@ -30,12 +31,17 @@ _SHARE_OF_IDLE = 10
 _DELAY_SECONDS = 5.0
 
 
+#: Given the work, and by the id of what was used the member's id and the moment.
+Store = Callable[[Work, dict[int, tuple[int, datetime]]], None]
+
+
 class Housekeeper:
     """The notes of one application, and the thread that stores them. It runs only while there is something to do."""
 
-    def __init__(self, registry: Registry, *, delay: float = _DELAY_SECONDS) -> None:
-        """`delay` is how many seconds notes are gathered before they are stored."""
+    def __init__(self, registry: Registry, *, delay: float = _DELAY_SECONDS, store: Store = sessions.note_use) -> None:
+        """`delay` is how many seconds notes are gathered before `store` stores them."""
         self._registry = registry
+        self._store = store
         self._delay = delay
         self._uses: dict[int, tuple[int, datetime]] = {}
         self._notes = threading.Lock()
@@ -65,7 +71,7 @@ class Housekeeper:
                 self._timer = None
             if uses:
                 with open_work(self._registry) as work:
-                    sessions.note_use(work, uses)
+                    self._store(work, uses)
 
     def forget(self) -> None:
         """Drop what was noted and wait for what is being stored."""

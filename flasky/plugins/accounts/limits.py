@@ -47,6 +47,14 @@ class Limit(NamedTuple):
         return RateLimitItemPerSecond(self.amount, self.seconds, namespace=f"accounts.{self.name}")
 
 
+class Use(NamedTuple):
+    """A use that was counted, or `refused`: how many are `left`, and in how many `seconds` there will be one more."""
+
+    refused: bool
+    left: int
+    seconds: int
+
+
 SIGN_IN_ACCOUNT = Limit("sign_in.account", 10, 300)
 SIGN_IN_ADDRESS = Limit("sign_in.address", 10, 300)
 SIGN_IN_SITE = Limit("sign_in.site", 1000, 300)
@@ -89,6 +97,16 @@ class Limiter:
         except StorageError:
             logger.exception("limits cannot be counted: %s passes", limit.name)
             return 0
+
+    def use(self, limit: Limit, *keys: str) -> Use | None:
+        """Count a use if there is room, and tell what is left; None where the storage fails."""
+        try:
+            refused = not self._windows.hit(limit.item, *keys)
+            stats = self._windows.get_window_stats(limit.item, *keys)
+        except StorageError:
+            logger.exception("limits cannot be counted: %s passes", limit.name)
+            return None
+        return Use(refused, stats.remaining, max(1, math.ceil(stats.reset_time - time.time())))
 
     def clear(self) -> None:
         """Forget every count."""
@@ -141,6 +159,11 @@ def pace(work: Work, *counted: tuple[Limit, str]) -> None:
 def allows(work: Work, limit: Limit, key: str) -> bool:
     """Count a use for the key; when the limit is reached, it is not counted, and the answer is False."""
     return get_limiter(work.registry).hit(limit, key) == 0
+
+
+def count_use(work: Work, limit: Limit, key: str) -> Use | None:
+    """Count a use for the key, and tell what is left; for answers that say so. None where the storage fails."""
+    return get_limiter(work.registry).use(limit, key)
 
 
 def _use(work: Work, counted: Sequence[tuple[Limit, str]]) -> list[tuple[Limit, int]]:

@@ -33,7 +33,10 @@ MAILS: Mapping[str, tuple[TranslationString, Mapping[str, Any]]] = {
 }
 
 #: What "mail/changed" can be about; the templates have a sentence for each.
-CHANGES = ("password", "address", "second_factor_on", "second_factor_off", "recovery_codes", "role")
+CHANGES = (
+    *("password", "address", "second_factor_on", "second_factor_off", "recovery_codes", "role"),
+    *("token_made", "token_leaked"),
+)
 
 
 def includeme(config: Configurator) -> None:

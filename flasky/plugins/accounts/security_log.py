@@ -56,6 +56,8 @@ class Event(StrEnum):
     STAYED = "stayed"
     ERASED = "erased"
     CLAIMED = "claimed"
+    TOKEN_MADE = "token_made"  # noqa: S105 - the name of an event
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - the name of an event
     # Refused:
     SIGN_IN_FAILED = "sign_in_failed"
     CODE_FAILED = "code_failed"

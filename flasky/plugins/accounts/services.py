@@ -8,9 +8,11 @@ member who sends it.
 from __future__ import annotations
 
 from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused, TooManyTries
-from flasky.plugins.accounts.identity import Identity
+from flasky.plugins.accounts.housekeeping import Housekeeper
+from flasky.plugins.accounts.identity import Identity, make_identity, select_identity, tell_denials
 from flasky.plugins.accounts.leaving import erased_without, note_erased
-from flasky.plugins.accounts.limits import Limit, allows, pace, peer_key, spend
+from flasky.plugins.accounts.limits import Limit, Use, allows, count_use, pace, peer_key, spend
+from flasky.plugins.accounts.mails import send_to_member
 from flasky.plugins.accounts.people import find, find_profile
 from flasky.plugins.accounts.roles import others_may, permissions_of
 from flasky.plugins.accounts.security_log import Event, record
@@ -22,17 +24,21 @@ __all__ = [
     "Event",
     "Fault",
     "Faults",
+    "Housekeeper",
     "Identity",
     "InvalidToken",
     "Limit",
     "Refused",
     "TooManyTries",
+    "Use",
     "Work",
     "allows",
     "canonical",
+    "count_use",
     "erased_without",
     "find",
     "find_profile",
+    "make_identity",
     "note_erased",
     "open_work",
     "others_may",
@@ -40,6 +46,9 @@ __all__ = [
     "peer_key",
     "permissions_of",
     "record",
+    "select_identity",
+    "send_to_member",
     "spend",
+    "tell_denials",
     "work_of",
 ]

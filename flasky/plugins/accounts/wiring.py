@@ -8,14 +8,12 @@ from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.request import Request
-from pyramid.response import Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from flasky.events import ServingBegins
 from flasky.plugins.accounts import breaches, housekeeping, identity, leaving, limits, passwords
 from flasky.plugins.accounts.events import Denied
 from flasky.plugins.accounts.ownership import claim_link
-from flasky.plugins.accounts.proof import ProofNeeded
 from flasky.plugins.accounts.security_log import Event, record
 from flasky.plugins.accounts.work import open_work
 from flasky.site import get_site
@@ -56,15 +54,8 @@ def identify(request: Request) -> identity.Identity | None:
     """The identity provider of the site; tells `Denied` when a member is refused what they asked for."""
     found = identity.identity(request)
     if found is not None:
-        # Not a subscriber to every response: visitors, who are most, have no use for one.
-        request.add_response_callback(_tell_denial)
+        identity.tell_denials(request)
     return found
-
-
-def _tell_denial(request: Request, response: Response) -> None:
-    asked = isinstance(getattr(request, "exception", None), ProofNeeded)
-    if response.status_code == 403 and not asked:
-        request.registry.notify(Denied(request, request.identity.user_id))
 
 
 def record_denial(event: Denied) -> None:

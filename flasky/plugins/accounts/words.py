@@ -40,6 +40,8 @@ _SENTENCES: Mapping[Event, TranslationString] = {
     Event.STAYED: _("Decided to stay"),
     Event.ERASED: _("Account deleted"),
     Event.CLAIMED: _("Became the first administrator"),
+    Event.TOKEN_MADE: _("Access token made"),
+    Event.TOKEN_REVOKED: _("Access token revoked"),
     Event.SIGN_IN_FAILED: _("Wrong password"),
     Event.CODE_FAILED: _("Wrong code"),
     Event.PROOF_FAILED: _("Wrong password while signed in"),
