@@ -90,9 +90,8 @@ def fill(folder: Path, users: int, posts: int, settings: Mapping[str, str] | Non
     tools = Path(sys.executable).parent
     begin = time.perf_counter()
     subprocess.run([tools / "alembic", "-c", ini, "upgrade", "heads"], check=True)  # noqa: S603 - our own command
-    subprocess.run(  # noqa: S603 - our own command
-        [tools / "flasky", "--ini", ini, "blog", "seed", "--users", str(users), "--posts", str(posts)], check=True
-    )
+    seed = ["blog", "seed", "--force", "--users", str(users), "--posts", str(posts)]
+    subprocess.run([tools / "flasky", "--ini", ini, *seed], check=True)  # noqa: S603 - our own command
     print(f"Made in {time.perf_counter() - begin:.0f} s.")
 
 

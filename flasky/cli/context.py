@@ -75,6 +75,16 @@ class Context:
         """The registry of the started application. Raises CannotStart."""
         return self.application.registry
 
+    def refuse_made_up_data(self, *, force: bool) -> None:
+        """Stop a command that adds made-up data to a site that is not for development, unless it is to do so anyway.
+
+        Raises click.ClickException, which names the option `--force`.
+        """
+        if self.site.environment != "development" and not force:
+            raise click.ClickException(
+                f"This site is for {self.site.environment}: made-up data does not belong here. --force adds it anyway."
+            )
+
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """A session that may write, outside of any request; closed at the end, committed only by `commit()`."""

@@ -22,10 +22,7 @@ def seed(context: Context, plugins: tuple[str, ...], *, force: bool) -> None:
     """
     from flasky.seeds import seeds, sow
 
-    if context.site.environment != "development" and not force:
-        raise click.ClickException(
-            f"This site is for {context.site.environment}: made-up data does not belong here. --force adds it anyway."
-        )
+    context.refuse_made_up_data(force=force)
     enabled = [item.name for item in context.site.plugins]
     for name in plugins:
         if name not in enabled:

@@ -30,11 +30,13 @@ def rebuild(context: Context, everything: bool) -> None:
 @blog.command()
 @click.option("--users", default=100, show_default=True, type=click.IntRange(1, 1_000_000), help="Members to add.")
 @click.option("--posts", default=2000, show_default=True, type=click.IntRange(0, 5_000_000), help="Posts to add.")
+@click.option("--force", is_flag=True, help="Also on a site that is not for development.")
 @pass_context
-def seed(context: Context, users: int, posts: int) -> None:
+def seed(context: Context, users: int, posts: int, *, force: bool) -> None:
     """Add made-up members, posts, comments and follows, in English and Chinese. Nobody can sign in as one of them."""
     from flasky.plugins.blog.seeding import fill  # noqa: PLC0415 - commands are listed without SQLAlchemy
 
+    context.refuse_made_up_data(force=force)
     made = fill(context.registry, users=users, posts=posts)
     click.echo(", ".join(f"{number} {name}" for name, number in made.items()))
 

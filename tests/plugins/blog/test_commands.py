@@ -61,7 +61,7 @@ def found(registry: Any, text: str) -> list[int]:
 def test_seeding_makes_what_it_says_and_counts_it_right(
     flasky: Callable[..., Result], db: Session, registry: Any, client: Any
 ) -> None:
-    result = flasky("blog", "seed", "--users", "12", "--posts", "30")
+    result = flasky("blog", "seed", "--users", "12", "--posts", "30", "--force")
     assert result.exit_code == 0, result.output
     made = number_of(db, Comment)
     assert result.output.strip() == f"12 members, 30 posts, {made} comments, 120 follows"
@@ -78,6 +78,14 @@ def test_seeding_makes_what_it_says_and_counts_it_right(
     page = client().get("/")
     assert f"/post/{newest.id}" in page
     assert newest.id in found(registry, newest.author.username)
+
+
+@pytest.mark.databases("sqlite")  # nothing is asked of it
+def test_a_site_that_is_not_for_development_is_not_filled(flasky: Callable[..., Result], db: Session) -> None:
+    result = flasky("blog", "seed", "--users", "1", "--posts", "1")
+    assert result.exit_code == 1
+    assert "This site is for testing: made-up data does not belong here. --force adds it anyway." in result.output
+    assert number_of(db, User) == 0
 
 
 def test_seeding_leaves_names_out_that_members_have(registry: Any, db: Session, member: Any) -> None:
