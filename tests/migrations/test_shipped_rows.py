@@ -61,3 +61,26 @@ def test_0007_keeps_the_reasons_that_notices_tell_and_the_notices_of_who_left(wo
     workshop.sql("UPDATE notices SET actor_id = NULL WHERE id = 3")
     workshop.alembic("downgrade", "0006")
     assert workshop.sql("SELECT id, actor_id FROM notices ORDER BY id") == [(1, 2), (2, 2), (4, 2)]
+
+
+def test_notices_of_answers_come_with_0009_and_go_with_it(workshop: Workshop) -> None:
+    """Who had a choice of mails keeps it, and is told of answers until they say otherwise."""
+    workshop.scripts = REPOSITORY / "alembic"
+    workshop.enable("accounts", "blog")
+    workshop.alembic("upgrade", "0008")
+    workshop.sql(
+        "INSERT INTO users (id, username, username_key, username_skeleton, role_id, created_at)"
+        " SELECT 1, 'anna', 'anna', 'anna', min(id), '2026-01-01' FROM roles",
+        "INSERT INTO blog_members (user_id, mail) VALUES (1, 'daily')",
+        NOTICE.format(1, "comment"),
+    )
+    workshop.alembic("upgrade", "0009")
+    workshop.sql(NOTICE.format(2, "answer"), NOTICE.format(3, "shown"))
+    with pytest.raises(IntegrityError):
+        workshop.sql(NOTICE.format(4, "other"))
+    assert workshop.sql("SELECT mail FROM blog_members WHERE answers") == [("daily",)]
+    workshop.alembic("upgrade", "head")
+    assert "No new upgrade operations detected" in workshop.alembic("check")
+    workshop.alembic("downgrade", "0008")
+    assert workshop.sql("SELECT id, kind FROM notices ORDER BY id") == [(1, "comment"), (3, "shown")]
+    assert workshop.sql("SELECT mail FROM blog_members") == [("daily",)]

@@ -9,7 +9,7 @@ said by each foreign key.
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text, true
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -20,6 +20,8 @@ from flasky.plugins.blog import limits
 _CASCADE = "CASCADE"
 _SET_NULL = "SET NULL"
 _HIDDEN = text("hidden_at IS NOT NULL")
+_UNREAD = text("read_at IS NULL")
+_UNREAD_ANSWER = text("kind = 'answer' AND read_at IS NULL")
 
 
 class Post(Base):
@@ -152,15 +154,30 @@ class BlogMember(Base):
     following_count: Mapped[int] = mapped_column(default=0, server_default="0")
     #: Whether notices are mailed: never, at_once, or daily.
     mail: Mapped[str] = mapped_column(String(10), default="never", server_default="never")
+    #: Whether they are told of comments on a post after their own.
+    answers: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 class Notice(Base):
-    """Something that a member is told: a comment on their post, a mention, a new follower, a moderator's decision."""
+    """Something that a member is told.
+
+    A comment on their post, or on one on which they commented before (an answer), a mention, a new follower, a
+    moderator's decision.
+    """
 
     __tablename__ = "notices"
     __table_args__ = (
-        CheckConstraint("kind IN ('comment', 'mention', 'follow', 'hidden', 'shown')", name="kind"),
+        CheckConstraint("kind IN ('comment', 'answer', 'mention', 'follow', 'hidden', 'shown')", name="kind"),
         Index("ix_notices_user_id_id", "user_id", "id"),
+        # The number beside the link on every page, and who is told of answers once (`notices`).
+        Index("ix_notices_unread_user_id_id", "user_id", "id", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
+        Index(
+            "ix_notices_unread_answer_post_id_user_id",
+            "post_id",
+            "user_id",
+            sqlite_where=_UNREAD_ANSWER,
+            postgresql_where=_UNREAD_ANSWER,
+        ),
         Index("ix_notices_mail_due_user_id", "mail_due", "user_id"),
     )
 

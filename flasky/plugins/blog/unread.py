@@ -14,7 +14,7 @@ from flasky.plugins.blog.models import Comment, Notice, Post
 
 #: What `request.identity.values` calls the number.
 UNREAD = "blog.unread"
-#: How many of a member's newest notices are looked at for it, and the largest number that is told.
+#: How many of a member's newest unread notices are looked at for it, and the largest number that is told.
 LOOKED_AT = 30
 _MOST_TOLD = 9
 
@@ -35,23 +35,23 @@ def is_shown(notice: Any, user_id: Any) -> ColumnElement[bool]:
 def unread_of(user_id: Any) -> ScalarSelect[int]:
     """The number of a member's notices that they have not read, for `config.add_identity_value`.
 
-    It is a part of each of their pages, so it looks at their newest notices only, by the index on both columns: those
-    that wait are the newest, since marking them as read marks all that are older as well.
+    It is a part of each of their pages, so it looks at no more than the newest of those that wait, by an index that
+    has no others: a member reads the newest first and leaves an old one as it is.
     """
-    newest = (
-        select(Notice.post_id, Notice.comment_id, Notice.kind, Notice.read_at)
-        .where(Notice.user_id == user_id)
+    waiting = (
+        select(Notice.post_id, Notice.comment_id, Notice.kind)
+        .where(Notice.user_id == user_id, Notice.read_at.is_(None))
         .correlate(user_id.class_)
         .order_by(Notice.id.desc())
         .limit(LOOKED_AT)
-        .subquery("newest")
+        .subquery("waiting")
     )
     return (
         select(func.count())
-        .select_from(newest)
-        .outerjoin(Post, Post.id == newest.c.post_id)
-        .outerjoin(Comment, Comment.id == newest.c.comment_id)
-        .where(newest.c.read_at.is_(None), is_shown(newest.c, user_id))
+        .select_from(waiting)
+        .outerjoin(Post, Post.id == waiting.c.post_id)
+        .outerjoin(Comment, Comment.id == waiting.c.comment_id)
+        .where(is_shown(waiting.c, user_id))
         .correlate(user_id.class_)
         .scalar_subquery()
     )
