@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, case, delete, insert, or_, select, update
 from sqlalchemy.orm import Session, joinedload, make_transient_to_detached
 
 from flasky.plugins.accounts.services import Work
@@ -136,14 +136,21 @@ def find(work: Work, comment_id: int, *, lock: bool = False, own_too: bool = Fal
     return comment
 
 
-def below_hidden(work: Work, bounds: Bounds, limit: int = 20) -> Part:
-    """The comments of whoever asks below hidden posts of others, newest first: id, html, created_at. It only reads."""
+def unseen(work: Work, bounds: Bounds, limit: int = 20) -> Part:
+    """The comments of whoever asks that others do not see, newest first. It only reads.
+
+    Each has been hidden itself, or is below a hidden post of somebody else: nothing is told of that post.
+    """
     me = who(work).user_id
+    is_below_hidden = and_(Post.hidden_at.is_not(None), Post.author_id.is_distinct_from(me))
     statement = (
-        select(Comment.id, Comment.html, Comment.created_at)
+        select(
+            Comment.id, Comment.html, Comment.created_at, Comment.hidden_at, Comment.hidden_reason,
+            is_below_hidden.label("is_below_hidden"), case((is_below_hidden, ""), else_=Post.title).label("title"),
+        )
         .join(Post, Post.id == Comment.post_id)
-        .where(Comment.author_id == me, Post.hidden_at.is_not(None), Post.author_id.is_distinct_from(me))
-    )
+        .where(Comment.author_id == me, or_(Comment.hidden_at.is_not(None), is_below_hidden))
+    )  # fmt: skip
     with work.reading() as connection:
         return part(connection, statement, Comment.id, bounds, limit)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.errors import Fault
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, limits, posts
+from flasky.plugins.blog import comments, limits, moderation, posts
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.models import Comment, Post
 
@@ -220,3 +220,27 @@ def test_deleting_asks_with_the_comment_and_a_vanished_one_is_not_there(
     assert form.submit().location.endswith(f"/post/{post}")
     form.submit(status=404)
     browser.get(f"/comment/{made}/edit", status=404)
+
+
+@pytest.mark.databases("sqlite")
+def test_what_a_moderator_hid_of_ones_comments_stands_among_ones_drafts(
+    member: Any, write: Any, comment: Any, work_as: Any, client: Any
+) -> None:
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    post = write(anna, title="A walk")
+    made = [comment(bob, post, f"words {number}") for number in range(2)]
+    browser, nothing = client(bob), "nothing of yours is hidden"
+    assert nothing in browser.get("/drafts")
+    with work_as(mona) as work:
+        moderation.hide(work, comments.find(work, made[1]), "Too rude")
+    page = browser.get("/drafts")
+    assert ("words 0" in page, "words 1" in page, "Too rude" in page, nothing in page) == (False, True, True, False)
+    assert f"/comment/{made[1]}/edit" in page
+    there = page.click("A walk").follow()
+    assert there.html.find(id=f"comment-{made[1]}")
+    with work_as(mona) as work:
+        moderation.hide(work, posts.find(work, post), "Off topic")
+    page = browser.get("/drafts")
+    # ACL-02: nothing of the post of somebody else.
+    assert ("words 0" in page, "words 1" in page, "Too rude" in page, "A walk" in page) == (True, True, True, False)
+    assert page.text.count("The post below which you wrote this") == 2

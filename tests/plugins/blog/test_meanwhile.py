@@ -125,7 +125,7 @@ def test_ones_own_comment_below_a_hidden_post_is_found_edited_and_deleted(
     first, second = (comment(people["bob"], post, f"words {number}") for number in range(2))
     other = comment(people["mona"], post, "of mona")
     browser = client(people["bob"])
-    assert "below posts that are hidden" not in browser.get("/drafts")
+    assert "others do not see" not in browser.get("/drafts")
     hide(work_as, people["mona"], comments, second)
     hide(work_as, people["mona"], posts, post)
     found = browser.get("/drafts")
@@ -150,7 +150,7 @@ def test_ones_own_comment_below_a_hidden_post_is_found_edited_and_deleted(
 def test_ones_own_comments_below_hidden_posts_go_on_page_by_page(
     people: Any, write: Any, comment: Any, work_as: Any, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comments.below_hidden, "__defaults__", (2,))
+    monkeypatch.setattr(comments.unseen, "__defaults__", (2,))
     post = write(people["anna"])
     for number in range(3):
         comment(people["bob"], post, f"words {number}")

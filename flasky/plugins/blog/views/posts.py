@@ -168,13 +168,13 @@ def delete(request: Request) -> Response:
     statements=3,
 )
 def drafts(request: Request) -> Mapping[str, Any]:
-    """The visitor's own drafts and hidden posts, and their comments below hidden posts of others."""
+    """The visitor's own drafts and hidden posts, and their comments that others do not see."""
     before = number_parameter(request, "comments_before", default=0)
     found, in_the_middle = page_of(request, partial(posts.unlisted, request.accounts))
     return {
         "posts": found,
         "in_the_middle": in_the_middle,
-        "below_hidden": None if in_the_middle else comments.below_hidden(request.accounts, Bounds(below=before)),
+        "unseen": None if in_the_middle else comments.unseen(request.accounts, Bounds(below=before)),
         "comments_before": before,
         "may_write": may(request, "blog.write"),
         "may_comment": may(request, "blog.comment"),
