@@ -128,9 +128,16 @@ def includeme(config: Configurator) -> None:
     config.add_slot("accounts.delete", "blog/what_stays.jinja2")
     config.add_navigation("blog.search", _("Search"), order=20)
     config.add_navigation("blog.write", _("Write"), permission="blog.write", order=30)
-    config.add_navigation("blog.moderate", _("Moderation"), permission="blog.moderate", order=40)
+    config.add_navigation(
+        "blog.moderate",
+        _("Moderation"),
+        permission="blog.moderate",
+        order=40,
+        badge="flasky.plugins.blog.waiting.badge",
+    )
     config.add_identity_value("blog.following", "flasky.plugins.blog.following.number_followed_by")
     config.add_identity_value("blog.unread", "flasky.plugins.blog.unread.unread_of")
+    config.add_identity_value("blog.waiting", "flasky.plugins.blog.waiting.waiting_for")
     config.add_navigation(
         "blog.notices",
         _("Notices"),

@@ -1,0 +1,81 @@
+"""How a moderator learns that something was reported, and is led back to what is left to decide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from flasky.plugins.accounts.models import User
+from flasky.plugins.blog import comments, moderation, posts, waiting
+
+
+@pytest.fixture
+def people(member: Any) -> dict[str, int]:
+    return {"anna": member("anna"), "bob": member("bob"), "mona": member("mona", role="Moderator")}
+
+
+@pytest.fixture
+def report(work_as: Any) -> Callable[..., None]:
+    """A function that has a member report a post or comment."""
+
+    def do(who: int, module: Any, number: int, reason: str = "bad") -> None:
+        with work_as(who) as work:
+            moderation.report(work, module.find(work, number), reason)
+
+    return do
+
+
+def badge_on(page: Any) -> tuple[str, str] | None:
+    """What stands beside "Moderation", and what is read out instead; None when nothing does."""
+    link = re.search(r'<a [^>]*href="/moderate"[^>]*>(.*?)</a>', page.text, re.DOTALL)
+    assert link is not None
+    found = re.search(r'aria-hidden="true">([^<]*)</span> <span class="visually-hidden">([^<]*)<', link[1])
+    return (found[1], found[2]) if found else None
+
+
+def test_moderators_see_on_every_page_how_many_reports_are_open_without_a_statement_more(
+    people: Any, write: Any, comment: Any, report: Any, work_as: Any, client: Any, statements: Any
+) -> None:
+    post = write(people["anna"])
+    made = comment(people["mona"], post)
+    mona = client(people["mona"])
+    assert badge_on(mona.get("/")) is None
+    report(people["bob"], posts, post)
+    # Who does not decide about their own is not told by a number that it was reported.
+    report(people["bob"], comments, made)
+    for path in ("/", "/search", "/auth"):
+        assert badge_on(mona.get(path)) == ("1", "open reports: 1")
+        for other in (None, people["bob"]):
+            assert "open reports" not in client(other).get(path, status="*")
+    mona.get("/")
+    assert len(statements()) == 2
+    with work_as(people["mona"]) as work:
+        moderation.resolve(work, posts.find(work, post))
+    assert badge_on(mona.get("/")) is None
+    for number in range(10):
+        report(people["bob"], posts, write(people["anna"], f"post {number}"))
+    zh = mona.get("/", headers={"Accept-Language": "zh"})
+    assert badge_on(zh) == ("9+", "超过 9 条举报待处理")
+
+
+def test_however_many_reports_there_are_few_are_looked_at(db: Session) -> None:
+    """By the index of what is open."""
+    number = select(waiting.waiting_for(User.id)).where(User.id == 1)
+    if db.get_bind().dialect.name == "sqlite":
+        compiled = number.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        plan = " ".join(row[3] for row in db.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
+        assert "SEARCH reports USING INDEX ix_reports_resolved_at_id (resolved_at=?)" in plan, plan
+        assert "B-TREE" not in plan, plan
+    else:
+        # The tables are empty here: reading them whole would be right.
+        db.execute(text("SET LOCAL enable_seqscan = off"))
+        compiled = number.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+        plan = " ".join(row[0] for row in db.execute(text(f"EXPLAIN {compiled}")))
+        assert "ix_reports_resolved_at_id" in plan, plan
+    assert f"{waiting.LOOKED_AT}" in str(compiled)
