@@ -11,6 +11,7 @@ from flasky.languages import _
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Refused, Work
 from flasky.plugins.blog import notices, pace
+from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.events import Followed, Unfollowed
 from flasky.plugins.blog.models import BlogMember, Follow
 from flasky.plugins.blog.posts import who
@@ -33,6 +34,14 @@ FOLLOWING = "blog.following"
 _BEGINNING = Bounds()
 #: Counters that one statement puts right.
 _AT_ONCE = 500
+
+
+def find(work: Work, user_id: int, *, left_too: bool = False) -> User:
+    """The member to be followed; with `left_too` also one who has no profile now. Raises NotThere."""
+    user = work.db.get(User, user_id)
+    if user is None or not (left_too or user.has_profile):
+        raise NotThere
+    return user
 
 
 def follow(work: Work, user: User) -> bool:

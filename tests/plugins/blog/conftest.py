@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pyramid.registry import Registry
 from webtest import TestApp
 
+from flasky.api_resources import openapi_document
 from flasky.database import utc_now
 from flasky.plugins.accounts import registration
 from flasky.plugins.accounts.grants import effective
@@ -139,3 +141,28 @@ def session_for(registry: Registry, user_id: int) -> str:
                 )
             )
     return secret
+
+
+def strict(schema: Any) -> Any:
+    """A schema that takes no property which it does not name."""
+    if isinstance(schema, list):
+        return [strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: strict(value) for name, value in schema.items()}
+    return {**closed, "additionalProperties": False} if "properties" in schema else closed
+
+
+@pytest.fixture
+def check(registry: Any) -> Callable[..., Any]:
+    """A function that holds an answer against the site's OpenAPI document, property by property; returns its value."""
+    document = strict(openapi_document(registry))
+
+    def checked(path: str, answer: Any, method: str = "get") -> Any:
+        described = document["paths"][path][method]["responses"][str(answer.status_int)]
+        assert answer.content_type == "application/json"
+        schema = {**described["content"]["application/json"]["schema"], "components": document["components"]}
+        Draft202012Validator(schema).validate(answer.json)
+        return answer.json
+
+    return checked

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from blog_vectors import vectors
-from jsonschema import Draft202012Validator
 from pyramid.request import Request
 from webtest import TestApp
 
-from flasky.api_resources import openapi_document
 from flasky.database import utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
@@ -40,31 +37,6 @@ def ids(member: Any, write: Any, comment: Any, work_as: Any) -> dict[str, int]:
     with work_as(made[MONA]) as work:
         moderation.hide(work, posts.find(work, made["hidden"]), "not nice")
     return made
-
-
-def strict(schema: Any) -> Any:
-    """A schema that takes no property which it does not name."""
-    if isinstance(schema, list):
-        return [strict(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: strict(value) for name, value in schema.items()}
-    return {**closed, "additionalProperties": False} if "properties" in schema else closed
-
-
-@pytest.fixture
-def check(registry: Any) -> Callable[..., Any]:
-    """A function that holds an answer against the site's OpenAPI document, property by property; returns its value."""
-    document = strict(openapi_document(registry))
-
-    def checked(path: str, answer: Any, method: str = "get") -> Any:
-        described = document["paths"][path][method]["responses"][str(answer.status_int)]
-        assert answer.content_type == "application/json"
-        schema = {**described["content"]["application/json"]["schema"], "components": document["components"]}
-        Draft202012Validator(schema).validate(answer.json)
-        return answer.json
-
-    return checked
 
 
 def test_every_resource_answers_as_the_document_says(ids: Any, client: Any, check: Any, registry: Any) -> None:

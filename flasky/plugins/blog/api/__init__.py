@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pyramid.config import Configurator
 
 _POST = f"/api/posts/{id_pattern()}"
+_COMMENT = f"/api/comments/{id_pattern()}"
 _MEMBER = f"/api/members/{id_pattern()}"
 
 #: Each route's name and pattern.
@@ -17,13 +18,18 @@ ROUTES = (
     ("blog.api.posts", "/api/posts"),
     ("blog.api.post", _POST),
     ("blog.api.comments", f"{_POST}/comments"),
-    ("blog.api.comment", f"/api/comments/{id_pattern()}"),
+    ("blog.api.comment", _COMMENT),
     ("blog.api.tag", "/api/tags/{name}/posts"),
     ("blog.api.member", _MEMBER),
     ("blog.api.member_posts", f"{_MEMBER}/posts"),
     ("blog.api.followers", f"{_MEMBER}/followers"),
     ("blog.api.following", f"{_MEMBER}/following"),
     ("blog.api.search", "/api/search"),
+    ("blog.api.timeline", "/api/timeline"),
+    ("blog.api.drafts", "/api/drafts"),
+    ("blog.api.follow", f"/api/following/{id_pattern()}"),
+    ("blog.api.hidden_post", f"{_POST}/hidden"),
+    ("blog.api.hidden_comment", f"{_COMMENT}/hidden"),
 )
 
 
@@ -34,4 +40,4 @@ def includeme(config: Configurator) -> None:
     for name, pattern in ROUTES:
         config.add_route(name, pattern)
     describe(config)
-    config.scan("flasky.plugins.blog.api.views")
+    config.scan("flasky.plugins.blog.api")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flasky.plugins.blog import limits
+
 if TYPE_CHECKING:
     from pyramid.config import Configurator
 
@@ -65,6 +67,13 @@ SCHEMAS: dict[str, Part] = {
     "BlogAuthor": _object(id=_NUMBER_OR_NOT, username=_TEXT, url=_TEXT_OR_NOT),
     "BlogListedPost": _object(**_LISTED),
     "BlogPost": _object(**_LISTED, html=_TEXT, body=_BODY, draft=_FLAG, hidden=_HIDDEN),
+    "BlogUnlistedPost": _object(
+        **{name: _LISTED[name] for name in ("id", "url", "title", "summary", "is_long")},
+        created_at=_MOMENT,
+        published_at=_MOMENT_OR_NOT,
+        draft=_FLAG,
+        hidden=_HIDDEN,
+    ),
     "BlogListedComment": _object(**_COMMENT),
     "BlogComment": _object(**_COMMENT, body=_BODY),
     "BlogPerson": _object(id=_INTEGER, username=_TEXT, url=_TEXT_OR_NOT, name=_TEXT),
@@ -95,6 +104,27 @@ _KNOWN: Part = {"name": "If-None-Match", "in": "header", "schema": _TEXT}
 _REFUSED: Part = {"4XX": {"description": "What is wrong, as application/problem+json (RFC 9457)."}}
 
 
+_CHANGES: Part = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "schema": _TEXT,
+    "description": "The ETag of what is changed: 428 without, 412 when it has changed since.",
+}
+_MAY_CHANGE: Part = {
+    **_CHANGES,
+    "required": False,
+    "description": "The ETag of what was read: 412 when it has changed.",
+}
+_KEY: Part = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "[A-Za-z0-9_-]{1,43}"},
+    "description": "Sent again with the same key, the same request makes nothing more.",
+}
+_DONE: Part = {"204": {"description": "It is so."}, **_REFUSED}
+
+
 def _answer(description: str, schema: Part) -> Part:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
@@ -122,16 +152,69 @@ def _one(summary: str, schema: str) -> Part:
     }
 
 
+def _body(*needed: str, **properties: Part) -> Part:
+    schema = {"type": "object", "properties": properties, "required": list(needed), "additionalProperties": False}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _make(summary: str, schema: str, body: Part, parameters: list[Part]) -> Part:
+    made = _answer("It is made; Location says where it is.", _reference(schema))
+    return {
+        "summary": summary,
+        "parameters": [*parameters, _KEY],
+        "requestBody": body,
+        "responses": {"201": made, **_REFUSED},
+    }
+
+
+def _change(summary: str, schema: str, body: Part) -> Part:
+    return {
+        "summary": summary,
+        "parameters": [_ID, _CHANGES],
+        "requestBody": body,
+        "responses": {"200": _answer("It is changed.", _reference(schema)), **_REFUSED},
+    }
+
+
+def _do(summary: str, *parameters: Part, **more: Part) -> Part:
+    return {"summary": summary, "parameters": [_ID, *parameters], **more, "responses": _DONE}
+
+
+_FIELDS: dict[str, Part] = {
+    "title": {"type": "string", "maxLength": limits.LONGEST_TITLE},
+    "body": {"type": "string", "maxLength": limits.LONGEST_BODY, "description": "Markdown."},
+    "tags": {"type": "array", "items": _TEXT, "maxItems": limits.MOST_TAGS},
+    "draft": _FLAG,
+}
+_SAID: Part = {"type": "string", "maxLength": limits.LONGEST_COMMENT, "description": "Markdown."}
+_HIDE = _body("reason", reason={"type": "string", "maxLength": limits.LONGEST_REASON})
+_HIDING: dict[str, Part] = {
+    "put": _do("Hide it, with a reason that its author reads", _MAY_CHANGE, requestBody=_HIDE),
+    "delete": _do("Show it again", _MAY_CHANGE),
+}
+
 _TAG: Part = {"name": "name", "in": "path", "required": True, "schema": _TEXT}
 _ASKED: Part = {"name": "q", "in": "query", "required": True, "schema": {"type": "string", "maxLength": 100}}
 
 RESOURCES: dict[str, dict[str, Part]] = {
-    "blog.api.posts": {"get": _list("The newest posts", "posts", "BlogListedPost", _BY_PLACE)},
-    "blog.api.post": {"get": _one("A post", "BlogPost")},
-    "blog.api.comments": {
-        "get": _list("The comments on a post, the oldest first", "comments", "BlogListedComment", [_ID, *_BY_ID])
+    "blog.api.posts": {
+        "get": _list("The newest posts", "posts", "BlogListedPost", _BY_PLACE),
+        "post": _make("Write a post, or a draft", "BlogPost", _body("body", **_FIELDS), []),
     },
-    "blog.api.comment": {"get": _one("A comment", "BlogComment")},
+    "blog.api.post": {
+        "get": _one("A post", "BlogPost"),
+        "patch": _change("Change fields of one's own post", "BlogPost", _body(**_FIELDS)),
+        "delete": _do("Delete one's own post, with its comments", _CHANGES),
+    },
+    "blog.api.comments": {
+        "get": _list("The comments on a post, the oldest first", "comments", "BlogListedComment", [_ID, *_BY_ID]),
+        "post": _make("Comment on a post", "BlogComment", _body("body", body=_SAID), [_ID]),
+    },
+    "blog.api.comment": {
+        "get": _one("A comment", "BlogComment"),
+        "patch": _change("Change one's own comment", "BlogComment", _body("body", body=_SAID)),
+        "delete": _do("Delete one's own comment", _CHANGES),
+    },
     "blog.api.tag": {"get": _list("The posts with a tag", "posts", "BlogListedPost", [_TAG, *_BY_PLACE])},
     "blog.api.member": {
         "get": {
@@ -147,6 +230,13 @@ RESOURCES: dict[str, dict[str, Part]] = {
     "blog.api.followers": {"get": _list("Who follows a member", "members", "BlogPerson", [_ID, *_BY_ID])},
     "blog.api.following": {"get": _list("Whom a member follows", "members", "BlogPerson", [_ID, *_BY_ID])},
     "blog.api.search": {"get": _list("Posts with all these words", "posts", "BlogListedPost", [_ASKED, *_BY_ID])},
+    "blog.api.timeline": {
+        "get": _list("The newest posts of those whom one follows, and one's own", "posts", "BlogListedPost", _BY_PLACE)
+    },
+    "blog.api.drafts": {"get": _list("One's drafts and hidden posts", "posts", "BlogUnlistedPost", _BY_ID)},
+    "blog.api.follow": {"put": _do("Follow a member"), "delete": _do("Follow a member no longer")},
+    "blog.api.hidden_post": _HIDING,
+    "blog.api.hidden_comment": _HIDING,
 }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -20,7 +18,9 @@ from flasky.languages import _
 from flasky.parameters import parse_id, parse_limit
 from flasky.plugins.blog import comments, following, limits, pace, posts, reading, search
 from flasky.plugins.blog.api.shapes import Shape, Shapes
+from flasky.plugins.blog.api.versions import etag_of
 from flasky.plugins.blog.errors import NotThere
+from flasky.plugins.blog.following import FOLLOWING
 from flasky.plugins.blog.reading import Listing, Source
 from flasky.plugins.blog.tags import canonical
 from flasky.plugins.blog.views.common import bounds_of, place, reader_of
@@ -58,6 +58,22 @@ def list_tagged(request: Request) -> Shape:
 def list_posts_of(request: Request) -> Shape:
     """The newest posts of a member."""
     return _posts(request, partial(reading.for_programs, request.read, Source.AUTHOR, author=_person(request).id))
+
+
+@view_config(
+    route_name="blog.api.timeline", request_method="GET", renderer="json", permission="blog.follow", statements=2
+)
+def list_followed(request: Request) -> Shape:
+    """The newest posts of those whom one follows, and one's own."""
+    me, number = request.identity.user_id, request.identity.values[FOLLOWING] or 0
+    return _posts(request, partial(reading.of_followed, request.read, me, number, columns=reading.FOR_PROGRAMS))
+
+
+@view_config(route_name="blog.api.drafts", request_method="GET", renderer="json", permission="blog.write", statements=1)
+def list_unlisted(request: Request) -> Shape:
+    """One's drafts, and those of one's posts that a moderator has hidden, the last begun first."""
+    found = posts.unlisted(request.accounts, bounds_of(request), _limit(request))
+    return _part(request, "posts", map(Shapes(request).unlisted, found.rows), newer=found.back, older=found.on)
 
 
 @view_config(
@@ -184,11 +200,8 @@ def _address(request: Request, parameter: str, where: object) -> str | None:
 
 
 def _one(request: Request, version: int, shape: Shape) -> Shape | Response:
-    """`shape` with its ETag, or 304 to who has it as it is.
-
-    The version alone would not do: a comment that is counted and a moderator's decision are no edit of the text.
-    """
-    etag = f"{version}-{zlib.crc32(json.dumps(shape).encode()):08x}"
+    """`shape` with its ETag, or 304 to who has it as it is."""
+    etag = etag_of(version, shape)
     if etag in request.if_none_match:
         return Response(status=304, etag=etag)
     request.response.etag = etag

@@ -29,7 +29,7 @@ from flasky.plugins.blog.views.common import may, page_of, see_other
 @view_config(route_name="blog.follow", request_method="POST", permission="blog.follow", statements=15)
 def follow(request: Request) -> Response:
     """Follow a member."""
-    user = _member(request)
+    user = following.find(request.accounts, parse_id(request.matchdict["id"]))
     try:
         following.follow(request.accounts, user)
     except Refused as refusal:
@@ -42,7 +42,7 @@ def follow(request: Request) -> Response:
 @view_config(route_name="blog.unfollow", request_method="POST", permission="blog.follow")
 def unfollow(request: Request) -> Response:
     """Follow a member no longer, also one who has no profile any more: one's count holds them."""
-    user = _existing(request)
+    user = following.find(request.accounts, parse_id(request.matchdict["id"]), left_too=True)
     if not following.unfollow(request.accounts, user) and not user.has_profile:
         # Whoever tries numbers learns no name that is shown nowhere.
         raise NotThere
@@ -57,20 +57,6 @@ def _back(request: Request, user: User) -> Response:
     if request.POST.get("back") == "profile":
         return see_other(request.route_path("accounts.profile", username=user.username))
     return see_other(request.route_path("blog.posts_of", id=user.id))
-
-
-def _member(request: Request) -> User:
-    user = _existing(request)
-    if not user.has_profile:
-        raise NotThere
-    return user
-
-
-def _existing(request: Request) -> User:
-    user: User | None = request.db.get(User, parse_id(request.matchdict["id"]))
-    if user is None:
-        raise NotThere
-    return user
 
 
 @view_config(route_name="blog.person", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
@@ -117,6 +103,7 @@ def people(request: Request) -> Mapping[str, Any]:
 def show_notices(request: Request) -> Mapping[str, Any]:
     """What happened since, newest first."""
     found, in_the_middle = page_of(request, partial(notices.listed, request.accounts))
+    look = Look(request)
     choice = notices.mail_choice(request.accounts, request.identity.user_id)
     return {
         "notices": found,
@@ -124,13 +111,21 @@ def show_notices(request: Request) -> Mapping[str, Any]:
         "unread": request.identity.values[UNREAD] or any(row.read_at is None for row in found.rows),
         "in_the_middle": in_the_middle,
         "form": MailForm(request, data={"mail": choice}),
-        "look": Look(request),
+        "look": look,
+        "where": partial(_where, request, look),
     }
 
 
 @view_config(route_name="blog.notices", request_method="POST", permission="accounts.take_part")
 def save_notices(request: Request) -> Response:
-    """Mark all that there were when the page was made as read, or choose how they come by mail."""
+    """Read one, mark one or all that there were when the page was made as read, or choose how they come by mail."""
+    if "open" in request.POST:
+        return see_other(_opened(request))
+    if "read" in request.POST:
+        number = parse_id(request.POST["read"])
+        notices.read_one(request.accounts, number)
+        # On the same page of the list, where one was.
+        return see_other(f"{request.path_qs}#notice-{number}")
     if request.POST.get("do") == "read":
         notices.mark_read(request.accounts, parse_id(request.POST.get("up_to", "")))
     else:
@@ -141,6 +136,24 @@ def save_notices(request: Request) -> Response:
         else:
             request.flash(_("Choose one of the three."), "warning")
     return see_other(request.route_path("blog.notices"))
+
+
+def _opened(request: Request) -> str:
+    """Mark a notice as read, and lead to what it is about: a safe method changes nothing, so its link is a button."""
+    about = notices.read_one(request.accounts, parse_id(request.POST["open"]))
+    where = about and _where(request, Look(request), about)
+    if not where:
+        request.flash(_("What this notice is about is not there any more."), "warning")
+    return where or str(request.path_qs)
+
+
+def _where(request: Request, look: Look, notice: Any) -> str:
+    """Where what a notice is about is read; nowhere, when it is about who has no profile."""
+    if notice.comment_id:
+        return str(request.route_path("blog.to_comment", id=notice.comment_id))
+    if notice.post_id:
+        return look.post(notice.post_id)
+    return look.profile(notice.actor) if notice.has_profile else ""
 
 
 @view_config(

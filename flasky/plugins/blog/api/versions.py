@@ -1,0 +1,49 @@
+"""ETags: which state of a text a program has read, and which version of it it changes (CON-02)."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+
+from pyramid.httpexceptions import HTTPPreconditionFailed, HTTPPreconditionRequired
+from pyramid.request import Request
+
+from flasky.errors.exceptions import RefusedInput
+from flasky.languages import _
+from flasky.plugins.blog.api.shapes import Shape
+from flasky.plugins.blog.models import Comment, Post
+
+#: A proxy that compresses answers makes a tag weak; which version it names stays.
+_TAG = r'(?:W/)?"([\x21\x23-\x7e]*)"'
+_TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
+_VERSION = re.compile(r"([0-9]{1,9})(?:-[0-9a-f]{8})?")
+
+
+def etag_of(version: int, shape: Shape) -> str:
+    """What names the state of something as it is told.
+
+    The version alone would not do: a comment that is counted and a moderator's decision are no edit of the text.
+    """
+    return f"{version}-{zlib.crc32(json.dumps(shape).encode()):08x}"
+
+
+def versions_named(request: Request) -> frozenset[int]:
+    """The versions that `If-Match` names.
+
+    Raises HTTPPreconditionRequired (428) where there is no such header, or one that means any version, and RefusedInput
+    (400) for what is none.
+    """
+    header = request.environ.get("HTTP_IF_MATCH", "").strip()
+    if header in {"", "*"}:
+        raise HTTPPreconditionRequired
+    if not _TAGS.fullmatch(header):
+        raise RefusedInput(seen=f"If-Match: {ascii(header[:40])[1:-1]}", expected=_("an ETag in quotation marks"))
+    found = (_VERSION.fullmatch(tag) for tag in re.findall(_TAG, header))
+    return frozenset(int(match[1]) for match in found if match)
+
+
+def check_version(thing: Post | Comment, versions: frozenset[int]) -> None:
+    """Raise HTTPPreconditionFailed (412) unless what is stored is one of these versions."""
+    if thing.version not in versions:
+        raise HTTPPreconditionFailed
