@@ -8,11 +8,15 @@ codes, tokens and files are left out; the form asks for them again.
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from pyramid.request import Request
+from wtforms import BooleanField, HiddenField, SelectField
+from wtforms.fields.core import UnboundField
 
 from flasky.errors.report import is_secret_name
+from flasky.forms import RequestForm
 from flasky.plugins.accounts.work import work_of
 from flasky.redirects import current_path
 from flasky.security.keys import Signer
@@ -29,6 +33,22 @@ class Draft(NamedTuple):
 
     path: str
     fields: tuple[tuple[str, str], ...]
+
+    def typed(self) -> Iterator[tuple[Any, str]]:
+        """What was typed, as label (to be translated) and text: no buttons, no choices, nothing that a form carries.
+
+        Where the page was too old, no view read the form. So the labels are those of the form that has most of these
+        fields and the fewest others.
+        """
+        names = {name for name, _text in self.fields}
+        labels = max(map(_labels, _forms(RequestForm)), key=lambda known: (len(names & set(known)), -len(known)))
+        for name, text in self.fields:
+            if text and (label := labels.get(name)) is not None:
+                yield label, text
+
+
+#: What nobody types into.
+_NOT_TYPED = (HiddenField, SelectField, BooleanField)
 
 
 def keep(request: Request) -> str:
@@ -50,6 +70,25 @@ def read(request: Request, text: object) -> Draft | None:
     if not 0 <= work_of(request).now().timestamp() - made < _LIFETIME:
         return None
     return Draft(path, tuple((name, value) for name, value in fields))
+
+
+def _forms(kind: type[RequestForm]) -> Iterator[type[RequestForm]]:
+    """A form and all that were made from it, whatever plug-in they are of."""
+    yield kind
+    for form in kind.__subclasses__():
+        yield from _forms(form)
+
+
+def _labels(form: type[RequestForm]) -> dict[str, Any]:
+    """The fields of a form by their names, each with its label; None for what nobody types into."""
+    fields = ((name, getattr(form, name)) for name in dir(form))
+    return {name: _label(name, field) for name, field in fields if isinstance(field, UnboundField)}
+
+
+def _label(name: str, field: UnboundField) -> Any:
+    if issubclass(field.field_class, _NOT_TYPED):
+        return None
+    return field.kwargs.get("label") or next(iter(field.args), None) or name
 
 
 def _may_be_kept(name: str) -> bool:

@@ -129,6 +129,34 @@ def test_rte_02_what_was_typed_is_shown_again_with_how_long_to_wait(member: Any,
     for status in (200, 200, 429):
         page = form.submit("do", value="preview", status=status)
         assert "Before it is sent" in page
+    # What the form calls its fields; neither its button nor what it says of itself.
+    assert shown_of(page) == {"Your text": "Before it is sent"}
+
+
+def shown_of(page: Any) -> dict[str, str]:
+    """What a page shows of a form that was kept: the names of the fields, and what was typed."""
+    names, typed = ([item.get_text() for item in page.html.select(f".draft {part}")] for part in ("dt", "dd"))
+    return dict(zip(names, typed, strict=True))
+
+
+def test_what_was_kept_stands_below_the_names_of_its_fields(member: Any, client: Any, write: Any, work_as: Any) -> None:
+    """In one's own language, also of a form that nobody read as its page was too old; nothing of a form of buttons."""
+    anna, bob = member("anna"), member("bob")
+    post = write(bob)
+    browser = client(anna)
+    own = {"Sec-Fetch-Site": "same-origin"}
+    sent = {"csrf_token": "old", "version": "1", "again": "", "body": "My text", "do": "preview"}
+    page = browser.post("/write", {**sent, "title": "My title", "tags": "one two"}, own, status=400)
+    assert shown_of(page) == {"Title": "My title", "Your text": "My text", "Tags": "one two"}
+    assert page.forms[0]["do"].value == "preview"
+    chinese = {**own, "Accept-Language": "zh"}
+    page = browser.post(f"/post/{post}/comment", {**sent, "next": f"/post/{post}"}, chinese, status=400)
+    assert shown_of(page) == {"评论": "My text"}
+    page = browser.post(f"/post/{post}/hide", {"reason": "Spam", "version": "1", "seen": "1.2"}, own, status=400)
+    assert shown_of(page) == {"Reason": "Spam"}
+    page = browser.post(f"/follow/{bob}", {"next": "/"}, own, status=400)
+    assert shown_of(page) == {}
+    assert "It was kept. You can send it again." in page
 
 
 def test_rte_02_a_form_that_is_sent_twice_counts_once(member: Any, work_as: Any) -> None:
