@@ -25,6 +25,7 @@ plugin = Plugin(
     requires=("accounts",),
     description="Access tokens for programs.",
     models="flasky.plugins.api.models",
+    commands="flasky.plugins.api.cli:api",
     fixtures="flasky.plugins.api.fixtures",
     settings=(
         Setting(
@@ -46,5 +47,10 @@ def includeme(config: Configurator) -> None:
     config.add_credential("Bearer", "flasky.plugins.api.credential.identify")
     config.add_job("api.clear_away", "flasky.plugins.api.uses.clear_away_job")
     config.add_schedule("api.clear_away", every=timedelta(days=1))
+    config.add_jinja2_search_path("flasky.plugins.api:templates", name=".jinja2")
+    config.add_personal_data(
+        "api", export="flasky.plugins.api.members.export", erase="flasky.plugins.api.members.erase"
+    )
     config.include("flasky.plugins.api.uses")
     config.include("flasky.plugins.api.documents")
+    config.include("flasky.plugins.api.views")

@@ -63,13 +63,13 @@ class TokenView(NamedTuple):
 def make(work: Work, user_id: int, name: str, permissions: Collection[str], days: int) -> str:
     """Make a token for the member and tell them by mail; returns it, which nobody can do a second time.
 
-    `permissions` are among those that API resources ask for; what the member has not, the token does not give.
-    `days` is one of LIFETIMES. Raises Fault, TooManyTries.
+    `permissions` are among those that are `offered`; what the member has not, the token does not give. `days` is
+    one of LIFETIMES. Raises Fault, TooManyTries.
     """
     if not 0 < len(name) <= LONGEST_NAME:
         raise Fault("name", _("Give it a name of at most ${number} characters.", mapping={"number": LONGEST_NAME}))
     chosen = set(permissions)
-    if not chosen or chosen - set(asked_permissions(work.registry)):
+    if not chosen or chosen - set(offered(work)):
         raise Fault("permissions", _("Choose what the program may do."))
     if days not in LIFETIMES:
         raise Fault("days", _("Choose how long it is good."))
@@ -92,9 +92,15 @@ def make(work: Work, user_id: int, name: str, permissions: Collection[str], days
         )
     )
     work.db.flush()
-    record(work, Event.TOKEN_MADE, user_id, token=name, permissions=sorted(chosen), days=days)
+    record(work, Event.TOKEN_MADE, user_id, name=name, permissions=sorted(chosen), days=days)
     send_to_member(work, "mail/changed", user, what="token_made")
     return token
+
+
+def offered(work: Work) -> list[str]:
+    """The permissions that a token can have: those that API resources ask for, and whoever is signed in has."""
+    asked = asked_permissions(work.registry)
+    return asked if work.identity is None else [name for name in asked if name in work.identity.permissions]
 
 
 def known_by(work: Work, token: str) -> Known | None:
@@ -144,7 +150,7 @@ def revoke(work: Work, user_id: int, token_id: int) -> bool:
     name = work.db.scalar(query.returning(AccessToken.name))
     if name is None:
         return False
-    record(work, Event.TOKEN_REVOKED, user_id, token=name)
+    record(work, Event.TOKEN_REVOKED, user_id, name=name)
     return True
 
 
@@ -156,7 +162,7 @@ def revoke_leaked(work: Work, token: str) -> User | None:
     if row is None:
         return None
     user = work.db.get_one(User, row.user_id)
-    record(work, Event.TOKEN_REVOKED, user.id, token=row.name, leaked=True)
+    record(work, Event.TOKEN_REVOKED, user.id, name=row.name, leaked=True)
     send_to_member(work, "mail/changed", user, what="token_leaked")
     return user
 

@@ -212,4 +212,4 @@ def test_a_member_has_at_most_twenty_and_hears_of_each(accounts_member: Member, 
     mails = PromptMailbox(registry).messages
     assert len([mail for mail in mails if "access token was made" in str(mail)]) == tokens.MOST
     events = Work(registry, db).db.scalars(select(SecurityEvent).where(SecurityEvent.event == "token_made")).all()
-    assert events[0].details == {"token": "program 0", "permissions": ["things.change"], "days": 365}
+    assert events[0].details == {"name": "program 0", "permissions": ["things.change"], "days": 365}
