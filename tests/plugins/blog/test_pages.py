@@ -262,6 +262,29 @@ def test_a_draft_is_seen_by_its_author_alone(client: Any, member: Any) -> None:
     assert "now it is" in client().get(path)
 
 
+@pytest.mark.databases("sqlite")
+def test_a_draft_is_read_edited_and_deleted_from_the_list_of_drafts(client: Any, member: Any, write: Any) -> None:
+    anna = member()
+    draft, browser = write(anna, "not yet", title="Unripe", draft=True), client(anna)
+    page = browser.get("/drafts")
+    assert page.click("Unripe").request.path == f"/post/{draft}"
+    edit = page.click("Edit")
+    assert "not yet" in edit.click("To the draft")
+    assert edit.click("Delete").request.path == page.click("Delete").request.path
+    asked = page.click("Delete")
+    assert "Delete this draft?" in asked
+    assert "comments go with it" not in asked
+    done = send(asked)
+    assert done.location.endswith("/drafts")
+    assert "Your draft is deleted." in done.follow()
+    # A post says what else goes, and its author comes back to the others.
+    post = write(anna, "ripe")
+    asked = browser.get(f"/post/{post}/edit").click("Delete")
+    assert "Its comments go with it" in asked
+    assert "Your post is deleted." in send(asked).follow()
+    assert not browser.get("/write").html.find("a", string="To the post")
+
+
 def test_con_02_a_stale_edit_overwrites_nothing(client: Any, member: Any, write: Any, db: Session) -> None:
     anna = member()
     post = write(anna, "original")

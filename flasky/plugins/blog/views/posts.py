@@ -154,9 +154,12 @@ def confirm_delete(request: Request) -> Mapping[str, Any]:
 @view_config(route_name="blog.delete", request_method="POST", permission="blog.write")
 def delete(request: Request) -> Response:
     """Delete a post of one's own."""
-    posts.remove(request.accounts, _own(request))
-    request.flash(_("Your post is deleted."), "success")
-    return see_other(request.route_path("main.index"))
+    post = _own(request)
+    # Where it stood, and others like it.
+    there = "blog.drafts" if post.listed_at is None else "main.index"
+    request.flash(_("Your draft is deleted.") if post.is_draft else _("Your post is deleted."), "success")
+    posts.remove(request.accounts, post)
+    return see_other(request.route_path(there))
 
 
 @view_config(
