@@ -45,12 +45,6 @@ def seed(context: Context, users: int, posts: int, *, force: bool) -> None:
 @pass_context
 def send_digest(context: Context) -> None:
     """Mail each member who asked for it what happened in a day, now; the job `blog.digest` does so every hour."""
-    from flasky.plugins.accounts.services import open_work  # noqa: PLC0415 - commands are listed without SQLAlchemy
-    from flasky.plugins.blog.notices import send_digests  # noqa: PLC0415 - commands are listed without SQLAlchemy
+    from flasky.plugins.blog.digests import send_digests  # noqa: PLC0415 - commands are listed without SQLAlchemy
 
-    queued, more = 0, True
-    while more:
-        with open_work(context.registry) as work:
-            sent, more = send_digests(work)
-        queued += sent
-    click.echo(f"Queued {queued} mails.")
+    click.echo(f"Queued {send_digests(context.registry)} mails.")

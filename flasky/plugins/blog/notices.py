@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, insert, or_, select, update
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work
 from flasky.plugins.blog import markdown, pace
-from flasky.plugins.blog.mails import DECISIONS, send_decision, send_digest_to, send_notice
+from flasky.plugins.blog.mails import DECISIONS, send_decision, send_notice
 from flasky.plugins.blog.mentions import last_written, since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.outlines import Outline
@@ -20,9 +20,6 @@ from flasky.plugins.blog.storage import add_unless_there, changed
 from flasky.plugins.blog.unread import is_shown
 
 DIGEST_AFTER = timedelta(days=1)
-_LISTED = 100
-#: How many notices a digest tells of one by one.
-_IN_DIGEST = 20
 #: How many mails are sent at once about what happens at once: a post that is shown again may have many comments.
 _AT_ONCE = 20
 #: About how many texts one statement asks: each calls up to ten members, and it has so many parameters and no more.
@@ -245,57 +242,6 @@ def mail_choice(work: Work, user_id: int) -> str:
     with work.reading() as connection:
         found: str | None = connection.scalar(select(BlogMember.mail).where(BlogMember.user_id == user_id))
     return found or "never"
-
-
-class Digests(NamedTuple):
-    """What one transaction did: how many mails it queued, and whether there may be more members who are due."""
-
-    mails: int
-    more: bool
-
-
-def send_digests(work: Work) -> Digests:
-    """Mail members whose oldest notice has waited a day what waits for them.
-
-    One transaction takes so many members and no more: go on while there are more. For who is shut out or about to
-    leave, it waits.
-    """
-    due = list(
-        work.db.scalars(
-            select(Notice.user_id)
-            .join(User, User.id == Notice.user_id)
-            .group_by(Notice.user_id)
-            .where(Notice.mail_due.is_not(None), User.disabled_at.is_(None), User.deletion_due_at.is_(None))
-            .having(func.min(Notice.mail_due) <= work.now())
-            .order_by(Notice.user_id)
-            .limit(_LISTED)
-        )
-    )
-    return Digests(sum(_send_digest(work, user_id) for user_id in due), len(due) == _LISTED)
-
-
-def _send_digest(work: Work, user_id: int) -> bool:
-    # Whoever locks the member sends; another process that sends digests too finds nothing left.
-    user = work.db.scalars(select(User).where(User.id == user_id).with_for_update(of=User)).one_or_none()
-    waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
-    # What they have read meanwhile, and what is hidden now, is no news.
-    news = (
-        select(
-            Notice.kind, User.username.label("actor"), User.has_profile, Notice.post_id, Notice.comment_id, Post.title,
-            Notice.reason,
-        )
-        .outerjoin(User, User.id == Notice.actor_id)
-        .outerjoin(Post, Post.id == Notice.post_id)
-        .outerjoin(Comment, Comment.id == Notice.comment_id)
-        .where(waiting, Notice.read_at.is_(None), is_shown(Notice, user_id))
-    )  # fmt: skip
-    number = work.db.scalar(select(func.count()).select_from(news.subquery())) or 0
-    entries = work.db.execute(news.order_by(Notice.id).limit(_IN_DIGEST)).all() if number else []
-    changed(work.db, update(Notice).where(waiting).values(mail_due=None))
-    if user is None or not entries:
-        return False
-    send_digest_to(work, user, entries, number - len(entries))
-    return True
 
 
 def stop_mail(work: Work, user_id: int, joined: int) -> None:

@@ -20,7 +20,7 @@ from flasky.cli.context import Context
 from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import markdown, notices, posts, rebuilding, search, seeding
+from flasky.plugins.blog import digests, markdown, notices, posts, rebuilding, search, seeding
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
 from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox
@@ -338,8 +338,8 @@ def test_digests_are_queued_for_everybody_in_one_run(
     write(member("anna"), " ".join(f"@{name}" for name in names))
     db.execute(update(Notice).values(mail_due=utc_now() - timedelta(minutes=1)))
     db.commit()
-    # More are due than one transaction takes.
-    monkeypatch.setattr(notices, "_LISTED", 2)
+    # More are due than are looked for at once.
+    monkeypatch.setattr(digests, "_LISTED", 2)
     assert flasky("blog", "digest").output.strip() == "Queued 3 mails."
     assert len(mailbox.messages) == 3
     assert flasky("blog", "digest").output.strip() == "Queued 0 mails."

@@ -15,7 +15,7 @@ from flasky.database import utc_now
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, events, following, members, moderation, notices, posts
+from flasky.plugins.blog import comments, digests, events, following, members, moderation, notices, posts
 from flasky.plugins.blog.models import Comment, Notice, Post
 from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox, html_of, text_of
@@ -150,8 +150,7 @@ def test_a_digest_tells_of_decisions(
     for number in range(2):
         decide(posts, write(people["anna"], f"post {number}"), f"<b>reason\n{number}")
     assert mailbox.messages == []
-    with open_work(registry, clock=lambda: utc_now() + notices.DIGEST_AFTER * 2) as work:
-        notices.send_digests(work)
+    digests.send_digests(registry, clock=lambda: utc_now() + notices.DIGEST_AFTER * 2)
     text = text_of(mailbox.last)
     assert text.count("A moderator has hidden your post") == 2
     assert text.index("The reason: <b>reason 0") < text.index("/post/1") < text.index("The reason: <b>reason 1")
@@ -191,8 +190,7 @@ def test_a_decision_and_what_was_said_outlive_who_left(
         ("comment", None, ""),
         ("hidden", None, "off topic"),
     ]
-    with open_work(registry, clock=lambda: utc_now() + notices.DIGEST_AFTER * 2) as work:
-        notices.send_digests(work)
+    digests.send_digests(registry, clock=lambda: utc_now() + notices.DIGEST_AFTER * 2)
     assert "a former member commented on your post: Mine" in text_of(mailbox.last)
 
 

@@ -6,15 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flasky.database import utc_now
 from flasky.jobs.contracts import schedules
 from flasky.jobs.services import enqueue
 from flasky.jobs.worker import JobWorker
+from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import open_work
-from flasky.plugins.blog import notices
+from flasky.plugins.blog import digests, notices
 from flasky.plugins.blog.models import Notice
 from flasky.testing.mailbox import Mailbox
 
@@ -31,12 +32,50 @@ def test_the_job_mails_everybody_who_is_due(
     db.execute(update(Notice).values(mail_due=utc_now() - timedelta(minutes=1)))
     enqueue(registry, db, "blog.digest")
     db.commit()
-    # More are due than one transaction takes: the job queues itself until there are fewer.
-    monkeypatch.setattr(notices, "_LISTED", 2)
-    assert JobWorker(registry).run_once().done == 2
+    # More are due than are looked for at once.
+    monkeypatch.setattr(digests, "_LISTED", 2)
+    assert JobWorker(registry).run_once().done == 1
     assert len(mailbox.messages) == 3
 
 
 @pytest.mark.databases("sqlite")  # nothing is asked
 def test_it_comes_every_hour(registry: Any) -> None:
     assert schedules(registry)["blog.digest"].shown == "every 1:00:00"
+
+
+def test_a_mail_that_cannot_be_made_keeps_nobody_elses_back(
+    registry: Any, member: Any, write: Any, db: Session, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ["bob", "carl", "dora"]
+    for name in names:
+        user_id = member(name)
+        with open_work(registry) as work:
+            notices.choose_mail(work, user_id, "daily")
+    write(member("anna"), " ".join(f"@{name}" for name in names))
+    # As no form would let it in.
+    db.execute(update(User).where(User.username == "bob").values(email="bob\n@example.com"))
+    db.commit()
+
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    assert digests.send_digests(registry, clock=lambda: tomorrow) == 2
+    assert [mail["To"] for mail in mailbox.messages] == ["carl@example.com", "dora@example.com"]
+    assert "digest of the member" in caplog.text
+    db.execute(update(User).where(User.username == "bob").values(email="bob@example.com"))
+    db.commit()
+    assert digests.send_digests(registry, clock=lambda: tomorrow) == 1
+
+
+@pytest.mark.databases("postgresql")
+def test_a_digest_does_not_wait_for_who_comments_nor_they_for_it(registry: Any, member: Any, write: Any) -> None:
+    """A comment holds the row of its author, as what refers to it does, and then wants that of whom it tells."""
+    anna, bob = member("anna"), member("bob")
+    for user_id in (anna, bob):
+        with open_work(registry) as work:
+            notices.choose_mail(work, user_id, "daily")
+    write(anna, "@bob")
+    write(bob, "@anna")
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    with open_work(registry) as work:
+        key_share = select(User.id).where(User.id.in_([anna, bob])).with_for_update(read=True, key_share=True)
+        assert len(work.db.execute(key_share).all()) == 2
+        assert digests.send_digests(registry, clock=lambda: tomorrow) == 2
