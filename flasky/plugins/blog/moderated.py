@@ -109,6 +109,7 @@ def _reported() -> Rows:
             case((is_post, Post.summary), else_=Comment.html).label("html"),
             case((is_post, Post.edited_at), else_=Comment.edited_at).label("edited_at"),
             case((is_post, Post.hidden_at), else_=Comment.hidden_at).label("hidden_at"),
+            case((is_post, Post.hidden_reason), else_=Comment.hidden_reason).label("hidden_reason"),
             _AUTHOR.username,
             _AUTHOR.has_profile,
         )

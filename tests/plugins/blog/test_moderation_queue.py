@@ -79,3 +79,66 @@ def test_however_many_reports_there_are_few_are_looked_at(db: Session) -> None:
         plan = " ".join(row[0] for row in db.execute(text(f"EXPLAIN {compiled}")))
         assert "ix_reports_resolved_at_id" in plan, plan
     assert f"{waiting.LOOKED_AT}" in str(compiled)
+
+
+def decide(page: Any, do: str | None = None, **values: Any) -> Any:
+    form = next(form for form in page.forms.values() if "version" in form.fields)
+    for name, value in values.items():
+        form[name] = value
+    return form.submit("do" if do else None, value=do, status=303).follow()
+
+
+@pytest.mark.databases("sqlite")
+def test_after_a_decision_the_next_of_the_list_is_there_and_a_link_to_the_text(
+    people: Any, write: Any, comment: Any, report: Any, client: Any
+) -> None:
+    post = write(people["anna"], title="First")
+    made = comment(people["anna"], post, "rude")
+    for module, number in ((posts, post), (comments, made)):
+        report(people["bob"], module, number)
+    mona = client(people["mona"])
+    for decided, path in ((dict(reason="off topic"), f"/post/{post}"), (dict(do="keep"), f"/comment/{made}")):
+        page = decide(mona.get("/moderate").click("Decide", index=0), **decided)
+        assert page.request.path == "/moderate"
+        assert page.html.find(class_="alert").find("a")["href"] == path
+    assert "No reports are open" in page
+    # From a list of what is hidden back to that list.
+    hidden = mona.get("/moderate", {"show": "posts"})
+    page = decide(hidden, "show")
+    assert page.request.path_qs == "/moderate?show=posts"
+    assert page.html.find(class_="alert").find("a")["href"] == f"/post/{post}"
+    # A form with another version comes back and leads there all the same.
+    decide(mona.get(f"/post/{post}/hide"), reason="no")
+    hidden = mona.get("/moderate", {"show": "posts"})
+    form = next(form for form in hidden.forms.values() if "version" in form.fields)
+    form["version"] = "7"
+    page = decide(form.submit("do", value="show", status=409), "show")
+    assert page.request.path_qs == "/moderate?show=posts"
+
+
+@pytest.mark.databases("sqlite")
+def test_a_list_that_no_decision_comes_from_is_no_place_to_go_on_to(people: Any, write: Any, client: Any) -> None:
+    mona, post = client(people["mona"]), write(people["anna"])
+    form = next(form for form in mona.get(f"/post/{post}/hide").forms.values() if "version" in form.fields)
+    form["reason"], form.action = "no", f"/post/{post}/hide?back=//evil.example"
+    assert form.submit(status=303).location == "http://localhost/moderate"
+
+
+@pytest.mark.databases("sqlite")
+def test_the_list_of_reports_says_what_is_hidden_already(
+    people: Any, write: Any, comment: Any, report: Any, work_as: Any, client: Any
+) -> None:
+    post = write(people["anna"])
+    made = comment(people["anna"], post)
+    for module, number in ((comments, made), (posts, post)):
+        with work_as(people["mona"]) as work:
+            moderation.hide(work, module.find(work, number), f"<i>{module.__name__[-5:]}")
+        report(people["mona"], module, number)
+    report(people["bob"], posts, write(people["anna"], "shown"))
+    rows = [
+        " ".join(row.get_text().split())
+        for row in client(people["mona"]).get("/moderate").html.select(".posts li.post")
+    ]
+    assert ["It is hidden already. The reason: <i>" in row for row in rows] == [True, True, False]
+    assert "<i>ments" in rows[0]
+    assert "<i>posts" in rows[1]

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from markupsafe import Markup
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import view_config
 
 from flasky.errors.exceptions import RefusedInput
+from flasky.flash import Category
 from flasky.languages import _
 from flasky.languages.switching import switched
 from flasky.parameters import parse_id, parse_number
@@ -28,6 +30,8 @@ _TEMPLATE = "blog/reason.jinja2"
 _REPORTS = "reports"
 #: What `show` may ask for beside the reports.
 _HIDDEN: Mapping[str, type[Post] | type[Comment]] = {"posts": Post, "comments": Comment}
+#: Says in an address or a form which of these a decision comes from.
+_BACK = "back"
 #: Characters of a comment in a list; posts have a summary.
 _LONGEST_EXCERPT = 300
 
@@ -163,10 +167,10 @@ def decide(request: Request) -> Mapping[str, Any] | Response:
 
 def _show(request: Request, thing: Post | Comment, form: DecisionForm) -> Response:
     if moderation.show(request.accounts, thing, _read(form)):
-        request.flash(_("It is shown again."), "success")
+        _say(request, thing, _("It is shown again."), "success")
     else:
-        request.flash(_("A moderator has it shown again already."), "info")
-    return see_other(_path(request, thing))
+        _say(request, thing, _("A moderator has it shown again already."), "info")
+    return see_other(_next(request))
 
 
 def _keep(request: Request, thing: Post | Comment, form: DecisionForm) -> Response:
@@ -196,15 +200,36 @@ _HIDDEN_ALREADY = _(
 
 
 def _decided(request: Request, thing: Post | Comment, said: Any) -> Response:
-    """On to the text, or back to the reports that whoever decided has not seen."""
-    request.flash(said, "success")
+    """On to what is left to decide, or back to the reports that whoever decided has not seen."""
     if not moderation.is_reported(request.accounts, thing):
-        return see_other(_path(request, thing))
+        _say(request, thing, said, "success")
+        return see_other(_next(request))
+    request.flash(said, "success")
     request.flash(
         _("Reports that were not on your page are still open, for example because they came in since. Read them, too."),
         "warning",
     )
-    return see_other(request.path)
+    back = _came_from(request)
+    return see_other(f"{request.path}?{_BACK}={back}" if back else request.path)
+
+
+def _say(request: Request, thing: Post | Comment, said: Any, category: Category) -> None:
+    """A message with a link to the text that it is about."""
+    to, translate = _("To the comment") if isinstance(thing, Comment) else _("To the post"), request.localizer.translate
+    path = path_of(request, thing) if isinstance(thing, Comment) else _path(request, thing)
+    link = Markup('{} <a href="{}" class="alert-link">{}</a>')
+    request.flash(link.format(translate(said), path, translate(to)), category)
+
+
+def _next(request: Request) -> str:
+    """The list from which whoever decided came: that of the reports, unless the form says which."""
+    back = _came_from(request)
+    return str(request.route_path("blog.moderate", _query={"show": back} if back else None))
+
+
+def _came_from(request: Request) -> str:
+    back = str(request.params.get(_BACK, ""))
+    return back if back in _HIDDEN else ""
 
 
 def _not_yet(request: Request, thing: Post | Comment, form: DecisionForm, said: Any) -> Mapping[str, Any]:
@@ -227,7 +252,7 @@ def _report_page(request: Request, thing: Post | Comment, form: ReasonForm, mine
 
 def _decision_page(request: Request, thing: Post | Comment, form: DecisionForm, said: Any = None) -> Mapping[str, Any]:
     row = moderated.reports_about(request.accounts, thing)
-    return {**_page(request, thing, form), "mine": None, "row": row, "said": said}
+    return {**_page(request, thing, form), "mine": None, "row": row, "said": said, "back": _came_from(request)}
 
 
 def _page(request: Request, thing: Post | Comment, form: ReasonForm) -> Mapping[str, Any]:
