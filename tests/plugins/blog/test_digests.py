@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_a_digest_does_not_wait_for_who_comments_nor_they_for_it(registry: Any, 
     write(anna, "@bob")
     write(bob, "@anna")
     tomorrow = utc_now() + timedelta(days=1, minutes=1)
-    with open_work(registry) as work:
+    with ThreadPoolExecutor() as pool, open_work(registry) as work:
         key_share = select(User.id).where(User.id.in_([anna, bob])).with_for_update(read=True, key_share=True)
         assert len(work.db.execute(key_share).all()) == 2
-        assert digests.send_digests(registry, clock=lambda: tomorrow) == 2
+        assert pool.submit(digests.send_digests, registry, clock=lambda: tomorrow).result(timeout=10) == 2
