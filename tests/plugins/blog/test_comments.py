@@ -10,6 +10,7 @@ from sqlalchemy import func, inspect, select, update
 from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.errors import Fault
+from flasky.plugins.accounts.models import RolePermission, User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, limits, moderation, posts
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
@@ -133,6 +134,31 @@ def test_who_is_not_signed_in_is_asked_to_and_comes_back(member: Any, write: Any
     page = client().get(f"/post/{post}")
     assert "comment-form" not in page
     assert f"next=%2Fpost%2F{post}" in page.click("Sign in to comment").request.url
+
+
+@pytest.mark.databases("sqlite")
+def test_who_may_not_comment_reads_why(member: Any, write: Any, client: Any, registry: Any) -> None:
+    """ACL-06: and who can change that finds a link to where, on the home page too."""
+    post, ways = write(member("anna")), {"/auth/unconfirmed", "/auth/delete"}
+    new, leaving, bob = member("new", confirmed=False), member("leaving"), member("bob")
+    with open_work(registry) as work:
+        work.db.get_one(User, leaving).deletion_due_at = work.now() + timedelta(days=14)
+
+    def links(user_id: int | None, path: str) -> set[str]:
+        main = client(user_id).get(path).html.find("main")
+        return {link["href"] for link in main.find_all("a")} & ways
+
+    for path in ("/", f"/post/{post}"):
+        assert links(new, path) == {"/auth/unconfirmed"}, path
+        assert links(leaving, path) == {"/auth/delete"}, path
+        assert links(bob, path) == links(None, path) == set(), path
+    said = "Your role does not allow you to comment"
+    assert said not in client(bob).get(f"/post/{post}")
+    with open_work(registry) as work:
+        role = work.db.get_one(User, bob).role_id
+        work.db.add(RolePermission(role_id=role, permission="blog.comment", granted=False))
+    assert said in client(bob).get(f"/post/{post}")
+    assert said not in client(new).get(f"/post/{post}")
 
 
 def test_con_02_a_stale_comment_is_shown_with_both_texts(
