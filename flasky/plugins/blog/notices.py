@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, false, func, insert, or_, select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work
@@ -222,10 +222,41 @@ def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
 
 def mark_read(work: Work, up_to: int) -> None:
     """Mark the notices of whoever asks as read, up to the id that they saw; they are in no digest any more."""
-    identity = work.identity
-    if identity is not None:
-        mine = (Notice.user_id == identity.user_id) & Notice.read_at.is_(None) & (Notice.id <= up_to)
-        changed(work.db, update(Notice).where(mine).values(read_at=work.now(), mail_due=None))
+    if work.identity is not None:
+        _mark(work, work.identity.user_id, Notice.id <= up_to)
+
+
+def _mark(work: Work, user_id: int, which: ColumnElement[bool]) -> None:
+    unread = (Notice.user_id == user_id) & Notice.read_at.is_(None)
+    changed(work.db, update(Notice).where(unread, which).values(read_at=work.now(), mail_due=None))
+
+
+class About(NamedTuple):
+    """What a notice is about: a comment, else a post, else whoever caused it, who may have no profile any more."""
+
+    post_id: int | None
+    comment_id: int | None
+    actor: str | None
+    has_profile: bool
+
+
+def read_one(work: Work, notice_id: int) -> About | None:
+    """Mark one notice of whoever asks as read; returns what it is about, None where it is not there any more.
+
+    It goes with its post or comment, and is not there while that is hidden.
+    """
+    me = work.identity.user_id if work.identity else 0
+    found = work.db.execute(
+        select(Notice.post_id, Notice.comment_id, User.username, func.coalesce(User.has_profile, false()))
+        .outerjoin(User, User.id == Notice.actor_id)
+        .outerjoin(Post, Post.id == Notice.post_id)
+        .outerjoin(Comment, Comment.id == Notice.comment_id)
+        .where(Notice.id == notice_id, Notice.user_id == me, is_shown(Notice, me))
+    ).one_or_none()
+    if found is None:
+        return None
+    _mark(work, me, Notice.id == notice_id)
+    return About(*found)
 
 
 def choose_mail(work: Work, user_id: int, choice: str) -> None:

@@ -166,3 +166,18 @@ def check(registry: Any) -> Callable[..., Any]:
         return answer.json
 
     return checked
+
+
+@pytest.fixture
+def pressed() -> Callable[[Any, str], Any]:
+    """A function that presses the button of an unread notice, by the words on it; returns where that leads."""
+
+    def press(page: Any, text: str) -> Any:
+        button = page.html.find("button", string=text)
+        form = next(form for form in page.forms.values() if button["name"] in form.fields)
+        answer = form.submit(button["name"], value=button["value"], status=303)
+        while answer.status_int == 303:
+            answer = answer.follow()
+        return answer
+
+    return press

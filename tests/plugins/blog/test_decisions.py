@@ -69,7 +69,7 @@ def kinds(db: Session, user_id: int) -> list[str]:
 
 
 def test_the_author_of_a_hidden_post_is_told_with_the_reason(
-    people: Any, write: Any, decide: Any, client: Any, db: Session
+    people: Any, write: Any, decide: Any, client: Any, db: Session, pressed: Any
 ) -> None:
     post = write(people["anna"], "words", title="<b>Mine</b>")
     decide(posts, post, "<i>off topic")
@@ -77,25 +77,25 @@ def test_the_author_of_a_hidden_post_is_told_with_the_reason(
     assert "&lt;i&gt;off topic" in page
     assert "&lt;b&gt;Mine" in page
     assert "mona" not in page.html.find(class_="notices").get_text()
-    assert "off topic" in page.click("A moderator has hidden your post")
+    assert "off topic" in pressed(page, "A moderator has hidden your post")
     decide(posts, post, "twice is once")
     decide(posts, post)
     page = client(people["anna"]).get("/notices")
     assert kinds(db, people["anna"]) == ["hidden", "shown"]
-    assert "words" in page.click("A moderator has your post shown again")
+    assert "words" in pressed(page, "A moderator has your post shown again")
     for other in ("bob", "mona"):
         assert kinds(db, people[other]) == []
 
 
 def test_the_author_of_a_hidden_comment_is_told_and_nobody_else(
-    people: Any, write: Any, comment: Any, decide: Any, client: Any, db: Session
+    people: Any, write: Any, comment: Any, decide: Any, client: Any, db: Session, pressed: Any
 ) -> None:
     post = write(people["anna"], "words", title="A walk")
     made = comment(people["bob"], post, "rude")
     decide(comments, made, "be kind")
     page = client(people["bob"]).get("/notices")
     assert "be kind" in page
-    there = page.click("A moderator has hidden your comment")
+    there = pressed(page, "A moderator has hidden your comment")
     assert f'id="comment-{made}"' in there
     assert "be kind" in there
     assert "be kind" not in client(people["anna"]).get("/notices")
@@ -167,7 +167,7 @@ def test_each_notice_keeps_the_reason_that_was_told_then(people: Any, write: Any
 
 def test_a_decision_and_what_was_said_outlive_who_left(
     people: Any, write: Any, comment: Any, decide: Any, work_as: Any, choose: Any, client: Any, registry: Registry,
-    mailbox: Mailbox, db: Session,
+    mailbox: Mailbox, db: Session, pressed: Any,
 ) -> None:  # fmt: skip
     choose(people["anna"], "daily")
     post = write(people["anna"], "words", title="Mine")
@@ -183,7 +183,6 @@ def test_a_decision_and_what_was_said_outlive_who_left(
     page = client(people["anna"]).get("/notices")
     assert "off topic" in page
     assert "a former member" in page
-    assert 'id="comment-1"' in page.click("commented on your post").follow()
     with work_as(people["anna"]) as work:
         told = members.export(work, work.db.get(User, people["anna"]))["notices"]
     assert [(item["kind"], item["username"], item["reason"]) for item in told] == [
@@ -192,6 +191,7 @@ def test_a_decision_and_what_was_said_outlive_who_left(
     ]
     digests.send_digests(registry, clock=lambda: utc_now() + notices.DIGEST_AFTER * 2)
     assert "a former member commented on your post: Mine" in text_of(mailbox.last)
+    assert 'id="comment-1"' in pressed(page, "commented on your post")
 
 
 @pytest.mark.databases("sqlite")

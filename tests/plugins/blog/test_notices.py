@@ -111,8 +111,79 @@ def test_who_is_shut_out_or_about_to_leave_is_not_told(
     assert mailbox.messages == []
 
 
+@pytest.mark.databases("sqlite")
+def test_opening_what_a_notice_tells_marks_this_one_as_read_and_the_digest_leaves_it_out(
+    member: Any,
+    write: Any,
+    comment: Any,
+    client: Any,
+    choose: Any,
+    registry: Any,
+    work_as: Any,
+    mailbox: Mailbox,
+    pressed: Any,
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    choose(anna, "daily")
+    post = write(anna, "x", title="A title")
+    first = comment(bob, post, "one")
+    browser = client(anna)
+    assert f'id="comment-{first}"' in pressed(browser.get("/notices"), "commented on your post")
+    page = browser.get("/notices")
+    assert "notice-new" not in page
+    # A link, once it is read.
+    assert f'id="comment-{first}"' in page.click("commented on your post").follow()
+    second = comment(bob, post, "two")
+    write(bob, "@anna look")
+    with work_as(bob) as work:
+        following.follow(work, work.db.get(User, anna))
+    assert "bob" in pressed(browser.get("/notices"), "follows you").request.path
+    assert pressed(browser.get("/notices"), "mentioned you").request.path == "/post/2"
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    assert digests.send_digests(registry, clock=lambda: tomorrow) == 1
+    said = text_of(mailbox.last)
+    assert re.findall("/comment/([0-9]+)", said) == [str(second)]
+    assert ("mentioned" in said, "follows" in said) == (False, False)
+
+
+@pytest.mark.databases("sqlite")
+def test_one_notice_is_marked_as_read_alone_and_its_place_in_the_list_is_kept(
+    member: Any, write: Any, client: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(notices.listed, "__defaults__", (Bounds(), 2))
+    anna, bob = member("anna"), member("bob")
+    for number in range(4):
+        write(bob, f"@anna {number}")
+    browser = client(anna)
+    older = browser.get("/notices").click("Older")
+    form = next(form for form in older.forms.values() if "read" in form.fields)
+    answer = form.submit("read", value="2")
+    assert answer.location.endswith("/notices?before=3#notice-2")
+    assert [item["id"] for item in answer.follow().html.select(".notice-new")] == ["notice-1"]
+    assert browser.get("/notices").text.count("notice-new") == 2
+
+
+@pytest.mark.databases("sqlite")
+def test_a_notice_of_somebody_else_or_of_what_is_gone_opens_nothing(
+    member: Any, write: Any, comment: Any, client: Any, work_as: Any, db: Session, pressed: Any
+) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    first = comment(bob, write(anna), "one")
+    browser, other = client(anna), client(carl)
+    token = other.get("/notices").forms[0]["csrf_token"].value
+    for name in ("open", "read"):
+        assert "/comment" not in other.post("/notices", {"csrf_token": token, name: "1"}, status=303).location
+        other.post("/notices", {"csrf_token": token, name: "x"}, status=404)
+    assert db.scalar(select(Notice.read_at)) is None
+    db.rollback()
+    page = browser.get("/notices")
+    with work_as(bob) as work:
+        comments.remove(work, comments.find(work, first))
+    assert "is not there any more" in pressed(page, "commented on your post")
+
+
 def test_the_page_leads_to_what_happened_and_marks_it_read(
-    member: Any, write: Any, comment: Any, client: Any, work_as: Any
+    member: Any, write: Any, comment: Any, client: Any, work_as: Any, pressed: Any
 ) -> None:
     anna, bob = member("anna"), member("bob")
     post = write(anna, "x", title="<b>Title</b>")
@@ -126,8 +197,7 @@ def test_the_page_leads_to_what_happened_and_marks_it_read(
     assert "&lt;b&gt;Title" in page
     assert page.text.count("notice-new") == 3
     assert browser.get("/notices").text.count("notice-new") == 3
-    there = page.click("commented on your post").follow()
-    assert f'id="comment-{made}"' in there
+    assert f'id="comment-{made}"' in pressed(page, "commented on your post")
     form = next(form for form in page.forms.values() if "do" in form.fields)
     assert "notice-new" not in form.submit("do", value="read").follow()
 
