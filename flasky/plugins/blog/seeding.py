@@ -370,9 +370,10 @@ def _fill(opened: Callable[[], AbstractContextManager[Session]], users: int, pos
     for first in range(0, posts, _AT_ONCE):
         with opened() as db:
             comments += _posts(db, chance, life, range(first, min(first + _AT_ONCE, posts)))
+            # With each portion: whoever visits meanwhile, or after it was stopped, sees what is there.
+            lists_changed(db)
     with opened() as db:
         follows = _follows(db, chance, people)
-        lists_changed(db)
     return {"members": len(people), "posts": posts, "comments": comments, "follows": follows}
 
 

@@ -115,6 +115,25 @@ def test_seeding_again_adds_and_an_existing_list_shows_it(registry: Any, db: Ses
     assert seeding.fill(registry, users=1, posts=0) == {"members": 1, "posts": 0, "comments": 0, "follows": 0}
 
 
+def test_what_was_seeded_before_it_was_stopped_is_seen_at_once(
+    registry: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each portion is there once it is committed: a list that is kept must not be older."""
+    monkeypatch.setattr(seeding, "_AT_ONCE", 3)
+    browser = client()
+    known = browser.get("/").headers["ETag"]
+
+    def stopped(*_arguments: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seeding, "_follows", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        seeding.fill(registry, users=2, posts=6)
+    page = browser.get("/", headers={"If-None-Match": known}, status=200)
+    assert len(page.html.select("article.post, li.post")) == 6
+    assert browser.get("/feed", headers={"If-None-Match": known}, status=200)
+
+
 def test_seeding_in_several_portions_is_the_same_as_in_one(
     registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
