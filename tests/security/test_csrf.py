@@ -39,7 +39,7 @@ def test_csr_01_the_token_of_the_page_is_accepted(doors):
 
 def test_csr_01_the_only_views_without_a_token_are_listed(make_app):
     """CSR-01: the introspector of the site as it ships is asked, so no view is forgotten."""
-    shipped = make_app(flasky__plugins="main accounts blog")
+    shipped = make_app(flasky__plugins="main accounts api blog")
     found = {
         route: view["callable"].__name__
         for route, view in views_of_routes(shipped.registry)

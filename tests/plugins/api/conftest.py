@@ -13,6 +13,8 @@ from webtest import TestApp, TestResponse
 #: One resource: everybody may look, members may change, moderators may remove.
 THINGS = """
 from pyramid.security import NO_PERMISSION_REQUIRED
+from translationstring import TranslationString
+from flasky.plugins.accounts.services import InvalidToken, Refused
 def who(request):
     known = request.identity
     return {"who": known and known.username, "may": sorted(known.permissions) if known else [],
@@ -22,7 +24,14 @@ config.declare_permission("things.remove", "Remove things", roles=("Moderator",)
 config.add_route("things.thing", "/api/thing")
 for method, permission in (("GET", NO_PERMISSION_REQUIRED), ("PUT", "things.change"), ("DELETE", "things.remove")):
     config.add_view(who, route_name="things.thing", request_method=method, renderer="json", permission=permission)
+def refuse(request):
+    raise InvalidToken if request.GET["error"] == "InvalidToken" else Refused(TranslationString("Not on Sundays"))
+config.add_route("things.refused", "/api/refused")
+config.add_view(refuse, route_name="things.refused", request_method="GET", permission="things.change")
+config.add_view(who, route_name="things.refused", request_method="PUT", renderer="json", permission="things.change",
+                fresh_proof=True)
 well = {"responses": {"200": {"description": "Who is asking"}}}
+config.add_api_resource("things.refused", {"get": well, "put": well})
 config.add_api_resource("things.thing", {"get": well, "put": well, "delete": well})
 """
 

@@ -21,8 +21,11 @@ from flasky.cli.context import Context
 from flasky.database import utc_now
 from flasky.plugins.accounts import leaving
 from flasky.plugins.accounts.models import SecurityEvent, User, UserSession
+from flasky.plugins.accounts.registration import find_role
+from flasky.plugins.accounts.roles import decide
 from flasky.plugins.accounts.services import open_work
 from flasky.plugins.api.models import AccessToken
+from flasky.route_views import route_views
 from flasky.testing.mailbox import PromptMailbox
 
 pytestmark = pytest.mark.databases("sqlite")  # Nothing here depends on the dialect.
@@ -91,6 +94,40 @@ def test_acl_03_the_page_asks_for_the_password_when_the_last_proof_is_old(
     sent = {"csrf_token": csrf, "name": "x", "permissions": "things.change", "days": "30"}
     browser.post(PAGE, sent, status=403)
     assert count(registry) == 0
+
+
+def test_acl_01_who_may_what(
+    accounts_member: Member, accounts_browser: Browser, testapp: TestApp, registry: Registry
+) -> None:
+    """ACL-01: every route of the plug-in, for nobody, members before and after they confirmed, and administrators."""
+    anna = accounts_member("anna")
+    member, newcomer = accounts_browser(anna), accounts_browser(accounts_member("new"))
+    admin = accounts_browser(accounts_member("admin", role="Administrator"))
+    with open_work(registry) as work:
+        work.db.execute(update(User).where(User.username == "new").values(confirmed_at=None))
+    public = (200, 200, 200, 200)
+    expected = {
+        ("api.tokens", "GET"): (303, 303, 200, 200),
+        ("api.tokens", "POST"): (400, 400, 400, 400),
+        ("api.start", "GET"): public,
+        ("api.openapi", "GET"): public,
+    }
+    found = {}
+    for row in route_views(registry):
+        if row.plugin == "api":
+            for method in row.methods:
+                answers = [
+                    who.request(row.pattern, method=method, expect_errors=True)
+                    for who in (testapp, newcomer, member, admin)
+                ]
+                found[row.route, method] = tuple(answer.status_code for answer in answers)
+    assert found == expected
+    testapp.reset()
+    assert "/auth/login" in testapp.get(PAGE).location
+    assert "/auth/unconfirmed" in newcomer.get(PAGE).location
+    with open_work(registry) as work:
+        decide(work, find_role(work, "User"), "api.tokens", granted=False)
+    member.get(PAGE, status=403)
 
 
 def test_acl_02_nobody_revokes_a_token_of_somebody_else(

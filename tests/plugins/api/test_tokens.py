@@ -23,7 +23,7 @@ from flasky.plugins.api.models import AccessToken
 from flasky.plugins.api.spelling import fingerprint, new_token
 from flasky.testing.mailbox import PromptMailbox
 
-pytestmark = pytest.mark.databases("sqlite")  # Nothing here depends on the dialect but one test.
+pytestmark = pytest.mark.databases("sqlite")  # Nothing depends on the dialect but what says so.
 
 Member = Callable[..., int]
 Token = Callable[..., str]
@@ -78,6 +78,20 @@ def test_acl_03_a_token_does_what_it_was_made_for_and_is_never_proven(
     assert ask(change, path="/auth", Accept="text/html").headers["Location"].endswith("/auth/login?next=%2Fauth")
 
 
+def test_hdr_06_what_would_lead_a_person_on_is_a_plain_refusal_for_a_program(
+    accounts_member: Member, api_token: Token, ask: Ask
+) -> None:
+    """HDR-06, ACL-03: no page that asks for a password, none for signing in."""
+    accounts_member("anna")
+    token = api_token("anna", "things.change")
+    asked = [("GET", "?error=Refused", 403), ("GET", "?error=InvalidToken", 404), ("PUT", "", 403)]
+    for method, query, status in asked:
+        answer = ask(token, method, f"/api/refused{query}", Accept="text/html")
+        assert (answer.status_code, answer.content_type) == (status, "application/problem+json"), query
+    assert answer.json["detail"] == "Somebody has to be here for this, and give their password."
+    assert ask(token, path="/api/refused?error=Refused").json["detail"] == "Not on Sundays"
+
+
 def test_ses_06_what_becomes_of_a_member_holds_for_the_next_request(
     accounts_member: Member, api_token: Token, ask: Ask, registry: Registry
 ) -> None:
@@ -120,6 +134,7 @@ def test_tok_06_a_role_that_needs_a_second_factor_needs_it_for_programs_too(
     assert (ask(token, "DELETE").status_code, ask(token, "PUT").status_code) == (403, 200)
 
 
+@pytest.mark.databases("sqlite", "postgresql")
 def test_tok_05_a_token_ends_with_its_time_or_at_once(
     accounts_member: Member, api_token: Token, ask: Ask, registry: Registry
 ) -> None:

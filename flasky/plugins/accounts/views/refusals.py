@@ -1,6 +1,6 @@
 """What a visitor gets instead of a bare refusal: the way on to where it would not be refused.
 
-Programs that ask for JSON get the site's plain refusals.
+Programs, which ask for JSON or for an API resource, get the site's plain refusals.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.exceptions import BadCSRFToken
-from pyramid.httpexceptions import HTTPForbidden, HTTPSeeOther, HTTPTooManyRequests
+from pyramid.httpexceptions import HTTPForbidden, HTTPNotFound, HTTPSeeOther, HTTPTooManyRequests
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import exception_view_config
 
 from flasky.errors.exceptions import Refused as RefusedRequest
 from flasky.errors.fixed import prefers_json
+from flasky.errors.views import http_exception
 from flasky.languages import _
 from flasky.plugins.accounts import drafts
 from flasky.plugins.accounts.errors import Busy, InvalidToken, Refused
@@ -90,7 +91,9 @@ def send_later(error: HTTPTooManyRequests | Busy, request: Request) -> Response:
 
 @exception_view_config(ProofNeeded)
 def ask_for_proof(_error: ProofNeeded, request: Request) -> Response:
-    """Ask for the password; then the page is shown, or the form that was sent goes on."""
+    """Ask for the password; then the page is shown, or the form that was sent goes on. A program has none to give."""
+    if prefers_json(request.environ):
+        return http_exception(HTTPForbidden(_("Somebody has to be here for this, and give their password.")), request)
     if request.method != "POST":
         return HTTPSeeOther(request.route_path("accounts.prove", _query={NEXT: current_path(request)}))
     hidden = {NEXT: current_path(request), drafts.FIELD: drafts.keep(request)}
@@ -100,6 +103,8 @@ def ask_for_proof(_error: ProofNeeded, request: Request) -> Response:
 @exception_view_config(InvalidToken)
 def invalid_link(_error: InvalidToken, request: Request) -> Response:
     """One page for every link that is wrong, used, too old or overtaken (TOK-03)."""
+    if prefers_json(request.environ):
+        return http_exception(HTTPNotFound(), request)
     return show(request, "invalid_link", {}, 404)
 
 
@@ -112,6 +117,8 @@ def link_not_kept(_error: LinkNotKept, request: Request) -> Response:
 @exception_view_config(Refused)
 def refused(error: Refused, request: Request) -> Response:
     """What the rules of the site forbid, in a sentence."""
+    if prefers_json(request.environ):
+        return http_exception(HTTPForbidden(error.reason), request)
     return show(request, "refused", {"reason": error.reason}, HTTPForbidden.code)
 
 
