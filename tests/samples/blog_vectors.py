@@ -106,6 +106,12 @@ def _below(beginning: str, line: str) -> Callable[[int], str]:
     return lambda size: beginning + _repeated(line)(size - len(beginning))
 
 
+def _short_rows(size: int) -> str:
+    """A wide head with rows that lack nearly all of its cells."""
+    columns = size // 20
+    return _below("|a" * columns + "|\n" + "|-" * columns + "|\n", "|\n")(size)
+
+
 #: Shapes by name: each a function from a number of characters to a text of that length.
 SHAPES: dict[str, Callable[[int], str]] = {
     name: _repeated(piece)
@@ -166,4 +172,5 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "lines below quotes": _below(">" * 30 + "a\n", "b\n"),
     "marks below quotes": _below(">" * 29 + "a\n", "<\n"),
     "lines below quoted lists": _below("> - " * 10 + "a\n", "b\n"),
+    "short rows": _short_rows,
 }

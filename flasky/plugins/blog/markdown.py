@@ -27,7 +27,7 @@ from markdown_it.token import Token
 from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS, is_blank
 
 #: Raise it with every change that makes other HTML of the same source.
-PIPELINE = 9
+PIPELINE = 10
 
 #: Characters after which a summary ends, where a block ends.
 _SUMMARY_LENGTH = 500
@@ -48,6 +48,9 @@ _LONGEST_TITLE = 200
 #: make in a text however short it is.
 _LINK = 42
 _LEAST_REPEATED = 2000
+#: So many cells may be filled in where the rows of tables are shorter than their heads, and one more for so many
+#: characters of the text. GFM has no such bound, and a text would become three hundred times as long.
+_LEAST_FILLED, _CHARACTERS_FOR_FILLED = 200, 3
 #: How many beginnings of what follows an @ can be a member's name in one text: all those of so many members.
 MOST_NAMES = MOST_MENTIONED * _LONGEST_NAME
 
@@ -502,7 +505,9 @@ def _lines(state: StateCore) -> None:
     for token in state.tokens:
         if token.type == "inline":
             token.children = []
-            parser.inline.parse(token.content, parser, state.env, token.children)
+            # Cells of tables are empty by the thousand.
+            if token.content:
+                parser.inline.parse(token.content, parser, state.env, token.children)
 
 
 def _mark_escaped_at(state: StateCore) -> None:
@@ -532,6 +537,7 @@ def _parser_up_to(most: int) -> MarkdownIt:
     for name, rule, ends in _ENDING:
         parser.block.ruler.at(name, rule, {"alt": ends})
     parser.block.ruler.push("end", _ends_quotation, {"alt": ["blockquote"]})
+    parser.block.ruler.push("room", _has_no_room_for_row, {"alt": ["blockquote"]})
     parser.enable(["table", "strikethrough"])
     # A picture of another site would tell that site who reads the page, and the site's policy forbids it (HDR-01).
     # Blocks of HTML are none here; the rule would be asked at every line of every quotation all the same.
@@ -567,6 +573,26 @@ def _ends_quotation(state: StateBlock, line: int, end: int, silent: bool) -> boo
     negative indentation, and paragraphs look at that, too.
     """
     return silent and state.sCount[line] >= 0 and any(rule(state, line, end, True) for _name, rule, _ends in _ENDING)
+
+
+def _has_no_room_for_row(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """Whether a line ends a table, as there is no room for the cells that its row lacks: the rest is text.
+
+    A table asks the same rules as a quotation whether it ends, at each of its rows once.
+    """
+    if not silent or state.parentType != "table":
+        return False
+    if state.tokens[-1].type == "thead_close":
+        heads = takewhile(lambda token: token.type != "tr_open", reversed(state.tokens))
+        state.env["columns"] = sum(token.type == "th_open" for token in heads)
+    row = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]].strip(" \t")
+    cells = row.count("|") + 1 - row.startswith("|") - row.endswith("|")
+    lacking = max(state.env["columns"] - cells, 0) if row else 0
+    room: int = state.env.setdefault("room", _LEAST_FILLED + len(state.src) // _CHARACTERS_FOR_FILLED)
+    if lacking > room:
+        return True
+    state.env["room"] = room - lacking
+    return False
 
 
 def _picture(state: StateInline, silent: bool) -> bool:

@@ -454,6 +454,21 @@ def test_a_link_has_words_and_so_has_the_head_of_a_table() -> None:
     assert "<tr>\n<td></td>\n<th>b</th>\n</tr>" in shown("||b|\n|-|-|\n|c|d|")
 
 
+def test_xss_03_the_rows_of_a_table_that_lack_cells_get_them_while_there_is_room() -> None:
+    """GFM fills them all: of two thousand characters it makes three hundred times as many."""
+    head = "|a" * 12 + "\n" + "|-" * 12 + "\n"
+    short = head + "|Monday|walk\n" * 30
+    assert markdown.render(short).html.count("<td>") == 12 * 30
+    wide = "|a" * 100 + "\n" + "|-" * 100 + "\n"
+    html = markdown.render(wide + "|b\n" * 500 + "\n" + head + "|c" * 12 + "\n|d" + "|" * 12).html
+    assert len(html) < 30_000
+    # What has no room is text; a table below it is one, as is a row that lacks nothing.
+    assert "<p>|b<br>" in html.replace("<br />", "<br>")
+    assert html.count("<table") == 2
+    assert html.count("<td>c</td>") == 12
+    assert "<td>d</td>" in html
+
+
 def test_what_can_be_wider_than_the_page_can_have_the_focus() -> None:
     html = markdown.render("```\nx\n```\n\n    y\n\n|a|\n|-|\n|b|").html
     assert html.count('<pre tabindex="0">') == 2
