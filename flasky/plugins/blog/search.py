@@ -8,7 +8,6 @@ query language can be asked for (INJ-01): each word is made of ASCII letters and
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,7 +21,8 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import text_of
 from flasky.plugins.blog.models import Post, PostWords
 from flasky.plugins.blog.reading import FOR_PROGRAMS, Bounds, Part, part
-from flasky.plugins.blog.words import folded, is_whole, pattern_of, query_words, words_of
+from flasky.plugins.blog.titles import OPENING, name_of
+from flasky.plugins.blog.words import Query, folded, pattern_of, query, span, words_of
 
 #: Characters of an excerpt, and how many of them stand before the first word that was found.
 _SHOWN = 240
@@ -37,7 +37,7 @@ _FTS5 = table("post_words_fts", column("rowid"))
 
 @dataclass(frozen=True)
 class Found:
-    """A post that was found, with the words marked in its title, in a piece of its text, and in names and tags.
+    """A post that was found, with the words marked in what it is called, in a piece of its text, and in names and tags.
 
     `name` is what its author calls themselves beside the user name, where the words are found in that, else empty.
     """
@@ -88,8 +88,8 @@ def find_for_programs(connection: Connection, text: str, bounds: Bounds = _BEGIN
 
 
 def _part(connection: Connection, posts: Select[*tuple[Any, ...]], text: str, bounds: Bounds, limit: int) -> Part:
-    words = query_words(text)
-    if not words:
+    words = query(text)
+    if not (words.whole or words.begun):
         return Part([], None, None)
     # Among the words of those of a negative pipeline is a name that is to be found no more (`Post.pipeline`).
     posts = posts.where(Post.listed_at.is_not(None), Post.pipeline >= 0)
@@ -101,7 +101,7 @@ def _shown(row: Any, text: str) -> Found:
     name = mark(row.name or "", text) if row.has_profile else Markup()
     return Found(
         row.id,
-        mark(row.title, text),
+        mark(name_of(row.id, row.title, row.opening), text),
         excerpt(row.html, text),
         row.username,
         mark(row.username or "", text),
@@ -120,14 +120,11 @@ def mark(text: str, asked: str) -> Markup:
     parts, position = [], 0
     shown, places = folded(text)
     for match in pattern.finditer(shown) if pattern else ():
-        # An accent that is a character of its own belongs to the one in front of it.
-        start, end = places[match.start()], places[match.end() - 1] + 1
-        while end < len(text) and unicodedata.combining(text[end]):
-            end += 1
+        found = span(text, places, match.start(), match.end())
         # Of one character may have come two that are found.
-        if start >= position:
-            parts += [escape(text[position:start]), Markup("<mark>{}</mark>").format(text[start:end])]
-            position = end
+        if found.start >= position:
+            parts += [escape(text[position : found.start]), Markup("<mark>{}</mark>").format(text[found])]
+            position = found.stop
     return Markup("").join([*parts, escape(text[position:])])
 
 
@@ -152,6 +149,7 @@ def _posts() -> Select[*tuple[Any, ...]]:
     return select(
         Post.id,
         Post.title,
+        OPENING,
         Post.html,
         Post.tag_names,
         Post.listed_at,
@@ -162,14 +160,14 @@ def _posts() -> Select[*tuple[Any, ...]]:
     ).outerjoin(User, User.id == Post.author_id)
 
 
-def _on_postgresql(posts: Select[*tuple[Any, ...]], words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
-    query = cast(" & ".join(word if is_whole(word) else f"{word}:*" for word in words), TSQUERY)
-    found = PostWords.words.op("@@")(query)
+def _on_postgresql(posts: Select[*tuple[Any, ...]], words: Query) -> tuple[Select[*tuple[Any, ...]], Any]:
+    asked = cast(" & ".join([*words.whole, *(f"{word}:*" for word in words.begun)]), TSQUERY)
+    found = PostWords.words.op("@@")(asked)
     return posts.join(PostWords, PostWords.post_id == Post.id).where(found), Post.id
 
 
-def _on_sqlite(posts: Select[*tuple[Any, ...]], words: list[str]) -> tuple[Select[*tuple[Any, ...]], Any]:
-    query = " ".join(f'"{word}"' if is_whole(word) else f'"{word}"*' for word in words)
-    match = column("post_words_fts").op("MATCH")(query)
+def _on_sqlite(posts: Select[*tuple[Any, ...]], words: Query) -> tuple[Select[*tuple[Any, ...]], Any]:
+    asked = " ".join([*(f'"{word}"' for word in words.whole), *(f'"{word}"*' for word in words.begun)])
+    match = column("post_words_fts").op("MATCH")(asked)
     # In the index's own order: it stops after the first page instead of collecting every post with the word.
     return posts.join(_FTS5, _FTS5.c.rowid == Post.id).where(match), _FTS5.c.rowid

@@ -12,7 +12,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import NamedTuple
 
 _RUNS = re.compile(r"[^\W_]+")
 #: Characters of scripts that are written without blanks, to stand in a class of a pattern.
@@ -28,7 +29,8 @@ _EMPTY = "\u115f\u1160\u2800\u3164\uffa0"
 #: Characters that turn the direction of the text behind them, also behind the text that they stand in.
 _TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _LONGEST_WORD = 40
-_MOST_WORDS = 10
+#: How many words of a query are looked for.
+MOST_WORDS = 10
 
 
 def is_blank(text: str) -> bool:
@@ -49,18 +51,61 @@ def words_of(text: str) -> str:
     return " ".join(dict.fromkeys(_words(text, indexed=True)))
 
 
-def query_words(text: str) -> list[str]:
-    """The words that all have to be found for `text`, at most ten: each as a beginning or, `is_whole`, as a word."""
-    return list(dict.fromkeys(_words(text, indexed=False)))[:_MOST_WORDS]
+class Query(NamedTuple):
+    """What a text asks for: words that all have to be found, as such or as the beginnings of words.
 
-
-def is_whole(word: str) -> bool:
-    """Whether a word of a query is only found as a whole word.
-
-    A single letter is the beginning of a twentieth of all words: each of those in a query would be a search through the
-    whole index. (A single Chinese character is spelt in more than one digit.)
+    `left_out` are those for which nobody looks, as they were typed.
     """
-    return len(word) == 1
+
+    whole: tuple[str, ...]
+    begun: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def query(text: str) -> Query:
+    """What `text` asks for: its first ten words.
+
+    What is written without blanks counts as one, of however many pairs: few of them, and the last would be left out of
+    a short sentence. They are cheap, each a word of the index, and the text is not long (`limits.LONGEST_QUERY`).
+    """
+    places = _places_of_pieces(_folded(text))
+    asked, beyond = list(places)[:MOST_WORDS], list(places)[MOST_WORDS:]
+    words = dict.fromkeys(chain.from_iterable(_asked(piece) for piece in asked))
+    return Query(
+        tuple(word for word, is_whole in words if is_whole),
+        tuple(word for word, is_whole in words if not is_whole),
+        tuple(_typed(text, places[piece]) or piece for piece in beyond),
+    )
+
+
+def _places_of_pieces(folded_text: str) -> dict[str, slice]:
+    """The words of letters and the runs without blanks, each once, with their first places."""
+    places = dict[str, slice]()
+    for run in _RUNS.finditer(folded_text):
+        for piece in _PIECES.finditer(run[0]):
+            places.setdefault(piece[0], slice(run.start() + piece.start(), run.start() + piece.end()))
+    return places
+
+
+def _asked(piece: str) -> Iterator[tuple[str, bool]]:
+    """The words of a piece of a query, and whether each is only found as a whole word: pairs are.
+
+    So is a single letter: it is the beginning of a twentieth of all words, and each of those in a query would be a
+    search through the whole index.
+    """
+    for word in _words(piece, indexed=False):
+        yield word, _is_letter(piece) or (len(piece) > 1 and UNSPACED.match(piece) is not None)
+
+
+def _is_letter(piece: str) -> bool:
+    return len(piece) == 1 and piece.isascii()
+
+
+def _typed(text: str, place: slice) -> str:
+    """What stands in `text` at a place in the folded text; nothing where its characters do not say so each alone."""
+    folded_text, text = _folded(text), unicodedata.normalize("NFC", text)
+    shown, places = folded(text)
+    return text[span(text, places, place.start, place.stop)] if shown == folded_text else ""
 
 
 @lru_cache(maxsize=64)
@@ -71,8 +116,8 @@ def pattern_of(text: str) -> re.Pattern[str] | None:
     # Of two that begin at the same place the longer one.
     terms = sorted(dict.fromkeys(pieces + pairs), key=len, reverse=True)
     unspaced = [term for term in terms if UNSPACED.match(term)]
-    letters = [term for term in terms if is_whole(term) and term not in unspaced]
-    begins = [term for term in terms if not is_whole(term) and term not in unspaced]
+    letters = [term for term in terms if _is_letter(term)]
+    begins = [term for term in terms if not _is_letter(term) and term not in unspaced]
     if not terms:
         return None
     # Most places are passed by at their first character; where a word begins and ends is asked once for all words.
@@ -88,6 +133,15 @@ def folded(text: str) -> tuple[str, Sequence[int]]:
         return text.lower(), range(len(text))
     pieces = list(map(_folded_character, text))
     return "".join(pieces), [place for place, piece in enumerate(pieces) for _character in piece]
+
+
+def span(text: str, places: Sequence[int], start: int, end: int) -> slice:
+    """Where in `text` stands what the text that is `folded` has from `start` to `end`, with the accents behind it."""
+    first, behind = places[start], places[end - 1] + 1
+    # An accent that is a character of its own belongs to the one in front of it.
+    while behind < len(text) and unicodedata.combining(text[behind]):
+        behind += 1
+    return slice(first, behind)
 
 
 @lru_cache(maxsize=8192)

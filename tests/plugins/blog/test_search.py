@@ -54,7 +54,31 @@ def test_a_single_letter_is_a_word_and_not_the_beginning_of_one(member: Any, wri
     assert found("é") == []
     assert search.mark("x xy ax X", "x") == "<mark>x</mark> xy ax <mark>X</mark>"
     letters = " ".join("abcdefghijklmnopqrstuvwxyz")
-    assert len(words.query_words(letters)) == 10
+    assert words.query(letters).whole == tuple("abcdefghij")
+
+
+def test_long_text_without_blanks_is_looked_for_whole(member: Any, write: Any, found: Any) -> None:
+    """Its end, too; and the pair of characters that is the beginning of no other word is looked for as one."""
+    text = "北京的老胡同文化今天还很安静街上几乎没有人"
+    post = write(member(), f"我说{text}。")
+    assert found(text) == [post]
+    assert found(f"{text[:-1]}猫") == []
+    assert found("老胡同 同文 化今天 安静") == [post]
+    assert found(" ".join([*text, "猫"])[: limits.LONGEST_QUERY]) == [post]
+
+
+@pytest.mark.databases("sqlite")  # the words are made before it is asked
+def test_the_page_says_which_words_were_not_looked_for(member: Any, write: Any, client: Any) -> None:
+    write(member(), "w0 w1 w2 w3 w4 w5 w6 w7 w8 w9")
+    page = client().get("/search", {"q": "w0 w1 w2 w3 w4 w5 w6 w7 w8 W9 Élodie 胡同 w1 <b>"})
+    said = page.html.find(id="q-left-out").get_text()
+    assert said == "A search looks for at most 10 words. Not looked for: Élodie 胡同 b"
+    assert "<mark>w9</mark>" in page
+    assert page.html.find(id="q")["aria-describedby"] == "q-left-out"
+    long = "老胡同文化今天还很安静街上几乎没有人"
+    page = client().get("/search", {"q": f"{long} {' '.join('1234567890')}"}, headers={"Accept-Language": "zh"})
+    assert page.html.find(id="q-left-out").get_text() == "一次搜索最多查找 10 个词。未查找的词： 0"
+    assert client().get("/search", {"q": long}).html.find(id="q-left-out") is None
 
 
 @pytest.mark.databases("sqlite")
@@ -415,7 +439,9 @@ def test_a_word_is_looked_for_in_the_beginning_of_a_text_for_its_excerpt() -> No
 def test_words_are_the_same_for_the_index_and_for_who_asks() -> None:
     for text in ("胡同文化", "ABC胡同123", "Été", "a_b", "x" * 60, "胡", "İstanbul", "ß"):
         known = words.words_of(text).split()
-        assert all(any(word.startswith(asked) for word in known) for asked in words.query_words(text)), text
+        asked = words.query(text)
+        assert set(asked.whole) <= set(known), text
+        assert all(any(word.startswith(begun) for word in known) for begun in asked.begun), text
 
 
 def test_what_nobody_sees_is_blank() -> None:
@@ -434,6 +460,12 @@ def test_what_nobody_sees_is_blank() -> None:
 
 
 def test_words_are_plain_and_few() -> None:
-    assert all(word.isascii() and word.isalnum() for word in words.query_words("Привет 胡同 ² 🙂 a:b' \\ é"))
-    assert len(words.query_words(" ".join(f"w{number}" for number in range(50)))) == 10
-    assert words.query_words("same Same SAME") == ["same"]
+    asked = words.query("Привет 胡同 ² 🙂 a:b' \\ é 胡")
+    assert all(word.isascii() and word.isalnum() for word in asked.whole + asked.begun)
+    assert (len(asked.whole), len(asked.begun)) == (5, 2)
+    many = words.query(" ".join(f"W{number}" for number in range(50)))
+    assert (len(many.begun), many.left_out[0], len(many.left_out)) == (10, "W10", 40)
+    assert words.query("same Same SAME") == ((), ("same",), ())
+    # Where accents are characters of their own, and letters of Hangul, as some systems write them.
+    rest = words.query("a b c d e f g h i j Cafe\u0301 \u1112\u1161\u11ab Straße").left_out
+    assert rest == ("Café", "\ud55c", "Straße")

@@ -15,7 +15,7 @@ from flasky.database import read_value
 from flasky.forms import storable
 from flasky.languages import _
 from flasky.parameters import parse_id
-from flasky.plugins.blog import feeds, kept, limits, pace, reading, search
+from flasky.plugins.blog import feeds, kept, limits, pace, reading, search, words
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.models import Post, Tag
 from flasky.plugins.blog.reading import Bounds, Look, Part, Source
@@ -60,6 +60,8 @@ def find(request: Request) -> Mapping[str, Any]:
         "look": Look(request),
         "most": limits.LONGEST_QUERY,
         "is_too_long": is_too_long,
+        "most_words": words.MOST_WORDS,
+        "left_out": () if is_too_long else words.query(asked).left_out,
     }
 
 
