@@ -15,7 +15,7 @@ from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.posts import check_markdown, is_equal, may_see, who
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.storage import changed, hold_members, lists_changed
 from flasky.plugins.blog.submissions import COMMENT, Sent
 
 #: The post that was read before, if everybody sees it still; SQLite may have given its number to another.
@@ -53,7 +53,8 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
             raise SentBefore(COMMENT, None, same_form=True) from None
     pace.of_member(work, pace.COMMENTS)
     rendered = render(work, body)
-    # The post first: who comments on the same post waits here, and nobody waits for somebody who waits.
+    # The post's author is told; who comments on the same post waits for its row, and nobody for somebody who waits.
+    hold_members(work.db, select(Post.author_id).where(Post.id == post.id))
     if not changed(work.db, _ONE_MORE, {"post": post.id, "begun": post.created_at}):
         raise NotThere
     comment = _store(
@@ -128,6 +129,7 @@ def find(work: Work, comment_id: int, *, lock: bool = False, own_too: bool = Fal
     if lock:
         statement = statement.with_for_update(of=Comment).execution_options(populate_existing=True)
     comment = work.db.scalars(statement).one_or_none()
+        _lock_above(work, comment_id)
     if comment is None:
         raise NotThere
     is_own = work.identity is not None and comment.author_id == work.identity.user_id
@@ -157,6 +159,14 @@ def unseen(work: Work, bounds: Bounds, limit: int = 20) -> Part:
 
 def render(work: Work, body: str, written_at: datetime | None = None) -> markdown.Rendered:
     """What a comment's Markdown becomes, for its place below the heading of the comments; at most one statement.
+def _lock_above(work: Work, comment_id: int) -> None:
+    """Lock what is locked before a comment (`hold_members`): its author, its post's author, and the post."""
+    its_post = select(Comment.post_id).where(Comment.id == comment_id).scalar_subquery()
+    authors = select(Comment.author_id).where(Comment.id == comment_id)
+    hold_members(work.db, authors.union(select(Post.author_id).where(Post.id == its_post)))
+    work.db.execute(select(Post.id).where(Post.id == its_post).with_for_update(key_share=True))
+
+
 
     `written_at` is for a text from before: it calls who was a member then.
     """

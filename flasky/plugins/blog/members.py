@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, select, update
 
 from flasky.plugins.accounts.events import ProfileChanged
 from flasky.plugins.accounts.models import User
@@ -112,3 +112,8 @@ def erase(work: Work, user: User) -> None:
     rebuilding.forget_author(work, user.id)
     following.leave(work, user.id)
     lists_changed(work.db)
+    # What their foreign keys would do as the account goes: then it would be done behind the change of the lists, which
+    # all who write wait for.
+    changed(work.db, update(Comment).where(Comment.author_id == user.id).values(author_id=None))
+    changed(work.db, delete(Notice).where(Notice.user_id == user.id))
+    changed(work.db, update(Notice).where(Notice.actor_id == user.id).values(actor_id=None))

@@ -19,7 +19,7 @@ from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.storage import changed, hold_members, lists_changed
 from flasky.plugins.blog.submissions import DRAFT, POST, Sent
 from flasky.plugins.blog.words import is_blank, unturned
 
@@ -130,6 +130,7 @@ def find(work: Work, post_id: int, *, lock: bool = False) -> Post:
     """
     statement = _POST
     if lock:
+        hold_members(work.db, select(Post.author_id).where(Post.id == post_id))
         statement = statement.with_for_update(of=Post).execution_options(populate_existing=True)
     post = work.db.scalars(statement, {"id": post_id}).one_or_none()
     if post is None or not may_see(work.identity, post):

@@ -1,4 +1,4 @@
-"""What several services do with tables: adding a row unless it is there, and counting up.
+"""What several services do with tables: adding a row unless it is there, counting up, and locking in one order.
 
 Statements are sent on the session's connection: as ORM statements they cost twice the CPU time, which whoever reads at
 the same time waits for. Objects in the session are stored before and left as they are.
@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, case, inspect, update
+from sqlalchemy import SelectBase, bindparam, case, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from flasky.database import Base, utc_now
+from flasky.plugins.accounts.models import User
 from flasky.plugins.blog import kept
 from flasky.plugins.blog.models import BlogMember, ListVersion
 
@@ -51,6 +52,18 @@ def changed(db: Session, statement: Any, values: Mapping[str, Any] | None = None
     db.flush()
     number: int = db.connection().execute(statement, values).rowcount
     return number
+
+
+def hold_members(db: Session, ids: SelectBase) -> None:
+    """Have whoever erases one of these members wait until the transaction ends; `ids` selects the ids of members.
+
+    All who change something lock in this order: members, posts, comments, counters, and the version of the lists.
+    Otherwise two would wait for each other: who erases locks the member and then what they wrote, and who hides that
+    tells the member, whose row a notice refers to. SQLite has one writer at a time, and nothing to be locked.
+    """
+    if db.get_bind().dialect.name == "postgresql":
+        held = select(User.id).where(User.id.in_(ids)).order_by(User.id)
+        db.execute(held.with_for_update(read=True, key_share=True))
 
 
 def lists_changed(db: Session) -> None:

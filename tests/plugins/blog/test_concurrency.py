@@ -123,6 +123,49 @@ def test_con_04_a_comment_that_is_hidden_while_it_is_deleted_is_counted_once(
         db.rollback()
 
 
+def test_con_04_comments_that_go_while_their_post_is_deleted_or_their_author_leaves_wait_in_one_order(
+    member: Any, write: Any, comment: Any, work_as: Any, registry: Any, db: Session
+) -> None:
+    """Nobody waits for somebody who waits for them: PostgreSQL would stop one of them after a second."""
+    anna, mona = member("anna"), member("mona", role="Moderator")
+    for number in range(4):
+        bob = member(f"bob{number}")
+        post, own = write(anna), write(bob)
+        first, second, third, fourth = (comment(bob, thing) for thing in (post, post, own, own))
+
+        def remove(made: int, who: int = bob) -> Callable[[], None]:
+            def act() -> None:
+                with work_as(who) as work:
+                    comments.remove(work, comments.find(work, made, lock=True))
+
+            return act
+
+        def hide(made: int) -> Callable[[], None]:
+            def act() -> None:
+                with work_as(mona) as work:
+                    moderation.hide(work, comments.find(work, made, lock=True), "no")
+
+            return act
+
+        def delete(post: int = post) -> None:
+            with work_as(anna) as work:
+                posts.remove(work, posts.find(work, post, lock=True))
+
+        def leave(who: int = bob) -> None:
+            with open_work(registry) as work:
+                erase(work, work.db.scalars(select(User).where(User.id == who).with_for_update(of=User)).one())
+
+        def say(own: int = own) -> None:
+            with work_as(mona) as work:
+                comments.add(work, posts.find(work, own), "hello")
+
+        allowed = NotThere | type(None)
+        results = at_once(remove(first), hide(second), delete)
+        assert all(isinstance(result, allowed) for result in results), results
+        results = at_once(hide(third), hide(fourth), say, leave)
+        assert all(isinstance(result, allowed) for result in results), results
+
+
 def test_con_04_two_who_follow_each_other_at_once_do_not_wait_for_each_other(
     member: Any, work_as: Any, db: Session
 ) -> None:
