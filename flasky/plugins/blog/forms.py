@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from wtforms import HiddenField, RadioField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Regexp
 
@@ -83,7 +83,7 @@ class DecisionForm(ReasonForm):
 
 
 class MailForm(RequestForm):
-    """How notices come by mail."""
+    """What one is told, and how it comes by mail."""
 
     mail = RadioField(
         _("Notices by mail"),
@@ -93,3 +93,4 @@ class MailForm(RequestForm):
             SelectChoice("daily", _("Once a day, all in one")),
         ],
     )
+    answers = BooleanField(_("Tell me when somebody comments on a post after me"))

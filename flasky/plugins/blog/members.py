@@ -21,12 +21,14 @@ def export(work: Work, user: User) -> dict[str, Any]:
 
     Of others it has what the member sees on the site, and no more: their names, and not who moderated.
     """
+    chosen = notices.choices(work, user.id)
     return {
         "posts": _posts(work, user),
         "comments": _comments(work, user),
         "following": _names(work, Follow.followed_id, Follow.follower_id == user.id),
         "followers": _names(work, Follow.follower_id, Follow.followed_id == user.id),
-        "notices_by_mail": notices.mail_choice(work, user.id),
+        "notices_by_mail": chosen.mail,
+        "notices_of_answers": chosen.answers,
         "notices": _notices(work, user),
         "reports": _reports(work, user),
     }

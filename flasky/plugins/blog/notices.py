@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, false, func, insert, or_, selec
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work
 from flasky.plugins.blog import markdown, pace
+from flasky.plugins.blog.answers import answered
 from flasky.plugins.blog.mails import DECISIONS, send_decision, send_notice
 from flasky.plugins.blog.mentions import last_written, since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
@@ -22,6 +23,9 @@ from flasky.plugins.blog.unread import is_shown
 DIGEST_AFTER = timedelta(days=1)
 #: How many mails are sent at once about what happens at once: a post that is shown again may have many comments.
 _AT_ONCE = 20
+#: How many are sent at once of one comment, of which nobody waits for long: to its post's author and to as many others
+#: as it can call. Of those who commented before, who commented last gets it at once.
+_OF_COMMENT = 11
 #: About how many texts one statement asks: each calls up to ten members, and it has so many parameters and no more.
 _PORTION = 500
 _BEGINNING = Bounds()
@@ -44,6 +48,7 @@ class _News(NamedTuple):
     """What some members are told: what somebody did, and to which post or comment."""
 
     kind: str
+    #: Who comes first gets a mail at once before the others.
     wanted: Collection[int]
     actor: _Actor | Identity | None
     post: Post | Outline | None = None
@@ -52,15 +57,22 @@ class _News(NamedTuple):
 
 
 def tell_of_comment(work: Work, mentioned: Collection[int], post: Post | Outline, comment: Comment) -> None:
-    """Tell a post's author about a new comment, and the members whom it calls, but nobody twice."""
+    """Tell a post's author about a new comment, the members whom it calls, and who commented before: nobody twice."""
+    actor = work.identity
     authors = set() if post.author_id is None else {post.author_id}
-    commented = _News("comment", authors, work.identity, post, comment)
-    _tell(work, commented, _News("mention", set(mentioned) - authors, work.identity, post, comment))
+    called = set(mentioned) - authors
+    told = {
+        "comment": authors,
+        "mention": sorted(called),
+        "answer": [user_id for user_id in answered(work, comment) if user_id not in authors | called],
+    }
+    news = (_News(kind, wanted, actor, post, comment) for kind, wanted in told.items())
+    _tell(work, *news, most_mails=_OF_COMMENT)
 
 
 def tell_mentioned(work: Work, mentioned: Collection[int], post: Post) -> None:
     """Tell the members whom a new post calls."""
-    _tell(work, _News("mention", mentioned, work.identity, post))
+    _tell(work, _News("mention", sorted(mentioned), work.identity, post))
 
 
 def tell_newly_mentioned(
@@ -72,7 +84,7 @@ def tell_newly_mentioned(
     """
     key = comment.id if comment is not None else None
     found = _untold(work, post, {key: set(mentioned) - markdown.called_in(before)})
-    _tell(work, _News("mention", found[key], work.identity, post, comment))
+    _tell(work, _News("mention", sorted(found[key]), work.identity, post, comment))
 
 
 def tell_called_meanwhile(work: Work, hidden_at: datetime, post: Post, texts: Sequence[Post | Comment]) -> None:
@@ -104,7 +116,7 @@ def _tell_called(work: Work, hidden_at: datetime, post: Post, texts: Sequence[Po
 
 def _called_by(text: Post | Comment, found: set[int], post: Post) -> _News:
     actor = _Actor(text.author.id, text.author.username) if text.author is not None else None
-    return _News("mention", found, actor, post, text if isinstance(text, Comment) else None)
+    return _News("mention", sorted(found), actor, post, text if isinstance(text, Comment) else None)
 
 
 def _key(text: Post | Comment) -> int | None:
@@ -151,7 +163,7 @@ def _tell(work: Work, *told: _News, most_mails: int = _AT_ONCE) -> int:
         (user_id, news, news.actor)
         for news in told
         if news.actor is not None
-        for user_id in sorted(news.wanted)
+        for user_id in news.wanted
         if user_id != news.actor.user_id
     ]
     if not pairs:
@@ -259,20 +271,37 @@ def read_one(work: Work, notice_id: int) -> About | None:
     return About(*found)
 
 
+class Choices(NamedTuple):
+    """What a member chose: how notices come by mail (never, at_once, daily), and whether answers are among them."""
+
+    mail: str = "never"
+    answers: bool = True
+
+
 def choose_mail(work: Work, user_id: int, choice: str) -> None:
     """Set how a member gets notices by mail: never, at_once, daily."""
-    add_unless_there(work.db, BlogMember, user_id=user_id)
-    changed(work.db, update(BlogMember).where(BlogMember.user_id == user_id).values(mail=choice))
+    _choose(work, user_id, mail=choice)
     if choice == "never":
         waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
         changed(work.db, update(Notice).where(waiting).values(mail_due=None))
 
 
-def mail_choice(work: Work, user_id: int) -> str:
-    """How a member gets notices by mail. It only reads."""
+def choose_answers(work: Work, user_id: int, *, are_wanted: bool) -> None:
+    """Set whether a member is told of comments on a post after their own."""
+    _choose(work, user_id, answers=are_wanted)
+
+
+def _choose(work: Work, user_id: int, **values: object) -> None:
+    add_unless_there(work.db, BlogMember, user_id=user_id)
+    changed(work.db, update(BlogMember).where(BlogMember.user_id == user_id).values(values))
+
+
+def choices(work: Work, user_id: int) -> Choices:
+    """What a member is told. It only reads."""
+    chosen = select(BlogMember.mail, BlogMember.answers).where(BlogMember.user_id == user_id)
     with work.reading() as connection:
-        found: str | None = connection.scalar(select(BlogMember.mail).where(BlogMember.user_id == user_id))
-    return found or "never"
+        found = connection.execute(chosen).one_or_none()
+    return Choices(*found) if found else Choices()
 
 
 def stop_mail(work: Work, user_id: int, joined: int) -> None:

@@ -104,13 +104,13 @@ def show_notices(request: Request) -> Mapping[str, Any]:
     """What happened since, newest first."""
     found, in_the_middle = page_of(request, partial(notices.listed, request.accounts))
     look = Look(request)
-    choice = notices.mail_choice(request.accounts, request.identity.user_id)
+    chosen = notices.choices(request.accounts, request.identity.user_id)
     return {
         "notices": found,
         # The number beside the link knows the newest ones only.
         "unread": request.identity.values[UNREAD] or any(row.read_at is None for row in found.rows),
         "in_the_middle": in_the_middle,
-        "form": MailForm(request, data={"mail": choice}),
+        "form": MailForm(request, data=chosen._asdict()),
         "look": look,
         "where": partial(_where, request, look),
     }
@@ -132,6 +132,7 @@ def save_notices(request: Request) -> Response:
         form = MailForm(request)
         if form.validate():
             notices.choose_mail(request.accounts, request.identity.user_id, form.mail.data)
+            notices.choose_answers(request.accounts, request.identity.user_id, are_wanted=form.answers.data)
             request.flash(_("Your choice is saved."), "success")
         else:
             request.flash(_("Choose one of the three."), "warning")
