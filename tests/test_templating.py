@@ -158,6 +158,14 @@ def test_a_badge_is_each_members_own(navigated: Any) -> None:
     assert "badge" not in seen[3]
 
 
+def test_the_button_of_a_folded_menu_shows_and_says_that_something_waits_in_it(navigated: Any) -> None:
+    """On a phone the badges themselves are within the menu."""
+    buttons = [shown_to(navigated, Voter(votes)).partition("</button>")[0] for votes in (10, 20, None)]
+    for button, said in zip(buttons, ("Menu 100 &lt;votes&gt;", "Menu 50 &lt;votes&gt;", "Menu"), strict=True):
+        assert f'aria-label="{said}"' in button
+    assert ["navbar-waiting" in button for button in buttons] == [True, True, False]
+
+
 def test_a_badge_that_fails_is_logged_and_the_link_stands_without_it(
     navigated: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
