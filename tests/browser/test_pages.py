@@ -91,7 +91,7 @@ def _colour_at(page: Any) -> tuple[int, ...]:
 
 
 def test_the_menu_opens_by_keyboard_on_a_phone(make_page: Callable[..., Any], url: str) -> None:
-    """PARITY 11"""
+    """PARITY 11; the ring around what has the focus is bright before the dark navbar."""
     page = make_page(**PHONE)
     page.goto(url)
     link = page.locator("#menu").get_by_role("link", name="Home")
@@ -100,13 +100,15 @@ def test_the_menu_opens_by_keyboard_on_a_phone(make_page: Callable[..., Any], ur
     for _ in range(3):
         page.keyboard.press("Tab")
     assert toggler.evaluate("node => node === document.activeElement")
-    assert (
-        toggler.evaluate("node => getComputedStyle(node).boxShadow + getComputedStyle(node).outlineStyle") != "nonenone"
-    )
+    ring = "node => [node === document.activeElement, getComputedStyle(node).outline]"
+    assert toggler.evaluate(ring) == [True, "rgb(94, 234, 212) solid 3px"]
     page.keyboard.press("Enter")
     link.wait_for(state="visible")
     assert toggler.get_attribute("aria-expanded") == "true"
     page.wait_for_selector("#menu.collapse.show")
+    page.keyboard.press("Tab")
+    assert link.evaluate(ring) == [True, "rgb(94, 234, 212) solid 3px"]
+    page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     link.wait_for(state="hidden")
 
