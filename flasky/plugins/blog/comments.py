@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, case, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session, joinedload, make_transient_to_detached
 
 from flasky.plugins.accounts.services import Work
@@ -17,6 +17,7 @@ from flasky.plugins.blog.posts import check_markdown, is_equal, may_see, who
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import changed, hold_members, lists_changed
 from flasky.plugins.blog.submissions import COMMENT, Sent
+from flasky.plugins.blog.titles import OPENING
 
 #: The post that was read before, if everybody sees it still; SQLite may have given its number to another.
 _ONE_MORE = (
@@ -141,14 +142,14 @@ def find(work: Work, comment_id: int, *, lock: bool = False, own_too: bool = Fal
 def unseen(work: Work, bounds: Bounds, limit: int = 20) -> Part:
     """The comments of whoever asks that others do not see, newest first. It only reads.
 
-    Each has been hidden itself, or is below a hidden post of somebody else: nothing is told of that post.
+    Each has been hidden itself, or `is_below_hidden`, a post of somebody else of which nothing may be told then.
     """
     me = who(work).user_id
     is_below_hidden = and_(Post.hidden_at.is_not(None), Post.author_id.is_distinct_from(me))
     statement = (
         select(
             Comment.id, Comment.html, Comment.created_at, Comment.hidden_at, Comment.hidden_reason,
-            is_below_hidden.label("is_below_hidden"), case((is_below_hidden, ""), else_=Post.title).label("title"),
+            is_below_hidden.label("is_below_hidden"), Comment.post_id, Post.title, OPENING,
         )
         .join(Post, Post.id == Comment.post_id)
         .where(Comment.author_id == me, or_(Comment.hidden_at.is_not(None), is_below_hidden))

@@ -21,6 +21,7 @@ from flasky.plugins.accounts.services import Work, open_work
 from flasky.plugins.blog.mails import send_digest_to
 from flasky.plugins.blog.models import Comment, Notice, Post
 from flasky.plugins.blog.storage import changed
+from flasky.plugins.blog.titles import OPENING
 from flasky.plugins.blog.unread import is_shown
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def _send(work: Work, user_id: int) -> bool:
     news = (
         select(
             Notice.kind, User.username.label("actor"), User.has_profile, Notice.post_id, Notice.comment_id, Post.title,
-            Notice.reason,
+            OPENING, Notice.reason,
         )
         .outerjoin(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)

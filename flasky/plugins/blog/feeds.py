@@ -16,6 +16,7 @@ from pyramid.request import Request
 
 from flasky.plugins.blog.markdown import placed
 from flasky.plugins.blog.reading import moment_of
+from flasky.plugins.blog.titles import name_of
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -63,7 +64,7 @@ def _entry(request: Request, feed: Element, row: Any) -> None:
     address = request.public_url(request.route_path("blog.post", id=row.id))
     entry = SubElement(feed, "entry")
     _add(entry, "id", address)
-    _add(entry, "title", row.title or f"#{row.id}")
+    _add(entry, "title", name_of(row.id, row.title, row.summary))
     SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": address})
     _add(entry, "published", _moment(moment_of(row.listed_at)))
     _add(entry, "updated", _moment(_updated(row)))

@@ -18,6 +18,7 @@ from flasky.plugins.blog.markdown import before_call, text_of
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
+from flasky.plugins.blog.titles import name_of
 from flasky.security.keys import Signer
 
 _SIGNER = "blog.unsubscribe"
@@ -93,7 +94,7 @@ def send_notice(
         work, "mail/blog_notice", user,
         kind=kind,
         actor=actor,
-        title=post.title if post else "",
+        title=name_of(post.id, post.title, post.summary) if post else "",
         post_id=post.id if post else 0,
         comment_id=comment.id if comment else 0,
         quote=quote,
@@ -130,7 +131,7 @@ def send_decision(
         work, "mail/blog_decision", user,
         kind=kind,
         reason=reason,
-        title=post.title if is_seen else "",
+        title=name_of(post.id, post.title, post.summary) if is_seen else "",
         post_id=post.id,
         comment_id=comment.id if comment else 0,
         quote=lines_around(comment.html) if comment else [],
@@ -140,10 +141,17 @@ def send_decision(
 def send_digest_to(work: Work, user: User, entries: Sequence[Any], more: int) -> None:
     """Mail a member who did what since the last mail.
 
-    `entries` have kind, actor (None for who left) and whether there is a profile of theirs, post_id, comment_id, title
-    and the reason of a decision; `more` is the number of those that are only on the page.
+    `entries` have kind, actor (None for who left) and whether there is a profile of theirs, post_id, comment_id, title,
+    opening (`titles`) and the reason of a decision; `more` is the number of those that are only on the page.
     """
-    told = [{**entry._asdict(), "reason": " ".join(entry.reason.split())} for entry in entries]
+    told = [
+        {
+            **entry._asdict(),
+            "title": name_of(entry.post_id, entry.title, entry.opening) if entry.post_id else "",
+            "reason": " ".join(entry.reason.split()),
+        }
+        for entry in entries
+    ]
     _send(work, "mail/blog_digest", user, entries=told, more=more)
 
 

@@ -17,6 +17,7 @@ from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.models import Comment, Post, Report
 from flasky.plugins.blog.moderation import check_decides, leaves_out
 from flasky.plugins.blog.reading import Bounds, Cursor, Listing, Part, Rows, Way, listing_of, ordered, part
+from flasky.plugins.blog.titles import OPENING
 
 #: Posts and comments on a page.
 PAGE = 20
@@ -105,6 +106,7 @@ def _reported() -> Rows:
             Post.id.label("post_id"),
             Report.comment_id,
             Post.title,
+            OPENING,
             Post.is_long,
             case((is_post, Post.summary), else_=Comment.html).label("html"),
             case((is_post, Post.edited_at), else_=Comment.edited_at).label("edited_at"),
@@ -161,6 +163,7 @@ def _hidden(model: type[Post] | type[Comment], way: Way) -> Rows:
         Post.id.label("post_id"),
         (null() if is_post else Comment.id).label("comment_id"),
         Post.title,
+        OPENING,
         Post.is_long,
         (Post.summary if is_post else Comment.html).label("html"),
         _AUTHOR.username,

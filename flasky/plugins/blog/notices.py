@@ -18,6 +18,7 @@ from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import add_unless_there, changed
+from flasky.plugins.blog.titles import OPENING
 from flasky.plugins.blog.unread import is_shown
 
 DIGEST_AFTER = timedelta(days=1)
@@ -220,7 +221,7 @@ def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
     newest = select(func.max(Notice.id)).where(Notice.user_id == me).scalar_subquery()
     statement = (
         select(
-            Notice.id, Notice.kind, User.username.label("actor"), User.has_profile, Notice.post_id, Post.title,
+            Notice.id, Notice.kind, User.username.label("actor"), User.has_profile, Notice.post_id, Post.title, OPENING,
             Notice.comment_id, Notice.created_at, Notice.read_at, Notice.reason, newest.label("newest"),
         )
         .outerjoin(User, User.id == Notice.actor_id)

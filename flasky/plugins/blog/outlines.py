@@ -8,9 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, select
 
 from flasky.plugins.blog.models import Post
+from flasky.plugins.blog.titles import OPENING
 
 _OUTLINE = select(
-    Post.id, Post.author_id, Post.title, Post.created_at, Post.published_at, Post.listed_at
+    Post.id, Post.author_id, Post.title, OPENING, Post.created_at, Post.published_at, Post.listed_at
 ).where(Post.id == bindparam("id"))  # fmt: skip
 
 
@@ -20,6 +21,8 @@ class Outline(NamedTuple):
     id: int
     author_id: int | None
     title: str
+    #: Of a post without a title, by which it is named then; else empty.
+    summary: str
     created_at: datetime
     published_at: datetime | None
     listed_at: datetime | None

@@ -45,6 +45,7 @@ from flasky.markup import NOTHING, safe
 from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import placed
 from flasky.plugins.blog.models import Comment, Follow, ListVersion, Post, PostTag, Tag
+from flasky.plugins.blog.titles import name_of
 from flasky.times import show_local_time, zone_of
 
 _CURSOR = re.compile(r"([0-9]{1,16})-([0-9]{1,9})")
@@ -473,6 +474,11 @@ class Look:
     def tag(self, name: str) -> str:
         """The path of a tag's page."""
         return self._to.tag + _quoted(name)
+
+    @staticmethod
+    def name(post_id: int, title: str, html: str) -> str:
+        """What a post is called (`titles.name_of`)."""
+        return name_of(post_id, title, html)
 
     def html(self, stored: str) -> Markup:
         """HTML that `markdown` made, with the links of its mentions."""

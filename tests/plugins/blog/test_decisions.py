@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -289,7 +288,10 @@ def test_drafts_go_on_in_both_directions(
     pages = [first]
     for way in ("Older", "Older", "Newer"):
         pages.append(pages[-1].click(way))
-    assert [re.findall(r"post-(\d)\.", page.text) for page in pages] == [["4", "3"], ["2", "1"], ["0"], ["2", "1"]]
+    shown = [page.html.find("ol").find_all("h2") for page in pages]
+    assert [[head.get_text(strip=True) for head in heads] for heads in shown] == [
+        ["post-4.", "post-3."], ["post-2.", "post-1."], ["post-0."], ["post-2.", "post-1."]
+    ]  # fmt: skip
 
 
 def test_what_the_author_reads_after_saving_is_what_happened(

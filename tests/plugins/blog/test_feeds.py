@@ -57,7 +57,7 @@ def test_an_entry_says_where_when_who_and_what(client: Any, member: Any, write: 
     address = entry.find(f"{ATOM}link").get("href")
     assert address == entry.findtext(f"{ATOM}id") == f"http://localhost/post/{post}"
     assert client().get(address).status_int == 200
-    assert entry.findtext(f"{ATOM}title") == f"#{post}"
+    assert entry.findtext(f"{ATOM}title") == "bold & <i>"
     assert entry.findtext(f"{ATOM}author/{ATOM}name") == "小明"
     assert [item.get("term") for item in entry.iter(f"{ATOM}category")] == ["a", "b"]
     content = entry.find(f"{ATOM}content")

@@ -19,6 +19,7 @@ from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
+from flasky.plugins.blog.titles import name_of
 from flasky.plugins.blog.views.common import may, may_preview, see_other, show_fault
 from flasky.plugins.blog.views.gone import keep_comment
 from flasky.plugins.blog.views.once import Before, ask_again
@@ -186,7 +187,16 @@ def _page(
     preview: str = "",
     before: Before | None = None,
 ) -> dict[str, Any]:
-    return {"form": form, "post": post, "comment": comment, "preview": preview, "current": None, "before": before}
+    name = name_of(post.id, post.title, post.summary) if post is not None else ""
+    return {
+        "form": form,
+        "post": post,
+        "name": name,
+        "comment": comment,
+        "preview": preview,
+        "current": None,
+        "before": before,
+    }
 
 
 def _edit_page(form: CommentForm, comment: Comment) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pyramid.view import view_config
 from flasky.cookies import cookie_name, set_cookie
 from flasky.database import read_value
 from flasky.parameters import parse_id
-from flasky.plugins.blog import kept, reading
+from flasky.plugins.blog import kept, reading, titles
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.following import FOLLOWING, standing
 from flasky.plugins.blog.reading import Cursor, Listing, Look, Way
@@ -165,6 +165,11 @@ def _rendered(request: Request, listing: Listing) -> Markup:
     template = get_environment(request.registry).get_template(name)
     rows = Look(request).rows(listing)
     rendered = template.render(
-        request=request, rows=rows, newer=listing.newer, older=listing.older, path_of_list=request.path
+        request=request,
+        rows=rows,
+        newer=listing.newer,
+        older=listing.older,
+        path_of_list=request.path,
+        name_of=titles.name_of,
     )
     return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made

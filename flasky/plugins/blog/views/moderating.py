@@ -22,6 +22,7 @@ from flasky.plugins.blog.errors import NotThere, Stale
 from flasky.plugins.blog.forms import DecisionForm, ReasonForm
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.reading import Look, Part, Way, parse_cursor
+from flasky.plugins.blog.titles import name_of
 from flasky.plugins.blog.views.comments import path_of, place_of
 from flasky.plugins.blog.views.common import page_of, place, see_other, show_fault
 from flasky.plugins.blog.views.gone import keep_reason
@@ -256,9 +257,11 @@ def _decision_page(request: Request, thing: Post | Comment, form: DecisionForm, 
 
 
 def _page(request: Request, thing: Post | Comment, form: ReasonForm) -> Mapping[str, Any]:
+    post = thing if isinstance(thing, Post) else thing.post
     return {
         "thing": thing,
-        "post": thing if isinstance(thing, Post) else thing.post,
+        "post": post,
+        "name": name_of(post.id, post.title, post.summary),
         "path": path_of(request, thing) if isinstance(thing, Comment) else _path(request, thing),
         "form": form,
     }

@@ -15,7 +15,7 @@ from flasky.languages import _
 from flasky.languages.switching import switched
 from flasky.parameters import number_parameter, parse_id
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog import comments, markdown, posts, reading
+from flasky.plugins.blog import comments, markdown, posts, reading, titles
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
@@ -23,6 +23,7 @@ from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds, Part
 from flasky.plugins.blog.views.common import may, may_preview, page_of, reader_of, see_other, show_fault
 from flasky.plugins.blog.views.once import Before, ask_again
+from flasky.plugins.blog.words import unturned
 
 #: What the two buttons beside "Publish" send as `do`.
 _PREVIEW, _DRAFT = "preview", "draft"
@@ -48,12 +49,11 @@ def post(request: Request) -> Mapping[str, Any]:
 
     found, in_the_middle = page_of(request, read, ascending=True, beginning=f"{request.path}#comments")
     can_comment = may(request, "blog.comment") and row.listed_at is not None
-    text = " ".join(markdown.text_of(row.html).split())
+    text = unturned(" ".join(markdown.text_of(row.html).split()))
     return {
         "post": row,
         "text": text[:200],
-        # Markdown may render to no text at all: a comment, a picture that is taken out.
-        "title": row.title or text[:60] or f"#{row.id}",
+        "title": row.title or titles.opening_of(text) or f"#{row.id}",
         "comments": found,
         # Whether the page begins somewhere in the middle.
         "in_the_middle": in_the_middle,
@@ -179,6 +179,7 @@ def drafts(request: Request) -> Mapping[str, Any]:
         "in_the_middle": in_the_middle,
         "unseen": None if in_the_middle else comments.unseen(request.accounts, Bounds(below=before)),
         "comments_before": before,
+        "look": reading.Look(request),
         "may_write": may(request, "blog.write"),
         "may_comment": may(request, "blog.comment"),
     }
