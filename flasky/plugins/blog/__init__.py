@@ -108,6 +108,7 @@ def includeme(config: Configurator) -> None:
     config.include("flasky.plugins.blog.mails")
     config.add_job("blog.digest", "flasky.plugins.blog.digests.mail_due")
     config.add_health_check("blog.pipeline", "flasky.plugins.blog.rebuilding.rebuild_is_due", vital=False)
+    config.add_job("blog.hide_all", "flasky.plugins.blog.hiding.go_on")
     config.add_job("blog.names", "flasky.plugins.blog.rebuilding.index_posts_of")
     config.add_job("blog.forget_names", "flasky.plugins.blog.rebuilding.forget_names")
     config.add_subscriber("flasky.plugins.blog.rebuilding.name_changed", "flasky.plugins.accounts.events.NameChanged")

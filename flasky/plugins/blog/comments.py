@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
@@ -177,6 +178,13 @@ def _lock_above(work: Work, comment_id: int) -> None:
 def count(work: Work, post_id: int, difference: int) -> bool:
     """Change the number of comments that everybody sees; False when the post is gone."""
     return bool(changed(work.db, _COUNT, {"post": post_id, "difference": difference}))
+
+
+def count_each(work: Work, differences: Mapping[int, int]) -> None:
+    """Change the numbers of comments that everybody sees of several posts (their ids), in the order of the ids."""
+    work.db.flush()
+    values = [{"post": post_id, "difference": differences[post_id]} for post_id in sorted(differences)]
+    work.db.connection().execute(_COUNT, values)
 
 
 def _is_shown(work: Work, comment: Comment) -> bool:

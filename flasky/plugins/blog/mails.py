@@ -138,6 +138,11 @@ def send_decision(
     )  # fmt: skip
 
 
+def send_all_hidden(work: Work, user: User, reason: str) -> None:
+    """Mail a member that a moderator has hidden all that they wrote, and why."""
+    _send(work, "mail/blog_decision", user, kind="hidden", reason=reason, title="", post_id=0, comment_id=0, quote=[])
+
+
 def send_digest_to(work: Work, user: User, entries: Sequence[Any], more: int) -> None:
     """Mail a member who did what since the last mail.
 

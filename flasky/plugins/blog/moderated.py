@@ -112,6 +112,7 @@ def _reported() -> Rows:
             case((is_post, Post.edited_at), else_=Comment.edited_at).label("edited_at"),
             case((is_post, Post.hidden_at), else_=Comment.hidden_at).label("hidden_at"),
             case((is_post, Post.hidden_reason), else_=Comment.hidden_reason).label("hidden_reason"),
+            author_id.label("author_id"),
             _AUTHOR.username,
             _AUTHOR.has_profile,
         )
@@ -166,6 +167,7 @@ def _hidden(model: type[Post] | type[Comment], way: Way) -> Rows:
         OPENING,
         Post.is_long,
         (Post.summary if is_post else Comment.html).label("html"),
+        model.author_id,
         _AUTHOR.username,
         _AUTHOR.has_profile,
         _MODERATOR.username.label("moderator"),

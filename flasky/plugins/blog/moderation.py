@@ -44,7 +44,7 @@ def report(work: Work, thing: Post | Comment, reason: str) -> None:
     check_published(thing)
     if thing.author_id == me:
         raise Refused(_("This is your own: edit or delete it."))
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     pace.of_member(work, pace.REPORTS)
     named = {"post_id": thing.id} if isinstance(thing, Post) else {"comment_id": thing.id}
     if not add_unless_there(work.db, Report, reporter_id=me, reason=reason, created_at=work.now(), **named):
@@ -71,7 +71,7 @@ def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = Non
     """
     me = check_decides(work, thing)
     check_published(thing)
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     check_read(thing, read)
     if not _store(work, thing, hidden_at=work.now(), hidden_by_id=me, hidden_reason=reason):
         # Sent twice it is once, and the same.
@@ -120,7 +120,8 @@ def _about(thing: Post | Comment) -> ColumnElement[bool]:
     return (Report.post_id if isinstance(thing, Post) else Report.comment_id) == thing.id
 
 
-def _checked(reason: str) -> str:
+def checked_reason(reason: str) -> str:
+    """The reason as it is stored. Raises Fault."""
     reason = unturned(reason)
     check_text("reason", reason, limits.LONGEST_REASON)
     return reason

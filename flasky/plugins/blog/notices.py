@@ -12,7 +12,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work
 from flasky.plugins.blog import markdown, pace
 from flasky.plugins.blog.answers import answered
-from flasky.plugins.blog.mails import DECISIONS, send_decision, send_notice
+from flasky.plugins.blog.mails import DECISIONS, send_all_hidden, send_decision, send_notice
 from flasky.plugins.blog.mentions import last_written, since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.outlines import Outline
@@ -154,6 +154,11 @@ def tell_decision(work: Work, kind: str, post: Post, comment: Comment | None = N
         _tell(work, _News(kind, [author], work.identity, post, comment, reason))
 
 
+def tell_all_hidden(work: Work, user_id: int, reason: str) -> None:
+    """Tell a member that a moderator has hidden all that they wrote, and why: one notice, about no post of them."""
+    _tell(work, _News("hidden", [user_id], work.identity, reason=reason))
+
+
 def _tell(work: Work, *told: _News, most_mails: int = _AT_ONCE) -> int:
     """Tell all of it to whom it is for, but nobody what they did themselves; returns how many mails go at once.
 
@@ -206,6 +211,8 @@ def _mail(work: Work, at_once: Sequence[tuple[int, _News, _Actor | Identity]]) -
     for user_id, news, actor in at_once:
         if news.kind in DECISIONS and news.post is not None:
             send_decision(work, users[user_id], news.kind, news.post, news.comment, news.reason)
+        elif news.kind in DECISIONS:
+            send_all_hidden(work, users[user_id], news.reason)
         else:
             send_notice(work, users[user_id], news.kind, actor.username, news.post, news.comment)
 
@@ -245,12 +252,16 @@ def _mark(work: Work, user_id: int, which: ColumnElement[bool]) -> None:
 
 
 class About(NamedTuple):
-    """What a notice is about: a comment, else a post, else whoever caused it, who may have no profile any more."""
+    """What a notice is about: a comment, else a post, else whoever caused it, who may have no profile any more.
+
+    A decision (`mails.DECISIONS`) about neither is about all that its author wrote.
+    """
 
     post_id: int | None
     comment_id: int | None
     actor: str | None
     has_profile: bool
+    kind: str
 
 
 def read_one(work: Work, notice_id: int) -> About | None:
@@ -260,7 +271,7 @@ def read_one(work: Work, notice_id: int) -> About | None:
     """
     me = work.identity.user_id if work.identity else 0
     found = work.db.execute(
-        select(Notice.post_id, Notice.comment_id, User.username, func.coalesce(User.has_profile, false()))
+        select(Notice.post_id, Notice.comment_id, User.username, func.coalesce(User.has_profile, false()), Notice.kind)
         .outerjoin(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
         .outerjoin(Comment, Comment.id == Notice.comment_id)

@@ -652,8 +652,11 @@ def tag_id(connection: Connection, name: str) -> int | None:
     return found
 
 
-def member(connection: Connection, user_id: int) -> Any:
-    """The row of a member who has a profile (id, username, name, created_at), or None. One statement."""
-    return connection.execute(
-        select(User.id, User.username, User.name, User.created_at).where(User.id == user_id, User.has_profile)
-    ).one_or_none()
+def member(connection: Connection, user_id: int, *, left_too: bool = False) -> Any:
+    """The row of a member who has a profile (id, username, name, created_at, has_profile), or None. One statement.
+
+    With `left_too`, for moderators, also of who had one once, and is disabled or about to leave.
+    """
+    columns = (User.id, User.username, User.name, User.created_at, User.has_profile.label("has_profile"))
+    is_there = User.confirmed_at.is_not(None) if left_too else User.has_profile
+    return connection.execute(select(*columns).where(User.id == user_id, is_there)).one_or_none()

@@ -97,7 +97,7 @@ def test_after_a_decision_the_next_of_the_list_is_there_and_a_link_to_the_text(
     for module, number in ((posts, post), (comments, made)):
         report(people["bob"], module, number)
     mona = client(people["mona"])
-    for decided, path in ((dict(reason="off topic"), f"/post/{post}"), (dict(do="keep"), f"/comment/{made}")):
+    for decided, path in (({"reason": "off topic"}, f"/post/{post}"), ({"do": "keep"}, f"/comment/{made}")):
         page = decide(mona.get("/moderate").click("Decide", index=0), **decided)
         assert page.request.path == "/moderate"
         assert page.html.find(class_="alert").find("a")["href"] == path

@@ -20,7 +20,7 @@ from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.following import FOLLOWING, standing
 from flasky.plugins.blog.reading import Cursor, Listing, Look, Way
 from flasky.plugins.blog.tags import canonical
-from flasky.plugins.blog.views.common import may, place, see_other
+from flasky.plugins.blog.views.common import may, place, reader_of, see_other
 from flasky.templating import get_environment
 
 _COOKIE = "posts"
@@ -122,18 +122,24 @@ def tag(request: Request) -> Mapping[str, Any] | Response:
     statements=4,
 )
 def posts_of(request: Request) -> Mapping[str, Any] | Response:
-    """The posts of a member, and how they stand."""
-    person = reading.member(request.read, parse_id(request.matchdict["id"]))
+    """The posts of a member, and how they stand; moderators find those of who has no profile any more."""
+    reader = reader_of(request)
+    person = reading.member(request.read, parse_id(request.matchdict["id"]), left_too=reader.moderates)
     if person is None:
         raise NotThere
-    values = {"person": person, **_standing(request, person.id)}
+    values = {"person": person, "may_hide": reader.moderates and reader.user_id != person.id}
+    if person.has_profile:
+        values |= _standing(request, person.id)
     return _list(request, lambda *where: reading.of_author(request.read, person.id, *where), values)
 
 
 def on_profile(request: Request, member: Any) -> Markup:
     """What the blog adds to a member's profile: how they stand, and their newest posts. Two statements."""
     listing = reading.of_author(request.read, member.id, Way.FIRST, None, _ON_PROFILE)
-    values = {"person": member, "older": listing.older, "posts": _rendered(request, Listing(listing.rows, None, None))}
+    reader = reader_of(request)
+    may_hide = reader.moderates and reader.user_id != member.id
+    shown = _rendered(request, Listing(listing.rows, None, None))
+    values = {"person": member, "may_hide": may_hide, "older": listing.older, "posts": shown}
     rendered = get_environment(request.registry).get_template("blog/on_profile.jinja2")
     text = rendered.render(request=request, on_profile=True, **values, **_standing(request, member.id))
     return Markup(text)  # noqa: S704 - a template's output, escaped where it was made

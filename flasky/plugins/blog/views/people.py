@@ -154,6 +154,9 @@ def _where(request: Request, look: Look, notice: Any) -> str:
         return str(request.route_path("blog.to_comment", id=notice.comment_id))
     if notice.post_id:
         return look.post(notice.post_id)
+    if notice.kind in mails.DECISIONS:
+        # About all that they wrote; who decided is not told.
+        return str(request.route_path("blog.drafts"))
     return look.profile(notice.actor) if notice.has_profile else ""
 
 

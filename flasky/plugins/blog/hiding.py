@@ -1,0 +1,186 @@
+"""Hiding all that a member wrote, with one reason: a portion at once, and what is more by a job, portion by portion.
+
+The rules are those of a single decision (`moderation.hide`), but for two. Nobody reads each text before: it is the
+member whom a moderator has judged. And the member is told once. A portion has the same few statements however much it
+holds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from pyramid.request import Request
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import joinedload
+
+from flasky.jobs.services import enqueue
+from flasky.languages import _
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.services import Refused, Work, work_of
+from flasky.plugins.blog import comments, notices
+from flasky.plugins.blog.errors import NotThere
+from flasky.plugins.blog.events import CommentHidden, PostHidden
+from flasky.plugins.blog.mentions import since
+from flasky.plugins.blog.models import Comment, Post, PostTag, Report
+from flasky.plugins.blog.moderation import checked_reason, leaves_out, moderator
+from flasky.plugins.blog.storage import changed, lists_changed
+
+#: One transaction takes so many posts, and as many comments.
+_AT_ONCE = 100
+#: Beyond that nobody counts.
+MOST_COUNTED = 1000
+_JOB = "blog.hide_all"
+
+
+class Number(NamedTuple):
+    """How many posts and comments; `more` says that there are others."""
+
+    posts: int
+    comments: int
+    more: bool = False
+
+
+class _Order(NamedTuple):
+    """What a moderator decided, as the arguments of the job: about whom, and up to which moment of publishing.
+
+    `joined` tells the member from another whom SQLite gives their number; comments up to `after` are done.
+    """
+
+    user_id: int
+    joined: int
+    moderator_id: int
+    reason: str
+    until: str
+    after: int = 0
+
+
+def find(work: Work, user_id: int) -> User:
+    """The member about whom whoever asks may decide at once. Raises NotAllowed, NotThere, and Refused for oneself.
+
+    Who is shut out or about to leave is there; who never confirmed an address is not: they wrote nothing.
+    """
+    moderator(work)
+    user = work.db.get(User, user_id)
+    if user is None or user.confirmed_at is None:
+        raise NotThere
+    _check(work, user)
+    return user
+
+
+def _check(work: Work, user: User) -> int:
+    me = moderator(work)
+    if user.id == me and leaves_out(work):
+        raise Refused(_("This is your own: another moderator decides about it."))
+    return me
+
+
+def extent(work: Work, user: User) -> Number:
+    """How much of a member others see now, counted up to 1001 of each. One statement; it only reads."""
+    counted = [
+        select(func.count()).select_from(ids.limit(MOST_COUNTED + 1).subquery()).scalar_subquery()
+        for ids in (
+            select(Post.id).where(_is_shown_post(user.id)),
+            select(Comment.id).where(Comment.author_id == user.id, Comment.hidden_at.is_(None)),
+        )
+    ]
+    with work.reading() as connection:
+        return Number(*connection.execute(select(*counted)).one())
+
+
+def hide_all(work: Work, user: User, reason: str) -> Number:
+    """Hide the posts and comments of a member that others see, answer their reports and tell the member once.
+
+    Returns what is hidden in this transaction; a job does the rest. Drafts stay, and what was hidden keeps its reason.
+    Raises NotAllowed, Refused for oneself where somebody else moderates, and Fault.
+    """
+    me = _check(work, user)
+    order = _Order(user.id, since(user.created_at), me, checked_reason(reason), work.now().isoformat())
+    done = _hide_some(work, order)
+    if done.posts or done.comments:
+        notices.tell_all_hidden(work, user.id, order.reason)
+    return done
+
+
+def go_on(request: Request, user_id: int, joined: int, moderator_id: int, reason: str, until: str, after: int) -> None:
+    """The job `blog.hide_all`: hide the next portion; what is left, another one does."""
+    work = work_of(request)
+    user = work.db.get(User, user_id)
+    if user is not None and since(user.created_at) == joined:
+        _hide_some(work, _Order(user_id, joined, moderator_id, reason, until, after))
+
+
+def _hide_some(work: Work, order: _Order) -> Number:
+    until = datetime.fromisoformat(order.until)
+    # The author's rows and no others: whoever edits or decides about one of them waits, or is waited for.
+    posts = list(
+        work.db.scalars(
+            select(Post.id)
+            .where(_is_shown_post(order.user_id), Post.listed_at <= until)
+            .order_by(Post.id)
+            .limit(_AT_ONCE + 1)
+            .with_for_update()
+        )
+    )
+    said = list(
+        work.db.scalars(
+            select(Comment.id)
+            .where(
+                Comment.author_id == order.user_id,
+                Comment.hidden_at.is_(None),
+                Comment.created_at <= until,
+                Comment.id > order.after,
+            )
+            .order_by(Comment.id)
+            .limit(_AT_ONCE + 1)
+            .with_for_update()
+        )
+    )
+    more = len(posts) > _AT_ONCE or len(said) > _AT_ONCE
+    posts, said = posts[:_AT_ONCE], said[:_AT_ONCE]
+    if posts:
+        _hide_posts(work, order, posts)
+    if said:
+        _hide_comments(work, order, said)
+    if posts or said:
+        _answer(work, order, posts, said)
+        lists_changed(work.db)
+    if more:
+        after = said[-1] if said else order.after
+        enqueue(work.registry, work.db, _JOB, **order._replace(after=after)._asdict())
+    return Number(len(posts), len(said), more)
+
+
+def _is_shown_post(user_id: int) -> ColumnElement[bool]:
+    return (Post.author_id == user_id) & Post.listed_at.is_not(None)
+
+
+def _decision(work: Work, order: _Order) -> dict[str, object]:
+    # Who decided may have left while the job waited.
+    decided_by = select(User.id).where(User.id == order.moderator_id).scalar_subquery()
+    return {"hidden_at": work.now(), "hidden_by_id": decided_by, "hidden_reason": order.reason}
+
+
+def _hide_posts(work: Work, order: _Order, ids: list[int]) -> None:
+    # Not through the session, as `moderation` says.
+    changed(work.db, update(Post).where(Post.id.in_(ids)).values(listed_at=None, **_decision(work, order)))
+    changed(work.db, update(PostTag).where(PostTag.post_id.in_(ids)).values(listed_at=None))
+    found = select(Post).where(Post.id.in_(ids)).order_by(Post.id).execution_options(populate_existing=True)
+    for post in work.db.scalars(found):
+        work.registry.notify(PostHidden(work, post))
+
+
+def _hide_comments(work: Work, order: _Order, ids: list[int]) -> None:
+    changed(work.db, update(Comment).where(Comment.id.in_(ids)).values(**_decision(work, order)))
+    below = select(Comment.post_id, func.count()).where(Comment.id.in_(ids)).group_by(Comment.post_id)
+    comments.count_each(work, {post_id: -number for post_id, number in work.db.execute(below)})
+    found = select(Comment).where(Comment.id.in_(ids)).order_by(Comment.id).options(joinedload(Comment.post))
+    for comment in work.db.scalars(found.execution_options(populate_existing=True)):
+        work.registry.notify(CommentHidden(work, comment))
+
+
+def _answer(work: Work, order: _Order, posts: list[int], said: list[int]) -> None:
+    about = or_(Report.post_id.in_(posts), Report.comment_id.in_(said))
+    answered_by = _decision(work, order)["hidden_by_id"]
+    open_ones = update(Report).where(about, Report.resolved_at.is_(None))
+    changed(work.db, open_ones.values(resolved_at=work.now(), resolved_by_id=answered_by))

@@ -1,0 +1,85 @@
+"""Hiding all that a member wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.view import view_config
+
+from flasky.languages import _
+from flasky.languages.switching import switched
+from flasky.parameters import parse_id
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.services import Fault, Refused
+from flasky.plugins.blog import hiding
+from flasky.plugins.blog.forms import ReasonForm
+from flasky.plugins.blog.views.common import see_other, show_fault
+
+_TEMPLATE = "blog/hide_all.jinja2"
+
+
+@view_config(
+    route_name="blog.hide_all",
+    request_method="GET",
+    renderer=_TEMPLATE,
+    permission="blog.moderate",
+    # With the one for who asks about themselves.
+    statements=4,
+)
+def ask(request: Request) -> Mapping[str, Any] | Response:
+    """Ask for the reason, and tell how much it is."""
+    try:
+        return _page(request, hiding.find(request.accounts, parse_id(request.matchdict["id"])), ReasonForm(request))
+    except Refused as refusal:
+        return _refused(request, refusal)
+
+
+@view_config(
+    route_name="blog.hide_all", request_method="POST", renderer=_TEMPLATE, permission="blog.moderate", statements=30
+)
+def hide(request: Request) -> Mapping[str, Any] | Response:
+    """Hide it, or as much as one transaction takes."""
+    is_switched = switched(request)
+    form = ReasonForm(request)
+    try:
+        user = hiding.find(request.accounts, parse_id(request.matchdict["id"]))
+        if not is_switched and form.validate():
+            return _hidden(request, user, hiding.hide_all(request.accounts, user, form.reason.data))
+    except Refused as refusal:
+        return _refused(request, refusal)
+    except Fault as fault:
+        show_fault(form, fault)
+    return _page(request, user, form)
+
+
+def _hidden(request: Request, user: User, done: hiding.Number) -> Response:
+    translate = request.localizer.translate
+    if not (done.posts or done.comments):
+        request.flash(_("There is nothing that others see."), "info")
+    else:
+        number = {"posts": done.posts, "comments": done.comments}
+        said = translate(_("Hidden – posts: ${posts}, comments: ${comments}.", mapping=number))
+        rest = translate(_("The rest follows within a few minutes.")) if done.more else ""
+        link = Markup('{} {} <a href="{}" class="alert-link"><bdi>{}</bdi></a>')
+        request.flash(
+            link.format(said, rest, request.route_path("blog.posts_of", id=user.id), user.username), "success"
+        )
+    return see_other(request.route_path("blog.moderate"))
+
+
+def _page(request: Request, user: User, form: ReasonForm) -> Mapping[str, Any]:
+    number = hiding.extent(request.accounts, user)
+    return {"person": user, "form": form, "posts": _told(number.posts), "comments": _told(number.comments)}
+
+
+def _told(number: int) -> str:
+    return str(number) if number <= hiding.MOST_COUNTED else f"{hiding.MOST_COUNTED}+"
+
+
+def _refused(request: Request, refusal: Refused) -> Response:
+    request.flash(refusal.reason, "warning")
+    return see_other(request.route_path("blog.moderate"))
