@@ -129,9 +129,9 @@ def find(work: Work, comment_id: int, *, lock: bool = False, own_too: bool = Fal
         select(Comment).where(Comment.id == comment_id).options(joinedload(Comment.author), joinedload(Comment.post))
     )
     if lock:
+        _lock_above(work, comment_id)
         statement = statement.with_for_update(of=Comment).execution_options(populate_existing=True)
     comment = work.db.scalars(statement).one_or_none()
-        _lock_above(work, comment_id)
     if comment is None:
         raise NotThere
     is_own = work.identity is not None and comment.author_id == work.identity.user_id
@@ -159,8 +159,6 @@ def unseen(work: Work, bounds: Bounds, limit: int = 20) -> Part:
         return part(connection, statement, Comment.id, bounds, limit)
 
 
-def render(work: Work, body: str, written_at: datetime | None = None) -> markdown.Rendered:
-    """What a comment's Markdown becomes, for its place below the heading of the comments; at most one statement.
 def _lock_above(work: Work, comment_id: int) -> None:
     """Lock what is locked before a comment (`hold_members`): its author, its post's author, and the post."""
     its_post = select(Comment.post_id).where(Comment.id == comment_id).scalar_subquery()
@@ -169,6 +167,8 @@ def _lock_above(work: Work, comment_id: int) -> None:
     work.db.execute(select(Post.id).where(Post.id == its_post).with_for_update(key_share=True))
 
 
+def render(work: Work, body: str, written_at: datetime | None = None) -> markdown.Rendered:
+    """What a comment's Markdown becomes, for its place below the heading of the comments; at most one statement.
 
     `written_at` is for a text from before: it calls who was a member then.
     """
