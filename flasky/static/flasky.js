@@ -15,3 +15,10 @@
     if (form) element.textContent = form.format(moment);
   }
 })();
+// A text that was begun for whoever writes goes on behind that. Without it they put the cursor there.
+(() => {
+  "use strict";
+  for (const field of document.querySelectorAll("textarea[data-go-on]")) {
+    field.setSelectionRange(field.value.length, field.value.length);
+  }
+})();

@@ -173,3 +173,32 @@ def test_a_comment_on_a_post_with_thousands_tells_the_last_fifty_and_reads_no_mo
         assert "USING INDEX ix_notices_unread_answer_post_id_user_id (post_id=? AND user_id=?)" in plan
         assert "SCAN comments" not in plan
     db.rollback()
+
+
+@pytest.mark.databases("sqlite")
+def test_a_reply_begins_with_whom_it_answers_below_the_same_part_of_the_discussion(
+    member: Any, write: Any, comment: Any, client: Any, told: Any, registry: Any, monkeypatch: Any, statements: Any
+) -> None:
+    """Without JavaScript: a link back to the page, where the field holds their name."""
+    monkeypatch.setitem(registry.settings, "blog.comments_per_page", 2)
+    anna, bob, carl = member("anna"), member("O'Brien b", email="bob@example.com"), member("carl")
+    post = write(anna)
+    for number in range(3):
+        comment(bob, post, f"number {number}")
+    own = comment(carl, post)
+    browser = client(carl)
+    page = browser.get(f"/post/{post}?after=2")
+    assert [link["href"] for link in page.html.select(".comment-reply")] == [f"/post/{post}?after=2&reply=3#body"]
+    page = page.click("Reply")
+    assert len(statements()) == 3
+    assert [item["id"] for item in page.html.select(".comment")] == ["comment-3", f"comment-{own}"]
+    form = next(form for form in page.forms.values() if "body" in form.fields)
+    assert form["body"].value == "@O'Brien b "
+    form["body"] = f"{form['body'].value}indeed"
+    form.submit(status=303)
+    assert told(bob)[-1] == ("mention", own + 1)
+    for asked in ("4711", "1"):
+        page = browser.get(f"/post/{post}?after=2&reply={asked}")
+        assert next(form for form in page.forms.values() if "body" in form.fields)["body"].value == ""
+    browser.get(f"/post/{post}?reply=x", status=400)
+    assert "reply=" not in client().get(f"/post/{post}")

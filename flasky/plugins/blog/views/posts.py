@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -59,17 +59,22 @@ def post(request: Request) -> Mapping[str, Any]:
         "in_the_middle": in_the_middle,
         "look": reading.Look(request),
         "reader": reader,
-        "form": empty_comment(request) if can_comment else None,
+        "form": new_comment(request, found.rows) if can_comment else None,
         "comment": None,
         "may_write": may(request, "blog.write"),
         "may_comment": may(request, "blog.comment"),
     }
 
 
-def empty_comment(request: Request) -> CommentForm:
-    """A form for a new comment."""
+def new_comment(request: Request, shown: Sequence[Any]) -> CommentForm:
+    """A form for a comment: empty, or calling who wrote the one of these to which the query says it is a reply."""
     form = CommentForm(request)
     form.renew()
+    replied_to = number_parameter(request, "reply", default=0)
+    for item in shown:
+        if item.id == replied_to and item.has_profile:
+            form.body.data = f"@{item.username} "
+            form.body.render_kw = {**form.body.render_kw, "data-go-on": ""}
     return form
 
 
