@@ -469,14 +469,38 @@ def test_comments_go_on_in_both_directions(
     assert shown(last) == ["6"]
     assert "Later comments" not in last
     assert shown(last.click("Earlier comments")) == ["3", "4", "5"]
-    assert shown(last.click("All comments")) == ["0", "1", "2"]
+    assert shown(last.click("To the first comments")) == ["0", "1", "2"]
     # The heading leads to the post itself, and arriving at the beginning does, too.
     assert shown(last.click("A post", index=0)) == ["0", "1", "2"]
     back = second.click("Earlier comments")
     assert shown(back) == ["0", "1", "2"] or back.follow().request.path_qs == f"/post/{post}"
     beyond = visitor.get(f"/post/{post}?after=999999")
     assert "There are no later comments" in beyond
-    assert shown(beyond.click("All comments")) == ["0", "1", "2"]
+    assert shown(beyond.click("To the newest comments")) == ["4", "5", "6"]
+
+
+@pytest.mark.databases("sqlite")
+def test_the_newest_comments_are_one_link_away(
+    client: Any, member: Any, write: Any, comment: Any, short_pages: Any
+) -> None:
+    anna, visitor = member(), client()
+    post = write(anna, "Hello", title="A post")
+    for number in range(3):
+        made = comment(anna, post, f"remark-{number}.")
+    # What fits on one page has no such link, and an old one leads to all of it.
+    assert "newest comments" not in visitor.get(f"/post/{post}")
+    assert visitor.get(f"/post/{post}?newest=1", status=303).location.endswith(f"/post/{post}#comments")
+    for number in range(3, 8):
+        made = comment(anna, post, f"remark-{number}.")
+    for page in (visitor.get(f"/post/{post}"), visitor.get(f"/post/{post}").click("Later comments")):
+        newest = page.click("To the newest comments", index=0)
+        assert shown(newest) == ["5", "6", "7"]
+    assert newest.html.find(id="newest").find_parent("li")["id"] == f"comment-{made}"
+    assert "Later comments" not in newest
+    assert shown(newest.click("Earlier comments")) == ["2", "3", "4"]
+    # It is the end of the discussion, whatever came since.
+    comment(anna, post, "remark-8.")
+    assert shown(visitor.get(newest.request.path_qs)) == ["6", "7", "8"]
 
 
 def test_who_comments_sees_the_comment_among_the_others(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,13 +16,13 @@ from flasky.languages import _
 from flasky.languages.switching import switched
 from flasky.parameters import number_parameter, parse_id
 from flasky.plugins.accounts.services import Fault
-from flasky.plugins.blog import comments, markdown, posts, reading, titles
+from flasky.plugins.blog import comments, limits, markdown, posts, reading, titles
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds, Part
-from flasky.plugins.blog.views.common import may, may_preview, page_of, reader_of, see_other, show_fault
+from flasky.plugins.blog.views.common import Page, may, may_preview, page_of, reader_of, see_other, show_fault
 from flasky.plugins.blog.views.once import Before, ask_again
 from flasky.plugins.blog.words import unturned
 
@@ -47,7 +48,7 @@ def post(request: Request) -> Mapping[str, Any]:
     def read(bounds: Bounds) -> Part:
         return reading.comments_of(request.read, row.id, reader, bounds, limit)
 
-    found, in_the_middle = page_of(request, read, ascending=True, beginning=f"{request.path}#comments")
+    found, in_the_middle = _comments(request, read)
     can_comment = may(request, "blog.comment") and row.listed_at is not None
     text = unturned(" ".join(markdown.text_of(row.html).split()))
     return {
@@ -64,6 +65,18 @@ def post(request: Request) -> Mapping[str, Any]:
         "may_write": may(request, "blog.write"),
         "may_comment": may(request, "blog.comment"),
     }
+
+
+def _comments(request: Request, read: Callable[[Bounds], Part]) -> Page:
+    """The part of the discussion that the query asks for: with `newest` its end, however many came since."""
+    beginning = f"{request.path}#comments"
+    if "newest" not in request.GET:
+        return page_of(request, read, ascending=True, beginning=beginning)
+    found = read(Bounds(below=limits.LARGEST_ID))
+    if found.back is None:
+        raise see_other(beginning)
+    # What is behind them is still to be written.
+    return Page(replace(found, on=None), in_the_middle=True)
 
 
 def new_comment(request: Request, shown: Sequence[Any]) -> CommentForm:
