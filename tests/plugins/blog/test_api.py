@@ -201,7 +201,7 @@ def test_an_etag_names_the_state_of_a_post_and_of_a_comment(ids: Any, client: An
 def test_lists_are_one_statement(ids: Any, client: Any, statements: Any) -> None:
     visitor = client()
     asked = {
-        "/api/posts": 1, "/api/search?q=world": 1, f"/api/posts/{ids['post']}": 1, f"/api/comments/{ids['comment']}": 1,
+        "/api/posts": 1, f"/api/posts/{ids['post']}": 1, f"/api/comments/{ids['comment']}": 1,
         # And one for the tag, the member or the post that the address names.
         "/api/tags/walk/posts": 2, f"/api/members/{ids[ANNA]}/posts": 2, f"/api/members/{ids[ANNA]}/followers": 2,
         f"/api/posts/{ids['post']}/comments": 2,
@@ -209,6 +209,9 @@ def test_lists_are_one_statement(ids: Any, client: Any, statements: Any) -> None
     for path, number in asked.items():
         visitor.get(path)
         assert len(statements()) == number, path
+    # Two on PostgreSQL where a word is rare (`search`).
+    visitor.get("/api/search?q=world")
+    assert len(statements()) <= 2
 
 
 class Links(HTMLParser):

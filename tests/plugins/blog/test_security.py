@@ -428,6 +428,10 @@ _REFUSING = (
     "/moderate?show=",
     "/moderate?before=",
     "/member/1?since=",
+    "/api/posts?older=",
+    "/api/posts?limit=",
+    "/api/members/1/followers?after=",
+    "/api/search?q=a&before=",
 )
 
 
@@ -441,7 +445,8 @@ def test_inj_01_no_text_is_a_query_language(ids: Any, client: Any, db: Session, 
         assert answer.status_int in {200, 303, 404}, (path, asked)
         return set(statements())
 
-    for path, texts in (("/search?q=", _HOSTILE), ("/tag/", _HOSTILE[::5]), ("/feed/tag/", _HOSTILE[::5])):
+    fifth = _HOSTILE[::5]
+    for path, texts in (("/search?q=", _HOSTILE), ("/tag/", fifth), ("/feed/tag/", fifth), ("/api/search?q=", fifth)):
         harmless = set().union(
             *(sent(path, text) for text in ("a", "a b", "walk", "absent", "胡", "胡同", "-", "a" * 99))
         )
@@ -708,7 +713,8 @@ def test_feeds_have_what_atom_asks_for(ids: Any, client: Any) -> None:
 )
 def test_inp_06_absurd_numbers_are_answered(value: str, client: Any, ids: Any) -> None:
     browser, value = client(ids[MONA]), quote(value)
-    for path in ("/post/{}", "/comment/{}/edit", "/people/{}/posts", "/feed/people/{}", "/sitemap-{}.xml"):
+    of_api = ("/api/posts/{}", "/api/comments/{}", "/api/members/{}/followers")
+    for path in ("/post/{}", "/comment/{}/edit", "/people/{}/posts", "/feed/people/{}", "/sitemap-{}.xml", *of_api):
         answer = browser.get(path.format(value), expect_errors=True)
         assert answer.status_int in {200, 404}, path
     for path in (f"/post/{ids['post']}?after=", "/notices?before=", "/search?q=a&before=", "/moderate?after="):

@@ -77,7 +77,7 @@ def list_unlisted(request: Request) -> Shape:
 
 
 @view_config(
-    route_name="blog.api.search", request_method="GET", renderer="json", permission=NO_PERMISSION_REQUIRED, statements=1
+    route_name="blog.api.search", request_method="GET", renderer="json", permission=NO_PERMISSION_REQUIRED, statements=2
 )
 def find(request: Request) -> Shape:
     """The posts that have all words of `q`, the last begun first."""
