@@ -149,6 +149,13 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     bob.wait_for_load_state()
     assert bob.locator(".posts h2").inner_text() == "胡同散步"
 
+    anna.goto(post)
+    anna.locator(".comment-reply").click()
+    anna.wait_for_url("**#body")
+    # Whoever types goes on behind the name.
+    field = "[document.activeElement.name, document.activeElement.selectionStart, document.activeElement.value]"
+    assert anna.evaluate(field) == ["body", 5, "@bob "]
+
     anna.goto(f"{site.url}/user/anna")
     look(anna, f"{screen}-profile")
     anna.goto(f"{site.url}/people/1/followers")
@@ -164,6 +171,7 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     look(anna, f"{screen}-notices")
 
     read_and_stop_mails(anna, site, screen)
+    make_a_token(anna, site, screen)
 
     bob.goto(f"{post}/report")
     bob.locator("[name=reason]").fill("看一下")
@@ -176,7 +184,7 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     mona.locator("[name=reason]").fill("不合适")
     look(mona, f"{screen}-hide")
     mona.locator("main form button:not([name])").click()
-    mona.wait_for_url(post)
+    mona.wait_for_url("**/moderate")
     stranger = make_page(**SCREENS[screen])
     assert stranger.goto(post).status == 404
     assert "胡同散步" not in stranger.goto(f"{site.url}/").text()
@@ -206,6 +214,21 @@ def read_and_stop_mails(page: Any, site: LiveSite, screen: str) -> None:
     page.locator("[role=status]").wait_for()
     page.goto(f"{site.url}/notices")
     assert page.locator("[name=mail][value=never]").is_checked()
+
+
+def make_a_token(page: Any, site: LiveSite, screen: str) -> None:
+    """A token for a program: the form with its choices, the page that shows it once, and the list."""
+    page.goto(f"{site.url}/auth/tokens")
+    page.locator("[name=name]").fill("备份")
+    page.locator("main .form-narrow button").click()
+    page.locator("[name=permissions]").first.check()
+    look(page, f"{screen}-token-refused")
+    page.locator("main .form-narrow button").click()
+    page.locator("#token").wait_for()
+    look(page, f"{screen}-token-made")
+    page.goto(f"{site.url}/auth/tokens")
+    assert page.locator(".sessions strong").inner_text() == "备份"
+    look(page, f"{screen}-tokens")
 
 
 def add_vectors(site: LiveSite) -> int:

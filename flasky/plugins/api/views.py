@@ -26,24 +26,23 @@ ROUTE = "api.tokens"
 _UNPROCESSABLE = 422
 
 
+def _needed() -> InputRequired:
+    return InputRequired(_("Fill in this field."))
+
+
 class TokenForm(RequestForm):
     """A new token."""
 
     name = StringField(
         _("Name"),
-        [InputRequired(_("Fill in this field.")), length(LONGEST_NAME)],
+        [_needed(), length(LONGEST_NAME)],
         description=_("What it is for, so that you know it again: the program, the device."),
         render_kw={"autocomplete": "off"},
     )
     permissions = SelectMultipleField(
         _("What the program may do"), option_widget=CheckboxInput(), validate_choice=False
     )
-    days = SelectField(
-        _("Good for"),
-        choices=[SelectChoice(str(days), _("${days} days", mapping={"days": days})) for days in tokens.LIFETIMES],
-        default=str(tokens.LIFETIMES[0]),
-        validate_choice=False,
-    )
+    days = SelectField(_("Good for"), [_needed()], choices=[], default=str(tokens.LIFETIMES[0]), validate_choice=False)
 
 
 def show_tokens(request: Request) -> Response:
@@ -75,7 +74,10 @@ def change_tokens(request: Request) -> Response:
 
 def _form(request: Request) -> TokenForm:
     form = TokenForm(request)
-    titles = permissions(request.registry)
+    titles, translate = permissions(request.registry), request.localizer.translate
+    form.days.choices = [
+        SelectChoice(str(days), translate(_("${days} days", mapping={"days": days}))) for days in tokens.LIFETIMES
+    ]
     form.permissions.choices = [SelectChoice(name, titles[name].title) for name in tokens.offered(work_of(request))]
     return form
 

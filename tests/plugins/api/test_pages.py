@@ -171,6 +171,8 @@ def test_what_cannot_be_comes_back_with_a_sentence(
 def test_the_page_is_there_in_chinese(accounts_member: Member, accounts_browser: Browser) -> None:
     page = accounts_browser(accounts_member("anna")).get(PAGE, headers={"Accept-Language": "zh"})
     assert "<h1>访问令牌</h1>" in page.text
+    assert re.findall(r"<option.*?>(.*?)</option>", page.text) == ["30 天", "90 天", "365 天"]
+    assert "Change things" in page.text
 
 
 def test_tok_05_the_command_revokes_a_leaked_token_and_never_prints_it(
