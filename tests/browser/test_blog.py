@@ -156,6 +156,13 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     field = "[document.activeElement.name, document.activeElement.selectionStart, document.activeElement.value]"
     assert anna.evaluate(field) == ["body", 5, "@bob "]
 
+    anna.goto(post)
+    anna.locator(".comment-reply").click()
+    anna.wait_for_url("**#body")
+    # Whoever types goes on behind the name.
+    field = "[document.activeElement.name, document.activeElement.selectionStart, document.activeElement.value]"
+    assert anna.evaluate(field) == ["body", 5, "@bob "]
+
     anna.goto(f"{site.url}/user/anna")
     look(anna, f"{screen}-profile")
     anna.goto(f"{site.url}/people/1/followers")
