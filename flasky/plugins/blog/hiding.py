@@ -24,7 +24,7 @@ from flasky.plugins.blog.events import CommentHidden, PostHidden
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Post, PostTag, Report
 from flasky.plugins.blog.moderation import checked_reason, leaves_out, moderator
-from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.storage import changed, hold_members, lists_changed
 
 #: One transaction takes so many posts, and as many comments.
 _AT_ONCE = 100
@@ -99,6 +99,7 @@ def hide_all(work: Work, user: User, reason: str) -> Number:
     done = _hide_some(work, order)
     if done.posts or done.comments:
         notices.tell_all_hidden(work, user.id, order.reason)
+        lists_changed(work.db)
     return done
 
 
@@ -108,47 +109,48 @@ def go_on(request: Request, user_id: int, joined: int, moderator_id: int, reason
     user = work.db.get(User, user_id)
     if user is not None and since(user.created_at) == joined:
         _hide_some(work, _Order(user_id, joined, moderator_id, reason, until, after))
+        lists_changed(work.db)
 
 
 def _hide_some(work: Work, order: _Order) -> Number:
     until = datetime.fromisoformat(order.until)
-    # The author's rows and no others: whoever edits or decides about one of them waits, or is waited for.
-    posts = list(
-        work.db.scalars(
-            select(Post.id)
-            .where(_is_shown_post(order.user_id), Post.listed_at <= until)
-            .order_by(Post.id)
-            .limit(_AT_ONCE + 1)
-            .with_for_update()
-        )
+    is_shown = _is_shown_post(order.user_id) & (Post.listed_at <= until)
+    posts = list(work.db.scalars(select(Post.id).where(is_shown).order_by(Post.id).limit(_AT_ONCE + 1)))
+    is_said = (Comment.author_id == order.user_id) & Comment.hidden_at.is_(None) & (Comment.created_at <= until)
+    wanted = select(Comment.id).where(is_said, Comment.id > order.after).order_by(Comment.id)
+    said = list(work.db.scalars(wanted.limit(_AT_ONCE + 1)))
+    if len(posts) > _AT_ONCE or len(said) > _AT_ONCE:
+        last = said[:_AT_ONCE][-1] if said else order.after
+        enqueue(work.registry, work.db, _JOB, **order._replace(after=last)._asdict())
+    done = _locked(work, order, posts[:_AT_ONCE], said[:_AT_ONCE])
+    if done.posts:
+        _hide_posts(work, order, done.posts)
+    if done.comments:
+        _hide_comments(work, order, done.comments)
+    if done.posts or done.comments:
+        _answer(work, order, done)
+    return Number(len(done.posts), len(done.comments), len(posts) > _AT_ONCE or len(said) > _AT_ONCE)
+
+
+class _Things(NamedTuple):
+    """The ids of posts and comments."""
+
+    posts: list[int]
+    comments: list[int]
+
+
+def _locked(work: Work, order: _Order, posts: list[int], said: list[int]) -> _Things:
+    """What of these is there to be hidden still, and nobody else changes; in the order of `storage.hold_members`."""
+    hold_members(work.db, select(User.id).where(User.id == order.user_id))
+    # The posts below which the comments stand, too: their numbers change.
+    above = select(Comment.post_id).where(Comment.id.in_(said))
+    rows = select(Post.id, Post.listed_at).where(or_(Post.id.in_(posts), Post.id.in_(above))).order_by(Post.id)
+    found = work.db.execute(rows.with_for_update(key_share=True)).all()
+    still = select(Comment.id).where(Comment.id.in_(said), Comment.hidden_at.is_(None)).order_by(Comment.id)
+    return _Things(
+        [row.id for row in found if row.listed_at is not None and row.id in set(posts)],
+        list(work.db.scalars(still.with_for_update(key_share=True))),
     )
-    said = list(
-        work.db.scalars(
-            select(Comment.id)
-            .where(
-                Comment.author_id == order.user_id,
-                Comment.hidden_at.is_(None),
-                Comment.created_at <= until,
-                Comment.id > order.after,
-            )
-            .order_by(Comment.id)
-            .limit(_AT_ONCE + 1)
-            .with_for_update()
-        )
-    )
-    more = len(posts) > _AT_ONCE or len(said) > _AT_ONCE
-    posts, said = posts[:_AT_ONCE], said[:_AT_ONCE]
-    if posts:
-        _hide_posts(work, order, posts)
-    if said:
-        _hide_comments(work, order, said)
-    if posts or said:
-        _answer(work, order, posts, said)
-        lists_changed(work.db)
-    if more:
-        after = said[-1] if said else order.after
-        enqueue(work.registry, work.db, _JOB, **order._replace(after=after)._asdict())
-    return Number(len(posts), len(said), more)
 
 
 def _is_shown_post(user_id: int) -> ColumnElement[bool]:
@@ -179,8 +181,8 @@ def _hide_comments(work: Work, order: _Order, ids: list[int]) -> None:
         work.registry.notify(CommentHidden(work, comment))
 
 
-def _answer(work: Work, order: _Order, posts: list[int], said: list[int]) -> None:
-    about = or_(Report.post_id.in_(posts), Report.comment_id.in_(said))
+def _answer(work: Work, order: _Order, done: _Things) -> None:
+    about = or_(Report.post_id.in_(done.posts), Report.comment_id.in_(done.comments))
     answered_by = _decision(work, order)["hidden_by_id"]
     open_ones = update(Report).where(about, Report.resolved_at.is_(None))
     changed(work.db, open_ones.values(resolved_at=work.now(), resolved_by_id=answered_by))

@@ -354,7 +354,8 @@ def test_what_is_hidden_goes_on_in_both_directions(
     first = write(people["anna"], "the post")
     for number in range(5):
         module = posts if model is Post else comments
-        made = write(people["anna"], f"x-{number}.") if model is Post else comment(people["bob"], first, f"x-{number}.")
+        text = f"x-{number}."
+        made = write(people["anna"], text, title="T") if model is Post else comment(people["bob"], first, text)
         with work_as(people["mona"]) as work:
             moderation.hide(work, module.find(work, made), "no")
     pages = [client(people["mona"]).get("/moderate", {"show": "posts" if model is Post else "comments"})]
@@ -407,7 +408,8 @@ def test_what_is_hidden_is_read_from_its_index(way: Way, db: Session) -> None:
 @pytest.mark.databases("sqlite")
 def test_older_reports_of_the_same_are_found_by_index(db: Session) -> None:
     """Not among all open reports, once for each of them."""
-    plan = str(db.execute(text(f"EXPLAIN QUERY PLAN {moderated._reported()}"), {"own": 7}).all())
+    compiled = moderated._reported().compile()
+    plan = str(db.execute(text(f"EXPLAIN QUERY PLAN {compiled}"), {**compiled.params, "own": 7}).all())
     assert "INDEX ix_reports_post_id (post_id=?" in plan, plan
     assert "INDEX ix_reports_comment_id (comment_id=?" in plan, plan
 
