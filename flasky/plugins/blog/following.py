@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ScalarSelect, Select, delete, func, select, update
+from sqlalchemy.orm import aliased
 
 from flasky.languages import _
 from flasky.plugins.accounts.models import User
@@ -140,7 +141,7 @@ def standing(work: Work, user_id: int) -> Standing:
 
 
 def followers(work: Work, user_id: int, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
-    """Who follows a member: rows with id, username, name and has_profile, in the order of the ids.
+    """Who follows a member: rows in the order of the ids, each with how one stands to them (`_people`).
 
     One statement that only reads.
     """
@@ -156,7 +157,19 @@ def following(work: Work, user_id: int, bounds: Bounds = _BEGINNING, limit: int 
 
 
 def _people(work: Work, key: Any, condition: Any, bounds: Bounds, limit: int) -> Part:
-    columns = select(User.id, User.username, User.name, User.has_profile)
+    """Rows with id, username, name, has_profile, avatar_version, since when they are in the list, and whether whoever
+    asks follows them."""
+    me, own = work.identity.user_id if work.identity else 0, aliased(Follow)
+    is_followed = select(own.follower_id).where(own.follower_id == me, own.followed_id == User.id).exists()
+    columns = select(
+        User.id,
+        User.username,
+        User.name,
+        User.has_profile,
+        User.avatar_version,
+        Follow.created_at.label("since"),
+        is_followed.label("is_followed"),
+    )
     statement = columns.join(Follow, key == User.id).where(condition)
     with work.reading() as connection:
         return part(connection, statement, key, bounds, limit, ascending=True)

@@ -124,6 +124,40 @@ def test_the_page_of_followers_goes_on(member: Any, follow: Any, client: Any) ->
     assert beyond.click("To its beginning").text.count("/user/follower") == 50
 
 
+def test_a_list_of_followers_says_since_when_and_lets_one_follow_back(
+    member: Any, follow: Any, client: Any, statements: Any
+) -> None:
+    anna, bob, carl = (member(name) for name in ("anna", "bob", "carl"))
+    follow(bob, anna)
+    follow(carl, anna)
+    follow(anna, carl)
+    browser = client(anna)
+    path = f"/people/{anna}/followers"
+    browser.get(path)
+    statements().clear()
+    page = browser.get(path)
+    # Who asks, whose list it is, and the list.
+    assert len(statements()) == 3
+    assert page.html.h1.a["href"] == "/user/anna"
+    assert page.html.h1.get_text() == "Who follows anna"
+    rows = page.html.select(".people li")
+    assert [(row.a.get_text(), row.button.get_text()) for row in rows] == [("bob", "Follow"), ("carl", "Unfollow")]
+    for row in rows:
+        assert row.select_one(".avatar")
+        assert row.time["datetime"].startswith(str(utc_now().year))
+        assert "since" in row.get_text()
+    answer = page.forms[f"follow-{bob}"].submit()
+    assert answer.location == f"http://localhost{path}#member-{bob}"
+    assert "You follow bob now." in answer.follow()
+    # Nobody follows themselves, and who is not signed in nobody.
+    assert browser.get(f"/people/{carl}/followers").html.select(".people form") == []
+    assert client().get(path).html.select(".people form") == []
+    # Nobody is led away from the site by its button.
+    form = browser.get(path).forms[f"follow-{bob}"]
+    form["next"] = "//evil.example/"
+    assert form.submit().location == f"http://localhost/people/{bob}/posts"
+
+
 def test_who_is_shut_out_is_in_no_list_and_cannot_be_followed(
     member: Any, follow: Any, client: Any, registry: Any
 ) -> None:

@@ -24,6 +24,7 @@ from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.reading import Look
 from flasky.plugins.blog.unread import UNREAD
 from flasky.plugins.blog.views.common import may, page_of, see_other
+from flasky.redirects import safe_next
 
 
 @view_config(route_name="blog.follow", request_method="POST", permission="blog.follow", statements=15)
@@ -51,9 +52,11 @@ def unfollow(request: Request) -> Response:
 
 
 def _back(request: Request, user: User) -> Response:
-    """To the page with the button: the member's profile, or their posts; they may have neither any more."""
+    """To the page with the button: a list, the member's profile, or their posts; they may have neither any more."""
     if not user.has_profile:
         return see_other(request.route_path("blog.following", id=request.identity.user_id))
+    if wanted := safe_next(request, request.POST.get("next"), ""):
+        return see_other(wanted)
     if request.POST.get("back") == "profile":
         return see_other(request.route_path("accounts.profile", username=user.username))
     return see_other(request.route_path("blog.posts_of", id=user.id))
@@ -88,7 +91,8 @@ def people(request: Request) -> Mapping[str, Any]:
         "people": found,
         "in_the_middle": in_the_middle,
         "followers": are_followers,
-        "may_follow": may(request, "blog.follow"),
+        # For whom there are buttons.
+        "me": request.identity.user_id if may(request, "blog.follow") else 0,
         "look": Look(request),
     }
 
