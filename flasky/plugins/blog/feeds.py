@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from pyramid.request import Request
 
+from flasky.languages import _
 from flasky.plugins.blog.markdown import placed
 from flasky.plugins.blog.reading import moment_of
 from flasky.plugins.blog.titles import name_of
@@ -69,7 +70,7 @@ def _entry(request: Request, feed: Element, row: Any) -> None:
     _add(entry, "published", _moment(moment_of(row.listed_at)))
     _add(entry, "updated", _moment(_updated(row)))
     author = SubElement(entry, "author")
-    _add(author, "name", row.username or "—")
+    _add(author, "name", row.username or request.localizer.translate(_("a former member")))
     for tag in row.tag_names.split():
         SubElement(entry, "category", {"term": clean(tag)})
     people = request.public_url(request.route_path("blog.person", id="0")[:-1])

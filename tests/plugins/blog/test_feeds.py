@@ -10,6 +10,10 @@ import feedparser
 import pytest
 from webtest import TestApp
 
+from flasky.jobs.worker import JobWorker
+from flasky.plugins.accounts.leaving import erase
+from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import feeds, moderation, posts
 from flasky.plugins.blog.posts import Writing
 
@@ -277,3 +281,20 @@ def test_robots_find_the_sitemap_wherever_the_site_is_mounted(client: Any, app: 
     mounted = TestApp(app, extra_environ={"HTTP_HOST": "localhost", "SCRIPT_NAME": "/blog"}).get("/robots.txt")
     assert "Disallow: /blog/write\n" in mounted
     assert "Sitemap: http://localhost/blog/sitemap.xml\n" in mounted
+
+
+@pytest.mark.databases("sqlite")
+def test_the_posts_of_who_left_have_an_author_in_feeds_and_search_too(
+    client: Any, member: Any, write: Any, registry: Any
+) -> None:
+    anna = member()
+    write(anna, "the old gate")
+    with open_work(registry) as work:
+        erase(work, work.db.get_one(User, anna))
+    # Until its words are without her name, no search finds it.
+    JobWorker(registry).run_once()
+    for language, name in (("en", "a former member"), ("zh", "已离开的成员")):
+        visitor = client()
+        visitor.extra_environ["HTTP_ACCEPT_LANGUAGE"] = language
+        assert parsed(visitor.get("/feed")).find(f"{ATOM}entry").findtext(f"{ATOM}author/{ATOM}name") == name
+        assert visitor.get("/search?q=gate").html.select_one(".posts .post-author").get_text() == name
