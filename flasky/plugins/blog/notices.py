@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, insert, or_, select, update
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work
@@ -30,12 +30,14 @@ _OF_COMMENT = 11
 #: About how many texts one statement asks: each calls up to ten members, and it has so many parameters and no more.
 _PORTION = 500
 _BEGINNING = Bounds()
-#: Who of these is told, and how they like to be: nobody who is shut out or about to leave.
+#: How these like to be told, and whether they are there: not shut out, nor about to leave.
 _TOLD = (
-    select(User.id, BlogMember.mail)
+    select(
+        User.id, BlogMember.mail, and_(User.disabled_at.is_(None), User.deletion_due_at.is_(None)).label("is_there")
+    )
     .outerjoin(BlogMember, BlogMember.user_id == User.id)
-    .where(User.id.in_(bindparam("wanted", expanding=True)), User.disabled_at.is_(None), User.deletion_due_at.is_(None))
-)
+    .where(User.id.in_(bindparam("wanted", expanding=True)))
+)  # fmt: skip
 
 
 class _Actor(NamedTuple):
@@ -162,6 +164,9 @@ def tell_all_hidden(work: Work, user_id: int, reason: str) -> None:
 def _tell(work: Work, *told: _News, most_mails: int = _AT_ONCE) -> int:
     """Tell all of it to whom it is for, but nobody what they did themselves; returns how many mails go at once.
 
+    Who is shut out or about to leave, and may come back, is told what was decided about their own and nothing else;
+    by mail once they are back (`digests`).
+
     Four statements however much it is, and on SQLite one for each mail at once; of these there are `most_mails`, and
     the others wait for the digest.
     """
@@ -177,14 +182,20 @@ def _tell(work: Work, *told: _News, most_mails: int = _AT_ONCE) -> int:
     work.db.flush()
     connection = work.db.connection()
     wanted = sorted({user_id for user_id, *_ in pairs})
-    choices = {row.id: row.mail for row in connection.execute(_TOLD, {"wanted": wanted})}
+    choices = {row.id: row for row in connection.execute(_TOLD, {"wanted": wanted})}
     rows: list[dict[str, object]] = []
     at_once: list[tuple[int, _News, _Actor | Identity]] = []
     for user_id, news, actor in pairs:
-        if user_id not in choices:
+        choice = choices.get(user_id)
+        if choice is None or not (choice.is_there or news.kind in DECISIONS):
             continue
-        mail = choices[user_id]
-        now = mail == "at_once" and len(at_once) < most_mails and pace.allows_notice_mail(work, user_id)
+        mail = choice.mail
+        now = (
+            choice.is_there
+            and mail == "at_once"
+            and len(at_once) < most_mails
+            and pace.allows_notice_mail(work, user_id)
+        )
         rows.append(
             {
                 "user_id": user_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -154,6 +155,37 @@ def test_a_digest_tells_of_decisions(
     assert text.count("A moderator has hidden your post") == 2
     assert text.index("The reason: <b>reason 0") < text.index("/post/1") < text.index("The reason: <b>reason 1")
     assert "The reason: &lt;b&gt;reason 1" in html_of(mailbox.last)
+
+
+@pytest.mark.databases("sqlite")
+def test_who_is_shut_out_or_leaving_finds_what_was_decided_when_they_are_back(
+    people: Any, write: Any, decide: Any, choose: Any, client: Any, registry: Registry, mailbox: Mailbox, db: Session
+) -> None:
+    """Of all else they are told nothing meanwhile, and nothing by mail."""
+
+    def away(**values: Any) -> None:
+        with open_work(registry) as work:
+            for name in ("anna", "bob"):
+                user = work.db.get(User, people[name])
+                user.disabled_at = values.get(name)
+                user.deletion_due_at = values.get(f"{name}_leaves")
+
+    for name, mail in (("anna", "at_once"), ("bob", "daily")):
+        choose(people[name], mail)
+    written = [write(people[name], f"by {name}") for name in ("anna", "bob")]
+    away(anna=utc_now(), bob_leaves=utc_now() + timedelta(days=14))
+    for post in written:
+        decide(posts, post, "off topic")
+    write(people["mona"], "@anna @bob")
+    later = utc_now() + notices.DIGEST_AFTER * 2
+    assert digests.send_digests(registry, clock=lambda: later) == 0
+    assert mailbox.messages == []
+    for name in ("anna", "bob"):
+        assert kinds(db, people[name]) == ["hidden"]
+    away()
+    assert "off topic" in client(people["anna"]).get("/notices")
+    assert digests.send_digests(registry, clock=lambda: later) == 2
+    assert "off topic" in text_of(mailbox.last)
 
 
 def test_each_notice_keeps_the_reason_that_was_told_then(people: Any, write: Any, decide: Any, client: Any) -> None:
