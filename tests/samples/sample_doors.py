@@ -37,10 +37,12 @@ def identify(request: Request) -> Member | None:
     return Member(name) if name else None
 
 
-def read_token(_request: Request, text: str) -> Member | None:
+def read_token(request: Request, text: str) -> Member | None:
     """The member that a token is for."""
     if text == "too-often":
         raise HTTPTooManyRequests(headers=[("Retry-After", "7")])
+    if text == "curious":
+        return Member("nobody else" if request.identity is None else "whoever has the cookie")
     return {"good": Member("program"), "poor": Member("poor program", frozenset())}.get(text)
 
 

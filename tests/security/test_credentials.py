@@ -41,6 +41,8 @@ def test_csr_05_the_credential_of_this_request_alone_decides(doors: TestApp) -> 
     assert ask(doors, "POST", "good", X_Test_Member="browser").json == {"who": "program"}
     assert ask(doors, "PUT", "good", X_Test_Member="browser").json == {"who": "program"}
 
+    assert ask(doors, "GET", "curious", X_Test_Member="browser").json == {"who": "nobody else"}
+
     bad = ask(doors, "POST", "bad", X_Test_Member="browser", X_CSRF_Token=csrf)
     assert (bad.status_code, bad.headers["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
 

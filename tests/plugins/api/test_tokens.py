@@ -147,6 +147,11 @@ def test_tok_05_a_token_ends_with_its_time_or_at_once(
         assert tokens.revoke(work, anna, newest.id)
         assert not tokens.revoke(work, anna, newest.id)
     assert (ask(other).status_code, ask(token).status_code) == (401, 200)
+    api_token("bob", "things.change")
+    later(registry, bob, lambda user: setattr(user, "credentials_version", user.credentials_version + 1))
+    with open_work(registry) as work:
+        tokens.forget_void(work)
+        assert work.db.scalars(select(AccessToken.user_id)).all() == [anna]
     assert oldest.expires_at - oldest.created_at == timedelta(days=30)
     with open_work(registry, clock=lambda: oldest.expires_at) as work:
         assert tokens.own(work, anna) == []
@@ -169,6 +174,9 @@ def test_the_last_use_is_noted_once_a_day_and_beside_the_request(
         (view,) = tokens.own(work, anna)
     assert view.last_used_at is not None
     ask(token)
+    uses.store(registry)
+    with open_work(registry) as work:
+        assert tokens.own(work, anna) == [view]
     with open_work(registry, clock=lambda: utc_now() + timedelta(days=1)) as work:
         known = tokens.known_by(work, token)
         assert known is not None
