@@ -1,4 +1,4 @@
-"""The blog with a million posts beside the blog with two thousand: the home page, deep pages, lists of people followed.
+"""The blog with a million posts beside one with two thousand: the home page, deep pages, people followed, searches.
 
     python -m benchmarks large
     FLASKY_BENCHMARK_FOLDER=/var/tmp/large python -m benchmarks large     keeps the filled databases for the next time
@@ -27,9 +27,9 @@ from benchmarks.blog import CALL_ROUNDS, POSTS, USERS, fill, timed
 from benchmarks.pages import caller
 from benchmarks.tables import ratio, reached, show
 from flasky.database import utc_now
-from flasky.plugins.blog import reading
+from flasky.plugins.blog import reading, search
 from flasky.plugins.blog.models import BlogMember, Follow, Post
-from flasky.plugins.blog.reading import Cursor, Way
+from flasky.plugins.blog.reading import Bounds, Cursor, Way
 
 SMALL = (USERS, POSTS)
 LARGE = (
@@ -40,6 +40,19 @@ LIMIT = 20
 DEPTHS = (1, 100, 5000)
 FOLLOWED = (10, 100, 1000, 3000, 10_000)
 TIMES = 60
+#: Words of the texts that `flasky blog seed` writes: what few or no posts have, and what many have.
+SEARCHES = {
+    "a word that none has": "qwertyuiop",
+    "a word of few posts": "11778",
+    "two words that never meet": "canal tomatoes",
+    "a common word and one that none has": "kitchen qwertyuiop",
+    "a common word": "kitchen",
+    "two common words": "kitchen water",
+    "a pair of Chinese characters": "一半",
+    "one Chinese character": "一",
+    "the beginning of many words": "th",
+    "the same and a word that none has": "th qwertyuiop",
+}
 #: How many members are to follow others.
 AT_MOST = 2 * len(FOLLOWED)
 
@@ -54,6 +67,7 @@ def run() -> None:
         engine = create_engine(settings[1]["sqlalchemy.url"])
         depth(engine)
         followed(engine)
+        searches(engine)
 
 
 def _filled(folder: Path, name: str, users: int, posts: int) -> dict[str, str]:
@@ -176,6 +190,27 @@ def _last_place(connection: Connection, me: int) -> Cursor:
     posts = select(Post.listed_at, Post.id).where(theirs, Post.listed_at.is_not(None))
     oldest = posts.order_by(Post.listed_at, Post.id).offset(LIMIT // 2).limit(1)
     return Cursor(*connection.execute(oldest).one())
+
+
+def searches(engine: Engine) -> None:
+    """CPU of searches from the beginning and from the middle on: of the columns for programs, without marking words."""
+    calls: dict[str, Callable[[], Any]] = {}
+    with engine.connect() as connection:
+        clock = _cpu_clock(connection)
+        posts = connection.scalar(select(func.max(Post.id))) or 0
+        for asked in SEARCHES.values():
+            for place, bounds in (("beginning", Bounds()), ("middle", Bounds(below=posts // 2))):
+                calls[f"{asked} {place}"] = partial(search.find_for_programs, connection, asked, bounds, LIMIT)
+        used = in_turn(calls, clock)
+    show(
+        f"Searches, {posts:,} posts: CPU ms, the least of {TIMES}",
+        ("for", "asked", "beginning", "middle"),
+        [
+            (name, asked, *(f"{min(used[f'{asked} {place}']):.2f}" for place in ("beginning", "middle")))
+            for name, asked in SEARCHES.items()
+        ],
+        [],
+    )
 
 
 def _cpu_clock(connection: Connection) -> Callable[[], float]:

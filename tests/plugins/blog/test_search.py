@@ -7,7 +7,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
 from flasky.background import background_request
@@ -167,6 +167,76 @@ def test_results_come_newest_first_and_go_on_behind_the_last(member: Any, write:
     assert back == second
     # Whether there is more towards the beginning only the next step tells; the page goes to the beginning then.
     assert (again.rows, again.back) == (first.rows, None)
+
+
+@pytest.mark.databases("postgresql")
+def test_posts_of_a_rare_word_are_looked_up_where_the_next_posts_are_not_enough(
+    member: Any, write: Any, registry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same come in the same order, wherever the window ends, and what nobody may see fills no page."""
+    anna = member()
+    ids = []
+    for number in range(12):
+        post = write(anna, f"apple {number}" if number % 3 else f"pear {number}", draft=number in {4, 10})
+        if number % 3 and number not in {4, 10}:
+            ids.insert(0, post)
+    with get_database(registry).read_engine.connect() as connection:
+        for window in (1, 2, 3, 5, 11, 12, 50):
+            monkeypatch.setattr(search, "_WINDOW", window)
+            part = search.find(connection, "apple", limit=2)
+            onwards = [part]
+            while part.on is not None:
+                part = search.find(connection, "apple", Bounds(below=part.on), limit=2)
+                onwards.append(part)
+            assert [[item.id for item in part.rows] for part in onwards] == [ids[:2], ids[2:4], ids[4:]], window
+            back = search.find(connection, "apple", Bounds(above=onwards[-1].back), limit=2)
+            assert [item.id for item in back.rows] == ids[2:4], window
+            assert back.back == ids[2]
+            assert search.find(connection, "apple", Bounds(above=ids[0])).rows == []
+
+
+@pytest.mark.databases("postgresql")
+def test_a_search_reads_the_whole_table_for_no_word(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RTE-02: a word that none has, or few, is looked up in the index of words; a common one stops behind a page."""
+    connection = db.connection()
+    numbers = "FROM generate_series(1, 3000) AS n"
+    columns = "id, body, html, summary, pipeline, created_at, published_at, listed_at, version"
+    kind = "CASE WHEN mod(n, 1000) = 5 THEN 'few odd' WHEN mod(n, 2) = 0 THEN 'even' ELSE 'odd' END"
+    for statement in (
+        f"INSERT INTO posts ({columns}) SELECT n, '', '', '', 1, now(), now(), now(), 1 {numbers}",
+        f"INSERT INTO post_words (post_id, words) SELECT n, CAST('all ' || {kind} AS tsvector) {numbers}",
+        "ANALYZE posts, post_words",
+        # So small a table is read whole sooner than an index.
+        "SET LOCAL enable_seqscan = off",
+    ):
+        connection.exec_driver_sql(statement)
+    monkeypatch.setattr(search, "_WINDOW", 100)
+    sent: list[tuple[str, Any]] = []
+
+    def remember(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_others: Any) -> None:
+        sent.append((statement, parameters))
+
+    for asked, bounds, number in (
+        ("all", Bounds(), 1),
+        ("all", Bounds(below=1500), 1),
+        ("all", Bounds(above=1500), 1),
+        ("none", Bounds(), 2),
+        ("none", Bounds(below=1500), 2),
+        ("none", Bounds(above=1500), 2),
+        ("few", Bounds(), 2),
+        ("even odd", Bounds(), 2),
+    ):
+        sent.clear()
+        event.listen(connection, "before_cursor_execute", remember)
+        search.find(connection, asked, bounds)
+        event.remove(connection, "before_cursor_execute", remember)
+        assert len(sent) == number, asked
+        for statement, parameters in sent:
+            rows = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}", parameters)
+            plan = "\n".join(rows.scalars())
+            read = map(int, re.findall(r"Rows Removed by Filter: ([0-9]+)", plan))
+            assert max(read, default=0) <= 100, plan
+            assert ("ix_post_words_words" in plan) == (statement != sent[0][0]), plan
 
 
 def test_the_page_goes_on_too_and_keeps_what_was_asked(client: Any, member: Any, write: Any, registry: Any) -> None:
