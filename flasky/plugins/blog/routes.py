@@ -41,6 +41,7 @@ ROUTES = (
     ("blog.followers", f"/people/{id_pattern()}/followers"),
     ("blog.following", f"/people/{id_pattern()}/following"),
     ("blog.posts_of", f"/people/{id_pattern()}/posts"),
+    ("blog.comments_of", f"/people/{id_pattern()}/comments"),
     ("blog.hide_all", f"/people/{id_pattern()}/hide"),
     ("blog.feed", "/feed"),
     ("blog.feed_of_tag", "/feed/tag/{name}"),

@@ -17,7 +17,7 @@ from flasky.languages import _
 from flasky.languages.switching import switched
 from flasky.parameters import parse_id, parse_number
 from flasky.plugins.accounts.services import Fault, Refused
-from flasky.plugins.blog import comments, markdown, moderated, moderation, posts
+from flasky.plugins.blog import commented, comments, markdown, moderated, moderation, posts
 from flasky.plugins.blog.errors import NotThere, Stale
 from flasky.plugins.blog.forms import DecisionForm, ReasonForm
 from flasky.plugins.blog.models import Comment, Post
@@ -28,7 +28,7 @@ from flasky.plugins.blog.views.common import page_of, place, see_other, show_fau
 from flasky.plugins.blog.views.gone import keep_reason
 
 _TEMPLATE = "blog/reason.jinja2"
-_REPORTS = "reports"
+_REPORTS, _NEWEST = "reports", "newest"
 #: What `show` may ask for beside the reports.
 _HIDDEN: Mapping[str, type[Post] | type[Comment]] = {"posts": Post, "comments": Comment}
 #: Says in an address or a form which of these a decision comes from.
@@ -45,12 +45,15 @@ _LONGEST_EXCERPT = 300
     statements=4,
 )
 def lists(request: Request) -> Mapping[str, Any] | Response:
-    """What members reported, what waits longest first, or what is hidden, the last first."""
+    """What members reported, what waits longest first, the newest comments, or what is hidden, the last first."""
     shown = request.GET.get("show", _REPORTS)
     if shown == _REPORTS:
         return _reports(request)
+    if shown == _NEWEST:
+        beginning = request.route_path("blog.moderate", _query={"show": _NEWEST})
+        return _list(request, shown, *page_of(request, partial(commented.newest, request.accounts), beginning=beginning))
     if shown not in _HIDDEN:
-        raise RefusedInput(seen=f"show={ascii(shown[:40])[1:-1]}", expected=" or ".join(_HIDDEN))
+        raise RefusedInput(seen=f"show={ascii(shown[:40])[1:-1]}", expected=" or ".join([_NEWEST, *_HIDDEN]))
     return _hidden(request, shown)
 
 
@@ -72,7 +75,13 @@ def _list(request: Request, shown: str, part: Part | Mapping[str, Any], in_the_m
         "shown": shown,
         "part": part,
         "in_the_middle": in_the_middle,
-        "lists": ((_REPORTS, _("Reports")), ("posts", _("Hidden posts")), ("comments", _("Hidden comments"))),
+        "lists": (
+            (_REPORTS, _("Reports")),
+            (_NEWEST, _("Newest comments")),
+            ("posts", _("Hidden posts")),
+            ("comments", _("Hidden comments")),
+        ),
+        "me": request.identity.user_id,
         "excerpt": _excerpt,
         "look": Look(request),
     }
@@ -230,7 +239,7 @@ def _next(request: Request) -> str:
 
 def _came_from(request: Request) -> str:
     back = str(request.params.get(_BACK, ""))
-    return back if back in _HIDDEN else ""
+    return back if back == _NEWEST or back in _HIDDEN else ""
 
 
 def _not_yet(request: Request, thing: Post | Comment, form: DecisionForm, said: Any) -> Mapping[str, Any]:
