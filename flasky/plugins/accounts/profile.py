@@ -8,10 +8,8 @@ import unicodedata
 import zoneinfo
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import nh3
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 from sqlalchemy import delete
 from translationstring import TranslationString
@@ -21,6 +19,9 @@ from flasky.plugins.accounts.errors import Fault, Faults
 from flasky.plugins.accounts.events import NameChanged
 from flasky.plugins.accounts.models import LONGEST_LOCATION, LONGEST_NAME, Avatar, User
 from flasky.plugins.accounts.work import Work
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 LONGEST_ABOUT = 2000
 #: Bytes, and pixels, of a picture that may be uploaded; a small file can unpack to gigabytes.
@@ -62,6 +63,9 @@ def update(work: Work, user: User, *, name: str, location: str, about: str, lang
 
 def render_about(source: str) -> str:
     """Markdown as HTML that is safe to show (XSS-01): the parser knows no raw HTML, and what it makes is sanitised."""
+    # Pages show what is stored: a start does without the parser (docs/decisions/0072-quick-start.md).
+    import nh3  # noqa: PLC0415 - see above
+
     return nh3.clean(
         _parser().render(source),
         tags=_TAGS,
@@ -143,6 +147,8 @@ def _too_long(longest: int) -> TranslationString:
 
 @cache
 def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - as `nh3`
+
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
     parser.disable(["image", "heading", "lheading", "hr"])
     return parser

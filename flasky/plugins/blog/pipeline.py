@@ -1,0 +1,634 @@
+"""The pipeline that makes HTML of Markdown (`markdown.render`).
+
+Two fences, each enough alone: the parser knows no raw HTML, and what it makes passes a list of allowed elements,
+attributes and schemes. Another HTML of the same source is another `markdown.PIPELINE`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from html import escape
+from itertools import accumulate, takewhile
+from operator import is_not
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, blockquote, fence, heading, hr, list_block
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline, emphasis, link
+from markdown_it.token import Token
+
+from flasky.plugins.blog.markdown import (
+    LONGEST_NAME,
+    MOST_MENTIONED,
+    MOST_NAMES,
+    PEOPLE,
+    Called,
+    Members,
+    Rendered,
+)
+from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS, is_blank
+
+#: Characters after which a summary ends, where a block ends.
+_SUMMARY_LENGTH = 500
+#: Up to so many a block stays whole; of a longer one the beginning is shown, so many characters at least.
+_LONGEST_SUMMARY = 800
+_LEAST_OF_BLOCK = 200
+#: As how many characters a line, an item and a row count, however short they are.
+_LINE = 20
+#: How deep quotations and lists may be in one another: a list counts twice, with its items. Deeper marks are text.
+_MOST_NESTED = 30
+_MOST_NESTED_IN_LINE = 10
+_LONGEST_WORD = 40
+_LONGEST_TITLE = 200
+#: As how many characters of HTML a link counts beside its address and title, and how many those that are repeated may
+#: make in a text however short it is.
+_LINK = 42
+_LEAST_REPEATED = 2000
+#: So many cells may be filled in where the rows of tables are shorter than their heads, and one more for so many
+#: characters of the text. GFM has no such bound, and a text would become three hundred times as long.
+_LEAST_FILLED, _CHARACTERS_FOR_FILLED = 200, 3
+
+_TAGS = {
+    "a", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
+    "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {"a": {"href", "title", "class"}, "ol": {"start"}, "code": {"class"}}
+_SCHEMES = {"http", "https", "mailto"}
+_REL = "nofollow ugc noopener"
+#: Wide code and tables: who has no mouse can only scroll what can have the focus. Lists and quotations: bullets and the
+#: line beside a quotation stand where its own text begins, whatever the direction of the text around it.
+_GIVEN = {
+    "pre": {"tabindex": "0"}, "table": {"tabindex": "0"},
+    "ul": {"dir": "auto"}, "ol": {"dir": "auto"}, "blockquote": {"dir": "auto"},
+}  # fmt: skip
+_LANGUAGE = re.compile(r"language-[A-Za-z0-9+#-]{1,30}")
+#: Stands for an @ that was escaped (`\@anna`, `&#64;anna`) while mentions are looked for: its writer wants to call
+#: nobody, and for the words beside it it is an @ like any other. The parser lets no NUL of a source through.
+_ESCAPED_AT = "\0"
+#: An @ and what can be a name: an address has a letter or a dot before its @, but in a script that is written without
+#: blanks any word can stand there. A name has blanks and signs in it, but for some (`accounts.usernames`).
+_NEVER_IN_NAME = r"@\0\\?#%\n"
+_MENTION = re.compile(
+    rf"(?:(?<![\w@\0./])|(?<=[{UNSPACED_CHARACTERS}]))@(?=\S)([^{_NEVER_IN_NAME}]{{1,{LONGEST_NAME}}})"
+)
+_LETTER = rf"[^\W{UNSPACED_CHARACTERS}]"
+#: Behind a letter: another of the same word, or of the same address (`@anna.example`, `@anna-marie`, and
+#: `@anna@social.example`, by which other sites name their members). Behind what is written without blanks, with which a
+#: word ends anywhere, only such an address: `@小明@bob` calls both.
+_SAME_WORD = re.compile(rf"(?<={_LETTER})[.@\0-]?{_LETTER}|[@\0](?:{_LETTER}|-){{1,63}}\.{_LETTER}")
+
+
+def render(source: str, *, above: int, members: Members | None) -> Rendered:
+    """As `markdown.render` says."""
+    tokens = _bounded(_parser().parse(source), source)
+    names = _names(tokens) if members is not None and "@" in source else []
+    people = members(names) if members is not None and names else {}
+    mentioned = _link_mentions(tokens, people) if people else ()
+    _unmark_escaped_at(tokens)
+    tokens = _with_words(tokens)
+    has_headings = _level_headings(tokens, above)
+    html = _html(tokens)
+    beginning = list(_beginning(tokens))
+    summary = _html(beginning) if _differ(beginning, tokens) else html
+    is_long = summary != html
+    if has_headings and _lower_headings(beginning):
+        summary = _html(beginning)
+    return Rendered(html, summary, is_long, mentioned)
+
+
+def _bounded(tokens: list[Token], source: str) -> list[Token]:
+    """`tokens` with titles cut that are too long, and links that repeat others while there is room for them.
+
+    A reference is written once and can be used at every third character: all its uses would be half a thousand
+    characters for each one of a long text. First titles go, then links become text.
+    """
+    room = _Room(_LEAST_REPEATED + 2 * len(source))
+    for token in tokens:
+        if token.children and any(child.type == "link_open" for child in token.children):
+            token.children = list(_bounded_links(token.children, room))
+    return tokens
+
+
+class _Room:
+    """How much HTML the links of a text may still make of what was there before."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self._lengths: dict[tuple[str, str], int] = {}
+
+    def has(self, href: str, title: str) -> bool:
+        """Take the room for a link, if it is there; the first with this address and title needs none."""
+        length = self._lengths.get((href, title))
+        if length is None:
+            # A link without words shows its address.
+            self._lengths[href, title] = _LINK + 2 * len(escape(href)) + len(escape(title))
+            return True
+        if length > self.left:
+            return False
+        self.left -= length
+        return True
+
+
+def _bounded_links(children: list[Token], room: _Room) -> Iterator[Token]:
+    """What stands in a line; of a link without room only its text."""
+    is_kept = True
+    for child in children:
+        if child.type == "link_open":
+            is_kept = _fits(child, room)
+        # No link is within another.
+        if is_kept or child.type not in {"link_open", "link_close"}:
+            yield child
+
+
+def _fits(link: Token, room: _Room) -> bool:
+    href, title = str(link.attrGet("href") or ""), str(link.attrGet("title") or "")
+    if len(title) > _LONGEST_TITLE:
+        title = title[: _LONGEST_TITLE - 1] + "…"
+        link.attrSet("title", title)
+    if room.has(href, title):
+        return True
+    link.attrs.pop("title", None)
+    return bool(title) and room.has(href, "")
+
+
+def _with_words(tokens: list[Token]) -> list[Token]:
+    """`tokens` without headings that say nothing, and with words in every link; what says nothing is no table's head.
+
+    Who hears a page goes through its links and its headings.
+    """
+    kept = list[Token]()
+    for token in tokens:
+        if token.children and any(child.tag == "a" for child in token.children):
+            token.children = list(_with_words_of_links(token.children))
+        if token.nesting < 0 and kept[-1].type == "inline" and _says_nothing(kept[-1]):
+            if token.type == "heading_close":
+                del kept[-2:]
+                continue
+            if token.tag == "th":
+                kept[-2].tag = token.tag = "td"
+        kept.append(token)
+    return kept
+
+
+def _with_words_of_links(children: list[Token]) -> Iterator[Token]:
+    """What stands in a line; a link without words shows its address."""
+    opening: Token | None = None
+    for child in children:
+        if child.type == "link_open":
+            opening = child
+        elif child.type == "link_close" and opening is not None:
+            yield Token("text", "", 0, content=str(opening.attrGet("href") or "…"))
+        elif not is_blank(child.content):
+            opening = None
+        yield child
+
+
+def _says_nothing(inline: Token) -> bool:
+    return all(is_blank(child.content) for child in inline.children or ())
+
+
+def _names(tokens: list[Token]) -> list[str]:
+    """What can be members' names behind an @, outside of code and links, each once; from the beginning of the text."""
+    found: dict[str, None] = {}
+    for token in tokens:
+        for child, in_link in _texts(token):
+            for match in () if in_link else _MENTION.finditer(child.content):
+                found.update(dict.fromkeys(_names_at(match)))
+                if len(found) >= MOST_NAMES:
+                    return list(found)[:MOST_NAMES]
+    return list(found)
+
+
+def _names_at(match: re.Match[str]) -> Iterator[str]:
+    """The names that can be meant where an @ was found, the longest first: text without blanks may go on behind one."""
+    text, start = match.string, match.start(1)
+    for end in range(match.end(1), start, -1):
+        if not (text[end - 1].isspace() or _goes_on(text, end)):
+            yield text[start:end]
+
+
+def _goes_on(text: str, place: int) -> bool:
+    """Whether `place` is within a word of letters: nobody is called by a part of one."""
+    before, after = text[place - 1], text[place : place + 1]
+    if _SAME_WORD.match(text, place):
+        return True
+    # An accent, or a vowel of an Indian script, that is a character of its own.
+    return _is_mark(after) or (_is_mark(before) and after.isalnum() and not UNSPACED.match(after))
+
+
+def _is_mark(character: str) -> bool:
+    return not character.isascii() and unicodedata.category(character)[0] == "M"
+
+
+def _texts(token: Token) -> Iterator[tuple[Token, bool]]:
+    """The children of a token that are text, and all others as `in_link`: nothing in them is a mention."""
+    depth = 0
+    for child in token.children or ():
+        depth += child.nesting if child.tag == "a" else 0
+        yield child, depth > 0 or child.type != "text"
+
+
+def _link_mentions(tokens: list[Token], people: Mapping[str, Called]) -> tuple[int, ...]:
+    """Make links of the mentions of `people`; returns the ids of whom the text calls, in its order."""
+    called = dict[Called, None]()
+    for token in tokens:
+        if token.children:
+            token.children = [
+                piece
+                for child, in_link in _texts(token)
+                for piece in (
+                    [child] if in_link or "@" not in child.content else _linked(child.content, people, called)
+                )
+            ]
+    return tuple(dict.fromkeys(person.id for person in called))
+
+
+def _linked(text: str, people: Mapping[str, Called], called: dict[Called, None]) -> Iterator[Token]:
+    """A text as tokens, with links where it calls one of `people` who is not `called` yet, and is from then on."""
+    position = 0
+    for match in _MENTION.finditer(text):
+        # Each once: a link is twenty times as long as a short name, and a text may call it at every third character.
+        if len(called) >= MOST_MENTIONED:
+            break
+        name = next((name for name in _names_at(match) if name in people), None)
+        if name is None or people[name] in called:
+            continue
+        person = people[name]
+        called[person] = None
+        end = match.start(1) + len(name)
+        yield Token("text", "", 0, content=text[position : match.start()])
+        href = f"{PEOPLE}{person.id}?since={person.since}"
+        yield Token("link_open", "a", 1, attrs={"class": "mention", "href": href})
+        yield Token("text", "", 0, content=text[match.start() : end])
+        yield Token("link_close", "a", -1)
+        position = end
+    yield Token("text", "", 0, content=text[position:])
+
+
+def _html(tokens: list[Token]) -> str:
+    parser = _parser()
+    return _fence().clean(parser.renderer.render(tokens, parser.options, {}))
+
+
+@cache
+def _fence() -> nh3.Cleaner:
+    """Keeps what is allowed. Made once: to read the lists took longer than to clean a comment."""
+    return nh3.Cleaner(
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_filter,
+        url_schemes=_SCHEMES,
+        link_rel=_REL,
+        set_tag_attribute_values=_GIVEN,
+    )
+
+
+def _filter(tag: str, name: str, value: str) -> str | None:
+    # The class says in which language a block of code is, and that a link is a mention (which the parser gives to
+    # nothing that a member writes), and nothing else: a member cannot dress as the site.
+    if name == "class":
+        good = value == "mention" if tag == "a" else _LANGUAGE.fullmatch(value)
+        return value if good else None
+    return value
+
+
+def _beginning(tokens: list[Token]) -> Iterator[Token]:
+    """The tokens of the first blocks until there is enough; the last of them is cut if it is long."""
+    weight, block = 0, list[Token]()
+    for token in tokens:
+        block.append(token)
+        if token.level == 0 and token.nesting <= 0:
+            before, weight = weight, weight + sum(map(_weight, block))
+            if weight > _LONGEST_SUMMARY:
+                yield from _cut(block, max(_SUMMARY_LENGTH - before, _LEAST_OF_BLOCK))
+                return
+            yield from block
+            block = []
+            if weight >= _SUMMARY_LENGTH:
+                return
+
+
+def _differ(beginning: list[Token], tokens: list[Token]) -> bool:
+    """Whether these are other tokens: what had to be cut is made of new ones."""
+    return len(beginning) != len(tokens) or any(map(is_not, beginning, tokens))
+
+
+def _weight(token: Token) -> int:
+    """As how many characters a token counts: a list of a hundred short items is long, too."""
+    if token.children is not None:
+        return _LINE + sum(map(_weight, token.children))
+    lines = token.content.count("\n") + (token.type in _BEGINS_A_LINE)
+    # Addresses and titles are not seen, but a page of nothing but long ones would be long.
+    unseen = sum(len(str(token.attrGet(name) or "")) for name in ("href", "title"))
+    return len(token.content) + lines * _LINE + unseen // 4
+
+
+_BEGINS_A_LINE = {"list_item_open", "tr_open", "hr", "softbreak", "hardbreak"}
+
+
+def _cut(block: list[Token], room: int) -> list[Token]:
+    """The first tokens of a block that have room; the last text is cut, and what is open is closed."""
+    kept, opened = list[Token](), list[Token]()
+    for token in block:
+        if token.nesting < 0:
+            opened.pop()
+        elif room <= 0:
+            break
+        weight = _weight(token)
+        kept.append(_cut_token(token, room) if weight > room else token)
+        room -= weight
+        if token.nesting > 0:
+            opened.append(token)
+    _drop_part_of_row(kept, opened)
+    return _closed(kept, opened)
+
+
+def _drop_part_of_row(kept: list[Token], opened: list[Token]) -> None:
+    """Leave out a row of a table that is not whole, but for the first."""
+    rows = [place for place, token in enumerate(kept) if token.type == "tr_open"]
+    if len(rows) > 1 and kept[rows[-1]] in opened:
+        del opened[opened.index(kept[rows[-1]]) :]
+        del kept[rows[-1] :]
+
+
+def _cut_token(token: Token, room: int) -> Token:
+    """A token of text of which there is room for a part only; code is cut where a line ends."""
+    if token.type == "inline":
+        children = _cut_children(token.children or [], room)
+        return token if children is token.children else token.copy(children=children)
+    if token.type not in {"fence", "code_block"}:
+        return token
+    lines = token.content.splitlines()
+    weights = accumulate(len(line) + 1 + _LINE for line in lines)
+    number = sum(1 for _weight in takewhile(lambda weight: weight <= room, weights))
+    shown = lines[:number] or [lines[0][:room]]
+    return token.copy(content="\n".join([*shown, "…", ""]))
+
+
+def _cut_children(children: list[Token], room: int) -> list[Token]:
+    """The first of what stands in a line, as far as there is room; what is open is closed."""
+    kept, opened = list[Token](), list[Token]()
+    for child in children:
+        if child.nesting < 0:
+            opened.pop()
+        weight = _weight(child)
+        if weight > room:
+            if child.nesting == 0:
+                kept.append(child.copy(content=_first_words(child.content, room)))
+            break
+        kept.append(child)
+        room -= weight
+        if child.nesting > 0:
+            opened.append(child)
+    else:
+        return children
+    return [*_closed(kept, opened), Token("text", "", 0, content=" …")]
+
+
+def _first_words(text: str, room: int) -> str:
+    """The first words of `text`; scripts without blanks, and very long words, are cut anywhere."""
+    end = max(text.rfind(" ", 0, room + 1), text.rfind("\n", 0, room + 1))
+    return text[: end if end > room - _LONGEST_WORD else room].rstrip()
+
+
+def _closed(tokens: list[Token], opened: list[Token]) -> list[Token]:
+    """`tokens` without what opens at their end, and with what closes the rest of `opened`."""
+    while tokens and tokens[-1].nesting > 0:
+        tokens.pop()
+        opened.pop()
+    closing = [token.copy(type=token.type.replace("_open", "_close"), nesting=-1, attrs={}) for token in opened]
+    return [*tokens, *reversed(closing)]
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """The parser; it keeps nothing of what it parses."""
+    # It drops the blocks that reach its own bound without a word: none may.
+    parser = _parser_up_to(_MOST_NESTED + 2)
+    parser.core.ruler.at("inline", _lines)
+    # Behind it nobody knows what was escaped.
+    parser.core.ruler.before("text_join", "escaped_at", _mark_escaped_at)
+    return parser
+
+
+def _lines(state: StateCore) -> None:
+    """Parse what stands in the lines of blocks, with a bound of its own: by it, brackets in brackets cost more."""
+    parser = _parser_of_lines()
+    for token in state.tokens:
+        if token.type == "inline":
+            token.children = []
+            # Cells of tables are empty by the thousand.
+            if token.content:
+                parser.inline.parse(token.content, parser, state.env, token.children)
+
+
+def _mark_escaped_at(state: StateCore) -> None:
+    """Let each escaped @ be told from others in the text that it is joined with."""
+    for child in _children(state.tokens):
+        if child.type == "text_special" and child.content == "@":
+            child.content = _ESCAPED_AT
+
+
+def _unmark_escaped_at(tokens: list[Token]) -> None:
+    for child in _children(tokens):
+        if _ESCAPED_AT in child.content:
+            child.content = child.content.replace(_ESCAPED_AT, "@")
+
+
+def _children(tokens: list[Token]) -> Iterator[Token]:
+    return (child for token in tokens for child in token.children or ())
+
+
+@cache
+def _parser_of_lines() -> MarkdownIt:
+    return _parser_up_to(_MOST_NESTED_IN_LINE)
+
+
+def _parser_up_to(most: int) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": most})
+    for name, rule, ends in _ENDING:
+        parser.block.ruler.at(name, rule, {"alt": ends})
+    parser.block.ruler.push("end", _ends_quotation, {"alt": ["blockquote"]})
+    parser.block.ruler.push("room", _has_no_room_for_row, {"alt": ["blockquote"]})
+    parser.enable(["table", "strikethrough"])
+    # A picture of another site would tell that site who reads the page, and the site's policy forbids it (HDR-01).
+    # Blocks of HTML are none here; the rule would be asked at every line of every quotation all the same.
+    parser.disable(["image", "html_block"])
+    parser.inline.ruler.before("link", "picture", _picture)
+    parser.inline.ruler.before("link", "address", _address)
+    parser.inline.ruler.at("emphasis", _emphasis)
+    return parser
+
+
+def _bounded_quotation(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
+    return state.level < _MOST_NESTED and blockquote(state, begin, end, silent)
+
+
+def _bounded_list(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
+    return state.level < _MOST_NESTED - 1 and list_block(state, begin, end, silent)
+
+
+#: What ends a quotation whose marks a line does not repeat: by name the rule, and what else it ends.
+_ENDING: list[tuple[str, Callable[[StateBlock, int, int, bool], bool], list[str]]] = [
+    ("fence", fence, ["paragraph", "reference", "list"]),
+    ("blockquote", _bounded_quotation, ["paragraph", "reference", "list"]),
+    ("hr", hr, ["paragraph", "reference", "list"]),
+    ("list", _bounded_list, ["paragraph", "reference"]),
+    ("heading", heading, ["paragraph", "reference"]),
+]
+
+
+def _ends_quotation(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """Whether a line ends a quotation; one that goes on with the outer quotation ends none of those within it.
+
+    Each asked anew, a text of short lines below thirty quotations took three seconds. The outer one says so by a
+    negative indentation, and paragraphs look at that, too.
+    """
+    return silent and state.sCount[line] >= 0 and any(rule(state, line, end, True) for _name, rule, _ends in _ENDING)
+
+
+def _has_no_room_for_row(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """Whether a line ends a table, as there is no room for the cells that its row lacks: the rest is text.
+
+    A table asks the same rules as a quotation whether it ends, at each of its rows once.
+    """
+    if not silent or state.parentType != "table":
+        return False
+    if state.tokens[-1].type == "thead_close":
+        heads = takewhile(lambda token: token.type != "tr_open", reversed(state.tokens))
+        state.env["columns"] = sum(token.type == "th_open" for token in heads)
+    row = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]].strip(" \t")
+    cells = row.count("|") + 1 - row.startswith("|") - row.endswith("|")
+    lacking = max(state.env["columns"] - cells, 0) if row else 0
+    room: int = state.env.setdefault("room", _LEAST_FILLED + len(state.src) // _CHARACTERS_FOR_FILLED)
+    if lacking > room:
+        return True
+    state.env["room"] = room - lacking
+    return False
+
+
+def _picture(state: StateInline, silent: bool) -> bool:
+    """`![text](address)`: a link to the picture, without the exclamation mark; only its text within another link."""
+    start, number = state.pos, len(state.tokens)
+    if not state.src.startswith("![", start):
+        return False
+    state.pos += 1
+    if not link(state, silent):
+        state.pos = start
+        return False
+    if silent:
+        return True
+    # In front of it is what was pending.
+    opening, closing = next(token for token in state.tokens[number:] if token.type == "link_open"), state.tokens[-1]
+    for token in (opening, closing) if state.linkLevel else ():
+        # Not taken out: other marks are remembered by their places.
+        token.type, token.tag, token.nesting, token.attrs = "text", "", 0, {}
+    return True
+
+
+def _address(state: StateInline, silent: bool) -> bool:
+    """`https://example.com/` is a link to itself; what ends a sentence there does not belong to it.
+
+    Here, and not in the text that is left in the end: `__init__` in an address is not strong.
+    """
+    if state.linkLevel or not state.src.startswith("://", state.pos):
+        return False
+    # First, as it looks at six characters: what comes is read only where it can be an address.
+    scheme = _SCHEME.search(state.src, max(state.pos - 6, 0), state.pos)
+    if scheme is None or not (silent or state.pending.endswith(scheme[0])):
+        return False
+    # So much, and the name of the site alone: of what is no link all is read again at the next scheme within it.
+    match = _ADDRESS.match(state.src, state.pos, min(state.posMax, state.pos + _LONGEST_ADDRESS + 1))
+    if match is None or len(match[0]) > _LONGEST_ADDRESS:
+        return False
+    address = scheme[0] + _without_end(match[0])
+    if not _leads(state.md.normalizeLink(_BEHIND_SITE.split(address, maxsplit=1)[0])):
+        return False
+    if not silent:
+        state.pending = state.pending[: -len(scheme[0])]
+        state.push("link_open", "a", 1).attrs = {"href": state.md.normalizeLink(address)}
+        state.push("text", "", 0).content = address
+        state.push("link_close", "a", -1)
+    state.pos += len(address) - len(scheme[0])
+    return True
+
+
+def _leads(href: str) -> bool:
+    """Whether an address can be one at all: `http://a:99999/` would stay a link in the HTML, but one to nothing."""
+    return "href" in _cleaner().clean(f'<a href="{escape(href)}">')
+
+
+@cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(tags={"a"}, attributes={"a": {"href"}}, url_schemes=_SCHEMES, link_rel=None)
+
+
+def _without_end(address: str) -> str:
+    """An address without the punctuation at its end, and without brackets there that open before it."""
+    too_many = address.count(")") - address.count("(")
+    end = len(address)
+    while address[end - 1] in _ENDS or (address[end - 1] == ")" and too_many > 0):
+        too_many -= address[end - 1] == ")"
+        end -= 1
+    return address[:end]
+
+
+_SCHEME = re.compile(r"(?<![A-Za-z0-9])https?\Z", re.IGNORECASE)
+_BEHIND_SITE = re.compile(r"(?<![:/])[/?#]")
+#: Characters from the colon on.
+_LONGEST_ADDRESS = 2000
+#: What is in no address: a blank, a quotation mark, brackets that no address has, punctuation of scripts that are
+#: written without blanks.
+_NEVER = r"\s<>\"`\[\]{}|\\^\u2018-\u201f\u2026\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+#: From the colon on: a letter or digit, the rest of the site's name, and the path. Text in a script that is written
+#: without blanks goes on behind an address, and is part of a name only where a part of it begins so (例子.中国).
+#: In a path, which browsers copy percent-encoded, it never is.
+_ADDRESS = re.compile(
+    rf"://(?=[^\W_])(?:(?:(?<=//)|(?<=[^.]\.))[{UNSPACED_CHARACTERS}][\w-]*|[^/?#{_NEVER}{UNSPACED_CHARACTERS}])*"
+    rf"(?:[/?#][^{_NEVER}{UNSPACED_CHARACTERS}]*)?"
+)
+_ENDS = ".,;:!?'*_~("
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """`*` and `_`; in `**“中文”**后面` a `*` beside Chinese, Japanese or Korean is as if a blank stood there.
+
+    CommonMark looks for blanks around words to tell an opening from a closing mark beside punctuation.
+    """
+    start = state.pos
+    if not emphasis.tokenize(state, silent):
+        return False
+    before, after = state.src[start - 1 : start], state.src[state.pos : state.pos + 1]
+    if state.src[start] == "*" and before.strip() and after.strip():
+        opens, closes = UNSPACED.match(before) is not None, UNSPACED.match(after) is not None
+        for delimiter in state.delimiters[start - state.pos :] if opens or closes else ():
+            delimiter.open, delimiter.close = delimiter.open or opens, delimiter.close or closes
+    return True
+
+
+def _level_headings(tokens: list[Token], above: int) -> bool:
+    """Put headings below the level `above`, never below the sixth; returns whether there are any.
+
+    Of `#` and then `####` the second is one lower than the first: who hears a page looks for what a gap left out.
+    """
+    outer = list[str]()
+    headings = [token for token in tokens if token.type in {"heading_open", "heading_close"}]
+    for token in headings:
+        if token.nesting > 0:
+            while outer and outer[-1] >= token.tag:
+                outer.pop()
+            outer.append(token.tag)
+        token.tag = f"h{min(above + len(outer), 6)}"
+    return bool(headings)
+
+
+def _lower_headings(tokens: list[Token]) -> bool:
+    """Put headings that have their level one lower, never below the sixth; returns whether there are any."""
+    headings = [token for token in tokens if token.type in {"heading_open", "heading_close"}]
+    for token in headings:
+        token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+    return bool(headings)
