@@ -574,7 +574,7 @@ _POST = (
     select(
         Post.id, Post.title, Post.html, Post.body, Post.tag_names, Post.comment_count, Post.published_at,
         Post.edited_at, Post.listed_at, Post.hidden_at, Post.hidden_reason, Post.author_id, User.username, User.name,
-        User.has_profile,
+        User.has_profile, User.avatar_version,
     )
     .outerjoin(User, User.id == Post.author_id)
     .where(Post.id == bindparam("id"))
@@ -588,7 +588,7 @@ _POST = (
 _COMMENTS = (
     select(
         Comment.id, Comment.html, Comment.created_at, Comment.edited_at, Comment.hidden_at, Comment.hidden_reason,
-        Comment.author_id, User.username, User.has_profile,
+        Comment.author_id, User.username, User.has_profile, User.avatar_version,
     )
     .outerjoin(User, User.id == Comment.author_id)
     .where(Comment.post_id == bindparam("id"))

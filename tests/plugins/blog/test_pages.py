@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
+from flasky.database import utc_now
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.services import Limit
+from flasky.plugins.accounts.services import Limit, open_work
 from flasky.plugins.blog import comments, moderation, notices, pace, posts
 from flasky.plugins.blog.models import Comment, Follow, Post, Report
 from flasky.plugins.main.home import HOME
@@ -501,6 +502,26 @@ def test_the_newest_comments_are_one_link_away(
     # It is the end of the discussion, whatever came since.
     comment(anna, post, "remark-8.")
     assert shown(visitor.get(newest.request.path_qs)) == ["6", "7", "8"]
+
+
+@pytest.mark.databases("sqlite")  # a column of rows that are read anyway
+def test_pictures_stand_beside_a_post_and_its_comments(
+    client: Any, member: Any, write: Any, comment: Any, registry: Any
+) -> None:
+    """What a member uploaded, else what is drawn for them; of who has no profile none. Lists of posts have none."""
+    anna, bob, carl = (member(name) for name in ("anna", "bob", "carl"))
+    post = write(anna)
+    for user_id in (bob, anna, carl):
+        comment(user_id, post)
+    with open_work(registry) as work:
+        work.db.get_one(User, anna).avatar_version = 3
+        work.db.get_one(User, carl).disabled_at = utc_now()
+    page = client().get(f"/post/{post}").html
+    shown = [line.select_one(".avatar") for line in page.select(".post-by")]
+    assert [picture and picture.get("src", picture.name) for picture in shown] == [
+        f"/avatar/{anna}/3", "svg", f"/avatar/{anna}/3", None,
+    ]  # fmt: skip
+    assert client().get("/").html.select(".avatar") == []
 
 
 def test_who_comments_sees_the_comment_among_the_others(
