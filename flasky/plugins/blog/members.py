@@ -112,10 +112,10 @@ def erase(work: Work, user: User) -> None:
     changed(work.db, delete(Notice).where(Notice.actor_id == user.id, Notice.kind == "follow"))
     changed(work.db, delete(Post).where(Post.author_id == user.id, Post.published_at.is_(None)))
     rebuilding.forget_author(work, user.id)
-    following.leave(work, user.id)
-    lists_changed(work.db)
     # What their foreign keys would do as the account goes: then it would be done behind the change of the lists, which
     # all who write wait for.
     changed(work.db, update(Comment).where(Comment.author_id == user.id).values(author_id=None))
     changed(work.db, delete(Notice).where(Notice.user_id == user.id))
     changed(work.db, update(Notice).where(Notice.actor_id == user.id).values(actor_id=None))
+    following.leave(work, user.id)
+    lists_changed(work.db)
