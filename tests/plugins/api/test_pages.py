@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import zipfile
 from collections.abc import Callable
@@ -58,9 +59,10 @@ def count(registry: Registry) -> int:
 
 
 def test_tok_05_a_token_is_shown_once_and_works_until_its_owner_revokes_it(
-    accounts_member: Member, accounts_browser: Browser, ask: Ask, registry: Registry
+    accounts_member: Member, accounts_browser: Browser, ask: Ask, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """TOK-05."""
+    """TOK-05; LOG-01: it is in no line of the log."""
+    caplog.set_level(logging.DEBUG)
     browser = accounts_browser(accounts_member("anna"))
     assert f'href="{PAGE}"' in browser.get("/auth").text
     assert "You have none." in browser.get(PAGE).text
@@ -80,6 +82,8 @@ def test_tok_05_a_token_is_shown_once_and_works_until_its_owner_revokes_it(
     assert browser.post(PAGE, {"revoke": button, "csrf_token": csrf}).location.endswith(PAGE)
     assert ask(token).status_code == 401
     assert "Access token revoked (backup)" in browser.get("/auth/events").text
+    assert "token_made" in caplog.text
+    assert token[7:50] not in caplog.text
 
 
 def test_acl_03_the_page_asks_for_the_password_when_the_last_proof_is_old(
