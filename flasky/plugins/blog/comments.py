@@ -14,9 +14,9 @@ from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
-from flasky.plugins.blog.posts import check_markdown, is_equal, may_see, who
+from flasky.plugins.blog.posts import check_text, is_equal, may_see, render_checked, who
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.storage import changed, hold_members, lists_changed
+from flasky.plugins.blog.storage import changed, hold_members, lists_changed, looking
 from flasky.plugins.blog.submissions import COMMENT, Sent
 from flasky.plugins.blog.titles import OPENING
 
@@ -25,6 +25,9 @@ _ONE_MORE = (
     update(Post)
     .where(Post.id == bindparam("post"), Post.created_at == bindparam("begun"), Post.listed_at.is_not(None))
     .values(comment_count=Post.comment_count + 1)
+)
+_COMMENT = (
+    select(Comment).where(Comment.id == bindparam("id")).options(joinedload(Comment.author), joinedload(Comment.post))
 )
 _INSERT = insert(Comment).returning(Comment.id)
 #: The columns of a new comment of which there is nothing to say yet.
@@ -44,9 +47,11 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
     author = who(work)
     if post.listed_at is None:
         raise NotThere
-    check_markdown(work, "body", body, limits.LONGEST_COMMENT)
+    check_text("body", body, limits.LONGEST_COMMENT)
     # When the post was begun: SQLite may give its number, and those of its comments, to the next.
     sent = Sent(key, COMMENT, (COMMENT, str(post.id), post.created_at.isoformat(), body))
+    was_sent = submissions.was_sent(work, author.user_id, sent, again=again)
+    rendered = None if was_sent else render_checked(work, body, pace.COMMENTS, render)
     made = submissions.claim(work, author.user_id, sent, again=again)
     if made is not None:
         try:
@@ -54,7 +59,8 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
         except NotThere:
             raise SentBefore(COMMENT, None, same_form=True) from None
     pace.of_member(work, pace.COMMENTS)
-    rendered = render(work, body)
+    # What was sent before can be deleted just then.
+    rendered = rendered or render(work, body)
     # The post's author is told; who comments on the same post waits for its row, and nobody for somebody who waits.
     hold_members(work.db, select(Post.author_id).where(Post.id == post.id))
     if not changed(work.db, _ONE_MORE, {"post": post.id, "begun": post.created_at}):
@@ -84,25 +90,39 @@ def _store(db: Session, **values: object) -> Comment:
     return comment
 
 
-def edit(work: Work, comment: Comment, body: str, *, version: int) -> None:
-    """Change one's own comment. What is stored already is no edit. Raises Fault, NotAllowed, Stale, TooManyTries."""
+def edit(work: Work, comment: Comment, body: str, *, version: int) -> Comment:
+    """Change one's own comment, which was looked up or found; returns it as it is then.
+
+    What is stored already is no edit, whichever version it is. Raises Fault, NotAllowed, Stale, TooManyTries.
+    """
     if comment.author_id != who(work).user_id:
         raise NotAllowed
-    check_markdown(work, "body", body, limits.LONGEST_COMMENT)
+    check_text("body", body, limits.LONGEST_COMMENT)
+    if _is_done(comment, body, version):
+        return comment
+    rendered = render_checked(work, body, pace.EDITS, render)
     # Whoever saves at the same time waits here, and sees then what was stored.
     comment = find(work, comment.id, lock=True, own_too=True)
-    if comment.version != version:
-        raise Stale(comment)
-    if is_equal(comment.body, body):
-        return
+    if _is_done(comment, body, version):
+        return comment
     pace.of_member(work, pace.EDITS)
-    before, rendered = comment.html, render(work, body)
+    before = comment.html
     comment.body, comment.html = body, rendered.html
     comment.pipeline, comment.edited_at = markdown.PIPELINE, work.now()
     work.db.flush()
     if comment.hidden_at is None and comment.post.listed_at is not None:
         notices.tell_newly_mentioned(work, rendered.mentioned, before, comment.post, comment)
         work.registry.notify(CommentEdited(work, comment))
+    return comment
+
+
+def _is_done(comment: Comment, body: str, version: int) -> bool:
+    """Whether there is nothing to be changed. Raises Stale where there is, and `version` is not the stored one."""
+    if is_equal(comment.body, body):
+        return True
+    if comment.version != version:
+        raise Stale(comment)
+    return False
 
 
 def remove(work: Work, comment: Comment) -> None:
@@ -125,13 +145,20 @@ def find(work: Work, comment_id: int, *, lock: bool = False, own_too: bool = Fal
     A hidden comment is there for its author and for moderators; below a hidden post, one's own only with `own_too`,
     where nothing of the post is shown.
     """
-    statement = (
-        select(Comment).where(Comment.id == comment_id).options(joinedload(Comment.author), joinedload(Comment.post))
-    )
+    statement = _COMMENT
     if lock:
         _lock_above(work, comment_id)
         statement = statement.with_for_update(of=Comment).execution_options(populate_existing=True)
-    comment = work.db.scalars(statement).one_or_none()
+    return _seen(work, work.db.scalars(statement, {"id": comment_id}).one_or_none(), own_too=own_too)
+
+
+def look_up(work: Work, comment_id: int, *, own_too: bool = False) -> Comment:
+    """As `find`, for what is looked at before anything is locked: of no session, and perhaps not the latest."""
+    with looking(work) as session:
+        return _seen(work, session.scalars(_COMMENT, {"id": comment_id}).one_or_none(), own_too=own_too)
+
+
+def _seen(work: Work, comment: Comment | None, *, own_too: bool) -> Comment:
     if comment is None:
         raise NotThere
     is_own = work.identity is not None and comment.author_id == work.identity.user_id

@@ -97,9 +97,8 @@ def text_of(html: str) -> str:
     return unescape(_TAG.sub(" ", _INLINE_TAG.sub("", html)))
 
 
-def shows_nothing(source: str) -> bool:
-    """Whether nobody would see anything of a Markdown text: it has references, marks and blanks, if anything."""
-    html = render(source).html
+def shows_nothing(html: str) -> bool:
+    """Whether nobody would see anything of HTML that `render` made of references, marks and blanks, if of anything."""
     return "<hr" not in html and is_blank(text_of(html))
 
 

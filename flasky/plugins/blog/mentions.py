@@ -30,7 +30,9 @@ def members_of(work: Work, written_at: datetime | None = None) -> Callable[[list
         )
         if written_at is not None:
             there = there.where(User.created_at <= written_at)
-        people = {row.username_key: Called(row.id, since(row.created_at)) for row in work.db.execute(there)}
+        # Not in the transaction: texts are rendered before anything is locked.
+        with work.reading() as connection:
+            people = {row.username_key: Called(row.id, since(row.created_at)) for row in connection.execute(there)}
         return {name: people[key] for name, key in keys.items() if key in people}
 
     return find

@@ -7,7 +7,7 @@ for nobody is not counted.
 
 from __future__ import annotations
 
-from flasky.plugins.accounts.services import Limit, Work, allows, pace, peer_key, spend
+from flasky.plugins.accounts.services import Limit, Work, allows, check, pace, peer_key, spend
 from flasky.plugins.blog.limits import RATES
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -30,6 +30,16 @@ def of_member(work: Work, limits: tuple[Limit, ...]) -> None:
     if work.identity is not None:
         user_id = work.identity.user_id
         spend(work, *((limit, str(user_id)) for limit in _of_site(work, limits)), user_id=user_id)
+
+
+def check_member(work: Work, limits: tuple[Limit, ...]) -> None:
+    """Raise TooManyTries, which is recorded, when whoever asks did something too often already; nothing is counted.
+
+    For what costs much and comes before it is known whether it counts: `of_member` does that then.
+    """
+    if work.identity is not None:
+        user_id = work.identity.user_id
+        check(work, *((limit, str(user_id)) for limit in _of_site(work, limits)), user_id=user_id)
 
 
 def allows_preview(work: Work) -> bool:

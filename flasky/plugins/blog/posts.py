@@ -5,6 +5,7 @@ The services flush and never commit. Who may do what is decided here, with the i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,14 +13,14 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
-from flasky.plugins.accounts.services import Fault, Identity, Work
+from flasky.plugins.accounts.services import Fault, Identity, Limit, Work
 from flasky.plugins.blog import limits, markdown, mentions, notices, outlines, pace, search, submissions, tags
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.storage import changed, hold_members, lists_changed
+from flasky.plugins.blog.storage import changed, hold_members, lists_changed, looking
 from flasky.plugins.blog.submissions import DRAFT, POST, Sent
 from flasky.plugins.blog.words import is_blank, unturned
 
@@ -47,10 +48,12 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
     text; `again` allows the last.
     """
     author = who(work)
-    _check(work, writing)
+    _check(writing)
     names = tags.parse_tags(writing.tags)
     title = _title_of(writing)
     sent = Sent(key, DRAFT if writing.draft else POST, (POST, title, writing.body, *names))
+    was_sent = submissions.was_sent(work, author.user_id, sent, again=again)
+    rendered = None if was_sent else _render(work, writing, pace.POSTS)
     made = submissions.claim(work, author.user_id, sent, again=again)
     if made is not None:
         try:
@@ -59,7 +62,8 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
             raise SentBefore(sent.kind, None, same_form=True) from None
     pace.of_member(work, pace.POSTS)
     post = Post(author_id=author.user_id, created_at=work.now())
-    mentioned = _fill(work, post, writing, names)
+    # What was sent before can be deleted just then.
+    mentioned = _fill(post, writing, names, rendered or render(work, writing.body))
     if not writing.draft:
         post.published_at = post.listed_at = work.now()
     work.db.add(post)
@@ -72,26 +76,27 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
     return post
 
 
-def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
-    """Change one's own post.
+def edit(work: Work, post: Post, writing: Writing, *, version: int) -> Post:
+    """Change one's own post, which was looked up or found; returns it as it is then.
 
-    What is stored already is no edit. Raises Fault, NotAllowed, TooManyTries, and Stale when `version` is not the
-    stored one (CON-02).
+    What is stored already is no edit, whichever version it is: who presses twice has saved. Raises Fault, NotAllowed,
+    TooManyTries, and Stale when `version` is not the stored one (CON-02).
     """
     author = who(work)
     if post.author_id != author.user_id:
         raise NotAllowed
-    _check(work, writing)
+    _check(writing)
     names = tags.parse_tags(writing.tags)
+    if _is_done(post, writing, names, version):
+        return post
+    rendered = _render(work, writing, pace.EDITS)
     # Whoever saves at the same time waits here, and sees then what was stored.
     post = find(work, post.id, lock=True)
-    if post.version != version:
-        raise Stale(post)
-    if _is_stored(post, writing, names):
-        return
+    if _is_done(post, writing, names, version):
+        return post
     pace.of_member(work, pace.EDITS)
     was_draft, before = post.is_draft, post.html
-    mentioned = _fill(work, post, writing, names)
+    mentioned = _fill(post, writing, names, rendered)
     if was_draft and not writing.draft:
         post.published_at = work.now()
         post.listed_at = None if post.hidden_at else post.published_at
@@ -107,6 +112,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> None:
         notices.tell_newly_mentioned(work, mentioned, before, post)
         work.registry.notify(PostEdited(work, post))
         lists_changed(work.db)
+    return post
 
 
 def remove(work: Work, post: Post) -> None:
@@ -132,7 +138,16 @@ def find(work: Work, post_id: int, *, lock: bool = False) -> Post:
     if lock:
         hold_members(work.db, select(Post.author_id).where(Post.id == post_id))
         statement = statement.with_for_update(of=Post).execution_options(populate_existing=True)
-    post = work.db.scalars(statement, {"id": post_id}).one_or_none()
+    return _seen(work, work.db.scalars(statement, {"id": post_id}).one_or_none())
+
+
+def look_up(work: Work, post_id: int) -> Post:
+    """As `find`, for what is looked at before anything is locked: a post of no session, and perhaps not the latest."""
+    with looking(work) as session:
+        return _seen(work, session.scalars(_POST, {"id": post_id}).one_or_none())
+
+
+def _seen(work: Work, post: Post | None) -> Post:
     if post is None or not may_see(work.identity, post):
         raise NotThere
     return post
@@ -181,23 +196,33 @@ def check_text(field: str, text: str, most: int) -> None:
         raise Fault(field, _("Write something first."))
 
 
-def check_markdown(work: Work, field: str, text: str, most: int) -> None:
-    """As `check_text`, for Markdown: what somebody sees is there when it is rendered.
+def render_checked(
+    work: Work, text: str, limits: tuple[Limit, ...], render: Callable[[Work, str], markdown.Rendered]
+) -> markdown.Rendered:
+    """What `render` makes of a body that is about to be stored: once, and before anything is locked or claimed.
 
-    Raises TooManyTries, too: a text that has to be rendered to know it costs as much as a preview, and counts as one.
+    Who reached one of the `limits` is refused before. Raises TooManyTries, and Fault when nobody would see anything of
+    it: who has to be told so by rendering alone has had a preview, and it counts as one.
     """
-    check_text(field, text, most)
-    if not markdown.surely_shows(text):
-        pace.of_member(work, pace.PREVIEWS)
-        if markdown.shows_nothing(text):
-            raise Fault(field, _("Write something first."))
+    pace.check_member(work, limits)
+    if markdown.surely_shows(text):
+        return render(work, text)
+    pace.of_member(work, pace.PREVIEWS)
+    rendered = render(work, text)
+    if markdown.shows_nothing(rendered.html):
+        raise Fault("body", _("Write something first."))
+    return rendered
 
 
-def _check(work: Work, writing: Writing) -> None:
+def _render(work: Work, writing: Writing, limits: tuple[Limit, ...]) -> markdown.Rendered:
+    return render_checked(work, writing.body, limits, render)
+
+
+def _check(writing: Writing) -> None:
     if len(writing.title) > limits.LONGEST_TITLE:
         text = _("At most ${most} characters; these are ${length}.")
         raise Fault("title", _(text, mapping=_sizes(writing.title, limits.LONGEST_TITLE)))
-    check_markdown(work, "body", writing.body, limits.LONGEST_BODY)
+    check_text("body", writing.body, limits.LONGEST_BODY)
 
 
 def _title_of(writing: Writing) -> str:
@@ -205,6 +230,15 @@ def _title_of(writing: Writing) -> str:
     title = " ".join(unturned(writing.title).split())
     # Nobody would see the link to the post.
     return "" if is_blank(title) else title
+
+
+def _is_done(post: Post, writing: Writing, names: list[str], version: int) -> bool:
+    """Whether there is nothing to be changed. Raises Stale where there is, and `version` is not the stored one."""
+    if _is_stored(post, writing, names):
+        return True
+    if post.version != version:
+        raise Stale(post)
+    return False
 
 
 def _is_stored(post: Post, writing: Writing, names: list[str]) -> bool:
@@ -222,13 +256,12 @@ def _sizes(text: str, most: int) -> dict[str, int]:
     return {"most": most, "length": len(text)}
 
 
-def _fill(work: Work, post: Post, writing: Writing, names: list[str]) -> tuple[int, ...]:
+def _fill(post: Post, writing: Writing, names: list[str], rendered: markdown.Rendered) -> tuple[int, ...]:
     """Put what was typed into the row; returns the ids of those whom the text calls."""
     # The tags' names too: stored later, they would count as a second edit.
     post.tag_names = " ".join(names)
     post.title = _title_of(writing)
     post.body = writing.body
-    rendered = render(work, writing.body)
     post.html, post.summary, post.is_long = rendered.html, rendered.summary, rendered.is_long
     post.pipeline = markdown.PIPELINE
     return rendered.mentioned

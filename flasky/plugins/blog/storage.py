@@ -6,7 +6,8 @@ the same time waits for. Objects in the session are stored before and left as th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from flasky.database import Base, utc_now
 from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import kept
 from flasky.plugins.blog.models import BlogMember, ListVersion
 
@@ -27,6 +29,14 @@ _BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 _LISTS_CHANGED = update(ListVersion).values(
     version=case((ListVersion.version >= bindparam("now"), ListVersion.version + 1), else_=bindparam("now"))
 )
+
+
+@contextmanager
+def looking(work: Work) -> Iterator[Session]:
+    """A session that only reads, beside the transaction: what it finds belongs to none, and locks nothing."""
+    with work.reading() as connection, Session(connection, autoflush=False) as session:
+        yield session
+        session.expunge_all()
 
 
 def add_unless_there(db: Session, model: type[Base], **values: Any) -> bool:

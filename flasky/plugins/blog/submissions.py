@@ -65,6 +65,17 @@ class Sent(NamedTuple):
         return hashlib.sha256(json.dumps(list(self.content)).encode()).hexdigest()
 
 
+def was_sent(work: Work, user_id: int, sent: Sent, *, again: bool) -> bool:
+    """Whether `claim` would most likely find that the form, or the same text, was sent before; nothing is locked.
+
+    The text need not be rendered then.
+    """
+    if not sent.key:
+        return False
+    with work.reading() as connection:
+        return connection.execute(_BEFORE, _values(work, user_id, sent, again=again)).first() is not None
+
+
 def claim(work: Work, user_id: int, sent: Sent, *, again: bool) -> int | None:
     """Take the key of a form, which belongs to this member.
 
@@ -76,7 +87,7 @@ def claim(work: Work, user_id: int, sent: Sent, *, again: bool) -> int | None:
     if not sent.key:
         return None
     now = work.now()
-    values = {"user": user_id, "form": sent.key, "digest": sent.digest, "since": now if again else now - _EQUAL_FOR}
+    values = _values(work, user_id, sent, again=again)
     work.db.flush()
     connection = work.db.connection()
     taken = connection.execute(_claim(connection.dialect.name), {**values, "kind": sent.kind, "now": now})
@@ -94,6 +105,11 @@ def claim(work: Work, user_id: int, sent: Sent, *, again: bool) -> int | None:
         made_id: int = before.made_id
         return made_id
     raise SentBefore(before.kind, before.made_id, same_form=before.key == sent.key)
+
+
+def _values(work: Work, user_id: int, sent: Sent, *, again: bool) -> dict[str, Any]:
+    since = work.now() if again else work.now() - _EQUAL_FOR
+    return {"user": user_id, "form": sent.key, "digest": sent.digest, "since": since}
 
 
 def own(user_id: int, sent: Sent, made: Made) -> Made:

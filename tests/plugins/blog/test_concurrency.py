@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, following, moderation, posts
+from flasky.plugins.blog import comments, following, markdown, moderation, posts
 from flasky.plugins.blog.errors import NotThere, Stale
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Post, PostTag, PostWords, Tag
 from flasky.plugins.blog.posts import Writing
+from flasky.plugins.blog.storage import changed
 
 
 def at_once(*tasks: Callable[[], Any]) -> list[Any]:
@@ -225,3 +226,41 @@ def test_con_02_an_edit_between_reading_and_writing_is_told(member: Any, write: 
         assert raised.value.current.body == "the fast one"
     db.rollback()
     assert db.get(Post, post).body == "the fast one"
+
+
+@pytest.mark.databases("sqlite")  # which has one lock: whoever holds it keeps all others from writing
+def test_nobody_waits_while_a_text_is_rendered_and_it_is_once(
+    member: Any, write: Any, comment: Any, client: Any, registry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No preview locks anything, and what is stored is rendered before the transaction locks or claims something."""
+    bob, browser = member("bob"), client(anna := member("anna"))
+    post = write(anna, "a post")
+    said = comment(anna, post)
+    rendered = []
+
+    def held(work: Any) -> None:
+        changed(work.db, update(User).where(User.id == bob).values(name="held"))
+
+    def slow(source: str, **options: Any) -> Any:
+        rendered.append(source)
+        made = render(source, **options)
+        # Also once members were looked for.
+        with open_work(registry) as work:
+            held(work)
+        return made
+
+    render = markdown.render
+    for path in ("/write", f"/post/{post}/edit", f"/post/{post}", f"/comment/{said}/edit"):
+        form = next(form for form in browser.get(path).forms.values() if "body" in form.fields)
+        # Only rendering tells that a text shows something that begins so.
+        form["body"] = f"[b]: /c\n\n@bob {path}"
+        with open_work(registry) as work:
+            held(work)
+            assert "/member/" in form.submit("do", value="preview")
+        monkeypatch.setattr(markdown, "render", slow)
+        rendered.clear()
+        form.submit(status=303)
+        # What is stored already, or was sent before, is not rendered again.
+        form.submit(status=303)
+        assert rendered == [form["body"].value], path
+        monkeypatch.setattr(markdown, "render", render)

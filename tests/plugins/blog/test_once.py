@@ -83,6 +83,23 @@ def test_con_03_a_corrected_text_is_another_and_a_comment_belongs_to_its_post(
     assert bodies(db, Comment) == ["said", "the same"]
 
 
+@pytest.mark.databases("sqlite", "postgresql")
+def test_con_02_saving_twice_has_saved_and_another_text_is_a_conflict(
+    member: Any, write: Any, comment: Any, client: Any, db: Session
+) -> None:
+    """A double click sends the version that the first click made an earlier one."""
+    browser = client(anna := member())
+    post, draft = write(anna, "a post"), write(anna, "a draft", draft=True)
+    said = comment(anna, post)
+    for path in (f"/post/{post}/edit", f"/post/{draft}/edit", f"/comment/{said}/edit"):
+        form = form_of(browser.get(path))
+        assert send(form, "changed").location == send(form, "changed").location
+        assert "changed" in send(form, "changed otherwise", status=409)
+    assert bodies(db) == ["changed", "changed"]
+    assert db.scalars(select(Post.version).order_by(Post.id)).all() == [2, 2]
+    assert db.scalar(select(Comment.version)) == 2
+
+
 def test_con_03_what_a_form_made_is_deleted_and_the_form_sent_again(member: Any, client: Any, db: Session) -> None:
     browser = client(member())
     form = form_of(browser.get("/write"))

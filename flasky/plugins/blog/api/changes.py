@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from pyramid.httpexceptions import HTTPConflict, HTTPNoContent
 from pyramid.request import Request
@@ -48,7 +49,7 @@ def write(request: Request) -> Shape:
 def edit(request: Request) -> Shape:
     """Change some fields of a post of one's own; `"draft": false` publishes a draft."""
     sent, versions = read_fields(request, _POST), versions_named(request)
-    post = _own(request, posts.find)
+    post = _own(request, posts.look_up)
     check_version(post, versions)
     if sent.get("draft") and not post.is_draft:
         raise RefusedFields({"draft": [_("It is published, and is no draft any more.")]})
@@ -56,7 +57,7 @@ def edit(request: Request) -> Shape:
         tags = tags_as_typed(sent["tags"]) if "tags" in sent else post.tag_names
         draft = sent.get("draft", post.is_draft)
         writing = Writing(sent.get("body", post.body), sent.get("title", post.title), tags, draft=draft)
-        posts.edit(request.accounts, post, writing, version=post.version)
+        post = posts.edit(request.accounts, post, writing, version=post.version)
     return _changed(request, post, Shapes(request).post(post))
 
 
@@ -64,7 +65,7 @@ def edit(request: Request) -> Shape:
 def delete(request: Request) -> Response:
     """Delete a post of one's own, with its comments."""
     versions = versions_named(request)
-    post = _own(request, posts.find)
+    post = _own(request, partial(posts.find, lock=True))
     check_version(post, versions)
     posts.remove(request.accounts, post)
     return HTTPNoContent()
@@ -88,10 +89,11 @@ def add_comment(request: Request) -> Shape:
 def edit_comment(request: Request) -> Shape:
     """Change a comment of one's own."""
     sent, versions = read_fields(request, _COMMENT, needed=_COMMENT), versions_named(request)
-    comment = _own(request, _find_comment)
+    # One's own below a hidden post, too.
+    comment = _own(request, partial(comments.look_up, own_too=True))
     check_version(comment, versions)
     with told():
-        comments.edit(request.accounts, comment, sent["body"], version=comment.version)
+        comment = comments.edit(request.accounts, comment, sent["body"], version=comment.version)
     return _changed(request, comment, Shapes(request).whole_comment(comment))
 
 
@@ -99,7 +101,7 @@ def edit_comment(request: Request) -> Shape:
 def delete_comment(request: Request) -> Response:
     """Delete a comment of one's own."""
     versions = versions_named(request)
-    comment = _own(request, _find_comment)
+    comment = _own(request, partial(comments.find, lock=True, own_too=True))
     check_version(comment, versions)
     comments.remove(request.accounts, comment)
     return HTTPNoContent()
@@ -149,16 +151,14 @@ def show(request: Request) -> Response:
 
 
 def _own(request: Request, find: Callable[..., Thing]) -> Thing:
-    """What the address names, locked. Raises NotThere, and NotAllowed for what somebody else wrote."""
-    found = find(request.accounts, parse_id(request.matchdict["id"]), lock=True)
+    """What the address names. Raises NotThere, and NotAllowed for what somebody else wrote.
+
+    What is edited is looked up, as on pages, and locked once its new text is rendered.
+    """
+    found = find(request.accounts, parse_id(request.matchdict["id"]))
     if found.author_id != request.identity.user_id:
         raise NotAllowed
     return found
-
-
-def _find_comment(work: Any, comment_id: int, *, lock: bool) -> Comment:
-    # One's own below a hidden post, too.
-    return comments.find(work, comment_id, lock=lock, own_too=True)
 
 
 def _moderated(request: Request) -> Post | Comment:

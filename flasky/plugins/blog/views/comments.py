@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pyramid.request import Request
@@ -117,7 +118,7 @@ def _preview(request: Request, form: CommentForm, *, is_switched: bool) -> str:
 )
 def edit(request: Request) -> Mapping[str, Any]:
     """The form with a comment of one's own."""
-    comment = _own(request)
+    comment = _own(request, comments.find)
     form = CommentForm(request, data={"body": comment.body, "version": str(comment.version)})
     return _edit_page(form, comment)
 
@@ -130,7 +131,8 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     is_switched = switched(request)
     form = CommentForm(request)
     try:
-        comment = _own(request)
+        # Nothing is locked until it is rendered, and by a preview nothing at all.
+        comment = _own(request, comments.look_up)
     except NotThere:
         return keep_comment(request, form.body.data, is_edit=True)
     # Who was shown what is stored beside their text sees both until one of them is saved.
@@ -140,7 +142,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if is_switched or request.POST.get("do") == "preview":
         return {**page, "preview": _preview(request, form, is_switched=is_switched)}
     try:
-        comments.edit(request.accounts, comment, form.body.data, version=int(form.version.data or 0))
+        comment = comments.edit(request.accounts, comment, form.body.data, version=int(form.version.data or 0))
     except Fault as fault:
         show_fault(form, fault)
         return page
@@ -164,14 +166,14 @@ def save(request: Request) -> Mapping[str, Any] | Response:
 )
 def confirm_delete(request: Request) -> Mapping[str, Any]:
     """Ask before a comment is deleted."""
-    comment = _own(request)
+    comment = _own(request, comments.find)
     return {"comment": comment, "post": None, "is_seen": posts.may_see(request.identity, comment.post)}
 
 
 @view_config(route_name="blog.delete_comment", request_method="POST", permission="blog.comment")
 def delete(request: Request) -> Response:
     """Delete a comment of one's own."""
-    comment = _own(request)
+    comment = _own(request, partial(comments.find, lock=True))
     is_seen = posts.may_see(request.identity, comment.post)
     there = request.route_path("blog.post", id=comment.post_id) if is_seen else request.route_path("main.index")
     comments.remove(request.accounts, comment)
@@ -204,9 +206,8 @@ def _edit_page(form: CommentForm, comment: Comment) -> dict[str, Any]:
     return _page(form, comment.post if posts.may_see(request.identity, comment.post) else None, comment)
 
 
-def _own(request: Request) -> Comment:
-    lock = request.method == "POST"
-    comment = comments.find(request.accounts, parse_id(request.matchdict["id"]), lock=lock, own_too=True)
+def _own(request: Request, find: Callable[..., Comment]) -> Comment:
+    comment = find(request.accounts, parse_id(request.matchdict["id"]), own_too=True)
     if comment.author_id != request.identity.user_id:
         raise NotAllowed
     return comment

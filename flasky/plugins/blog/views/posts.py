@@ -15,7 +15,7 @@ from pyramid.view import view_config
 from flasky.languages import _
 from flasky.languages.switching import switched
 from flasky.parameters import number_parameter, parse_id
-from flasky.plugins.accounts.services import Fault
+from flasky.plugins.accounts.services import Fault, Work
 from flasky.plugins.blog import comments, limits, markdown, posts, reading, titles
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
@@ -113,7 +113,8 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     form = PostForm(request)
     form.renew()
     try:
-        stored = _own(request)
+        # Nothing is locked until it is rendered, and by a preview nothing at all.
+        stored = _own(request, posts.look_up)
     except NotThere:
         return _gone(request, form)
     # Who was shown what is stored beside their text sees both until one of them is saved.
@@ -131,7 +132,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         if stored is None:
             stored = posts.create(request.accounts, writing, key=form.key.data, again=bool(form.again.data))
         else:
-            posts.edit(request.accounts, stored, writing, version=int(form.version.data or 0))
+            stored = posts.edit(request.accounts, stored, writing, version=int(form.version.data or 0))
     except Fault as fault:
         show_fault(form, fault)
         return _page(form, stored, current=current)
@@ -156,7 +157,7 @@ def _done(post: Post, was_public: bool) -> Any:
 )
 def edit(request: Request) -> Mapping[str, Any]:
     """The form with a post of one's own."""
-    stored = _own(request)
+    stored = _own(request, posts.find)
     values = {"title": stored.title, "body": stored.body, "tags": stored.tag_names, "version": str(stored.version)}
     return _page(PostForm(request, data=values), stored)
 
@@ -166,13 +167,13 @@ def edit(request: Request) -> Mapping[str, Any]:
 )
 def confirm_delete(request: Request) -> Mapping[str, Any]:
     """Ask before a post is deleted."""
-    return {"post": _own(request), "comment": None, "is_seen": True}
+    return {"post": _own(request, posts.find), "comment": None, "is_seen": True}
 
 
 @view_config(route_name="blog.delete", request_method="POST", permission="blog.write")
 def delete(request: Request) -> Response:
     """Delete a post of one's own."""
-    post = _own(request)
+    post = _own(request, partial(posts.find, lock=True))
     # Where it stood, and others like it.
     there = "blog.drafts" if post.listed_at is None else "main.index"
     request.flash(_("Your draft is deleted.") if post.is_draft else _("Your post is deleted."), "success")
@@ -217,12 +218,11 @@ def _page(
     return {"form": form, "post": post, "preview": preview, "current": current, "before": before, "is_gone": False}
 
 
-def _own(request: Request) -> Any:
+def _own(request: Request, find: Callable[[Work, int], Post]) -> Any:
     """The post that the address names, None when it names none. Raises NotThere, and NotAllowed for another's."""
     if "id" not in request.matchdict:
         return None
-    lock = request.method == "POST"
-    found: Post = posts.find(request.accounts, parse_id(request.matchdict["id"]), lock=lock)
+    found = find(request.accounts, parse_id(request.matchdict["id"]))
     if found.author_id != request.identity.user_id:
         raise NotAllowed
     return found
