@@ -21,8 +21,8 @@ from flasky.security.json_body import read_json
 
 #: Of names that nobody knows so many are told, and so much of each: a body holds a hundred thousand.
 _MOST_NAMES, _LONGEST_NAME = 20, 40
-_LINE_END = re.compile("\r\n?")
-_KEY = re.compile(rf'"?([A-Za-z0-9_-]{{1,{limits.LONGEST_KEY}}})"?')
+_LINE_END = "\r\n?"
+_KEY = rf'"?([A-Za-z0-9_-]{{1,{limits.LONGEST_KEY}}})"?'
 
 _UNKNOWN = _("There is no such field here.")
 _NEEDED = _("This field is needed.")
@@ -67,7 +67,7 @@ def read_fields(request: Request, fields: Mapping[str, Kind], *, needed: Collect
             errors[name] = [kind.expected]
     if errors:
         raise RefusedFields(errors)
-    return {name: _LINE_END.sub("\n", value) if isinstance(value, str) else value for name, value in sent.items()}
+    return {name: re.sub(_LINE_END, "\n", value) if isinstance(value, str) else value for name, value in sent.items()}
 
 
 def tags_as_typed(names: list[str]) -> str:
@@ -88,7 +88,7 @@ def idempotency_key(request: Request) -> str:
     Raises RefusedInput for what no form would have as its key.
     """
     header = request.environ.get("HTTP_IDEMPOTENCY_KEY", "").strip()
-    match = _KEY.fullmatch(header)
+    match = re.fullmatch(_KEY, header)
     if header and match is None:
         raise RefusedInput(
             seen=f"Idempotency-Key: {ascii(header[:50])[1:-1]}",

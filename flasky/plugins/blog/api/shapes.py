@@ -23,8 +23,8 @@ from flasky.plugins.blog.reading import Look, moment_of
 Shape = dict[str, Any]
 
 #: The address of a link in HTML that `markdown` made; within a value there is no plain quotation mark.
-_LINK = re.compile(r'(<a(?: [a-z]+="[^"]*")*? href=")([^"]*)')
-_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
+_LINK = r'(<a(?: [a-z]+="[^"]*")*? href=")([^"]*)'
+_SCHEME = "[A-Za-z][A-Za-z0-9+.-]*:"
 
 
 class Shapes:
@@ -150,9 +150,9 @@ class Shapes:
 
         def whole(found: re.Match[str]) -> str:
             address = unescape(found[2])
-            return found[0] if _SCHEME.match(address) else f"{found[1]}{escape(_joined(page, address))}"
+            return found[0] if re.match(_SCHEME, address) else f"{found[1]}{escape(_joined(page, address))}"
 
-        return _LINK.sub(whole, self._look.html(stored))
+        return re.sub(_LINK, whole, self._look.html(stored))
 
 
 def _joined(page: str, address: str) -> str:

@@ -16,8 +16,8 @@ from flasky.plugins.blog.models import Comment, Post
 
 #: A proxy that compresses answers makes a tag weak; which version it names stays.
 _TAG = r'(?:W/)?"([\x21\x23-\x7e]*)"'
-_TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
-_VERSION = re.compile(r"([0-9]{1,9})(?:-[0-9a-f]{8})?")
+_TAGS = rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*"
+_VERSION = r"([0-9]{1,9})(?:-[0-9a-f]{8})?"
 
 
 def etag_of(version: int, shape: Shape) -> str:
@@ -37,9 +37,9 @@ def versions_named(request: Request) -> frozenset[int]:
     header = request.environ.get("HTTP_IF_MATCH", "").strip()
     if header in {"", "*"}:
         raise HTTPPreconditionRequired
-    if not _TAGS.fullmatch(header):
+    if not re.fullmatch(_TAGS, header):
         raise RefusedInput(seen=f"If-Match: {ascii(header[:40])[1:-1]}", expected=_("an ETag in quotation marks"))
-    found = (_VERSION.fullmatch(tag) for tag in re.findall(_TAG, header))
+    found = (re.fullmatch(_VERSION, tag) for tag in re.findall(_TAG, header))
     return frozenset(int(match[1]) for match in found if match)
 
 
