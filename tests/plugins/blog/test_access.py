@@ -82,7 +82,7 @@ def test_a_place_stays_right_when_its_post_is_gone(
     member: Any, write: Any, client: Any, work_as: Any, registry: Any
 ) -> None:
     anna = member()
-    made = [write(anna, f"post-{number}.", tags="walk") for number in range(6)]
+    made = [write(anna, f"post-{number}.", title="A walk", tags="walk") for number in range(6)]
     registry.settings["blog.posts_per_page"] = 2
     try:
         for path in ("/", "/tag/walk", f"/people/{anna}/posts"):

@@ -322,7 +322,7 @@ def test_the_home_page_of_those_one_follows_is_two_statements(
 ) -> None:
     anna, bob, carl = member("anna"), member("bob"), member("carl")
     for name, user_id in (("bob", bob), ("anna", anna), ("carl", carl)):
-        write(user_id, f"by {name}.")
+        write(user_id, f"by {name}.", title="A post")
     follow(anna, bob)
     browser = filtered(anna)
     page = browser.get("/")
