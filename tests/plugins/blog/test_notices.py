@@ -264,6 +264,8 @@ def test_mails_at_once_say_who_and_where_in_the_members_language(
     with work_as(bob) as work:
         following.follow(work, work.db.get(User, anna))
     assert "follows you now" not in text_of(mailbox.last)
+    assert "http://localhost/user/bob\r\n" in text_of(mailbox.last)
+    assert 'href="http://localhost/user/bob"' in html_of(mailbox.last)
     assert re.search("[\u4e00-\u9fff]", text_of(mailbox.last))
 
 
