@@ -82,7 +82,7 @@ def test_the_author_of_a_hidden_post_is_told_with_the_reason(
     decide(posts, post)
     page = client(people["anna"]).get("/notices")
     assert kinds(db, people["anna"]) == ["hidden", "shown"]
-    assert "words" in pressed(page, "A moderator has your post shown again")
+    assert "words" in pressed(page, "A moderator has shown your post again")
     for other in ("bob", "mona"):
         assert kinds(db, people[other]) == []
 
@@ -136,7 +136,7 @@ def test_a_decision_comes_by_mail_to_who_wants_it_so(
     assert "has hidden your post" in " ".join(text_of(mailbox.last).split())
     decide(comments, made)
     assert mailbox.last["To"] == "bob@example.com"
-    assert "shown again" in " ".join(text_of(mailbox.last).split())
+    assert "has shown your" in " ".join(text_of(mailbox.last).split())
     assert "A walk" not in text_of(mailbox.last)
     assert f"/post/{post}" not in text_of(mailbox.last)
     assert "mona" not in "".join(map(text_of, mailbox.messages))

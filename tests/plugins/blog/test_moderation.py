@@ -577,7 +577,7 @@ def test_con_04_of_two_moderators_the_second_reads_what_the_first_decided(
     db.rollback()
     pages = [browser.get(f"/post/{post}/hide") for browser in (mona, nora)]
     assert "It is shown again" in send(pages[0], "show").follow()
-    assert "has it shown again already" in alert(send(pages[1], "show").follow())
+    assert "has shown it again already" in alert(send(pages[1], "show").follow())
 
 
 def test_acl_02_nobody_decides_about_their_own_where_somebody_else_may(

@@ -153,7 +153,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if comment.hidden_at is None:
         request.flash(_("Your comment is saved."), "success")
     else:
-        request.flash(_("Your comment is saved. It stays hidden until a moderator has it shown again."), "success")
+        request.flash(_("Your comment is saved. It stays hidden until a moderator shows it again."), "success")
     return see_other(_place(request, comment))
 
 

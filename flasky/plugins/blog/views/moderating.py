@@ -179,7 +179,7 @@ def _show(request: Request, thing: Post | Comment, form: DecisionForm) -> Respon
     if moderation.show(request.accounts, thing, _read(form)):
         _say(request, thing, _("It is shown again."), "success")
     else:
-        _say(request, thing, _("A moderator has it shown again already."), "info")
+        _say(request, thing, _("A moderator has shown it again already."), "info")
     return see_other(_next(request))
 
 

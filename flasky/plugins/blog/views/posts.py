@@ -148,7 +148,7 @@ def _done(post: Post, was_public: bool) -> Any:
     if post.is_draft:
         return _("Your draft is saved.")
     if post.hidden_at is not None:
-        return _("Your post is saved. It stays hidden until a moderator has it shown again.")
+        return _("Your post is saved. It stays hidden until a moderator shows it again.")
     return _("Your post is saved.") if was_public else _("Your post is published.")
 
 
