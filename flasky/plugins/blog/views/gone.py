@@ -1,4 +1,4 @@
-"""What is shown to who sends a text about something that was deleted or hidden meanwhile: that text."""
+"""What is shown of what was deleted or hidden meanwhile, or of who left: the text that was sent about it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def keep_reason(request: Request, reason: str | None) -> Response:
     """404 to who reports or decides, with the reason if one was typed; the same of what was never there (ACL-02)."""
     said = _("This is not there any more: it was deleted, or hidden by a moderator. There is nothing left to decide.")
     return _gone(request, said, reason or "")
+
+
+def has_left(request: Request) -> Response:
+    """404 to who follows the link of a mention: nothing is wrong with the link, whoever it called is not there."""
+    request.response.status_int = 404
+    return render_to_response("blog/left.jinja2", {}, request, response=request.response)
 
 
 def _gone(request: Request, said: Any, typed: str) -> Response:

@@ -24,6 +24,7 @@ from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.reading import Look
 from flasky.plugins.blog.unread import UNREAD
 from flasky.plugins.blog.views.common import may, page_of, see_other
+from flasky.plugins.blog.views.gone import has_left
 from flasky.redirects import safe_next
 
 
@@ -66,9 +67,12 @@ def _back(request: Request, user: User) -> Response:
 def person(request: Request) -> Response:
     """To the profile of a member whom a mention names by id, whatever they are called now."""
     found = reading.member(request.read, parse_id(request.matchdict["id"]))
+    called = request.GET.get("since")
     # Once a member left, SQLite may give their number to somebody else, whom the links of old texts do not mean.
-    if found is None or request.GET.get("since") not in {None, str(since(found.created_at))}:
-        raise NotThere
+    if found is None or called not in {None, str(since(found.created_at))}:
+        if called is None or not (called.isascii() and called.isdecimal()):
+            raise NotThere
+        return has_left(request)
     return see_other(request.route_path("accounts.profile", username=found.username))
 
 
