@@ -29,6 +29,9 @@ _EMPTY = "\u115f\u1160\u2800\u3164\uffa0"
 #: Characters that turn the direction of the text behind them, also behind the text that they stand in.
 _TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _LONGEST_WORD = 40
+#: How the spelling of what is not ASCII begins, and what begins like it: letters have numbers up to U+3FFFF.
+_SPELLING = re.compile("u[0-3][0-9a-f]{4}")
+_BEGINS_LIKE_A_SPELLING = re.compile("u[0-3][0-9a-f]{0,3}")
 #: How many words of a query are looked for.
 MOST_WORDS = 10
 
@@ -90,15 +93,19 @@ def _places_of_pieces(folded_text: str) -> dict[str, slice]:
 def _asked(piece: str) -> Iterator[tuple[str, bool]]:
     """The words of a piece of a query, and whether each is only found as a whole word: pairs are.
 
-    So is a single letter: it is the beginning of a twentieth of all words, and each of those in a query would be a
-    search through the whole index.
+    So is what stands alone.
     """
     for word in _words(piece, indexed=False):
-        yield word, _is_letter(piece) or (len(piece) > 1 and UNSPACED.match(piece) is not None)
+        yield word, _stands_alone(piece) or (len(piece) > 1 and UNSPACED.match(piece) is not None)
 
 
-def _is_letter(piece: str) -> bool:
-    return len(piece) == 1 and piece.isascii()
+def _stands_alone(piece: str) -> bool:
+    """Whether words that begin so are not asked for: with a single letter, or `u0`, as what is not ASCII is spelt.
+
+    A letter is the beginning of a twentieth of all words, and each of those in a query would be a search through the
+    whole index; `u0` would be the beginning of each Chinese word.
+    """
+    return piece.isascii() and (len(piece) == 1 or _BEGINS_LIKE_A_SPELLING.fullmatch(piece) is not None)
 
 
 def _typed(text: str, place: slice) -> str:
@@ -116,13 +123,13 @@ def pattern_of(text: str) -> re.Pattern[str] | None:
     # Of two that begin at the same place the longer one.
     terms = sorted(dict.fromkeys(pieces + pairs), key=len, reverse=True)
     unspaced = [term for term in terms if UNSPACED.match(term)]
-    letters = [term for term in terms if _is_letter(term)]
-    begins = [term for term in terms if not _is_letter(term) and term not in unspaced]
+    alone = [term for term in terms if _stands_alone(term)]
+    begins = [term for term in terms if not _stands_alone(term) and term not in unspaced]
     if not terms:
         return None
     # Most places are passed by at their first character; where a word begins and ends is asked once for all words.
     first = "".join(dict.fromkeys(term[0] for term in terms))
-    words = [*begins, *([f"[{''.join(letters)}]{_ENDS_A_WORD}"] if letters else [])]
+    words = [*begins, *([f"(?:{'|'.join(alone)}){_ENDS_A_WORD}"] if alone else [])]
     patterns = [*unspaced, *([f"{_BEGINS_A_WORD}(?:{'|'.join(words)})"] if words else [])]
     return re.compile(f"(?=[{first}])(?:{'|'.join(patterns)})")
 
@@ -176,5 +183,8 @@ def _folded(text: str) -> str:
 
 
 def _spelt(word: str) -> str:
+    """The word as databases have it; in digits also where a word looks like others that are spelt in them."""
     word = word[:_LONGEST_WORD]
-    return word if word.isascii() else "".join(f"u{ord(character):05x}" for character in word)
+    if word.isascii() and not _SPELLING.match(word):
+        return word
+    return "".join(f"u{ord(character):05x}" for character in word)

@@ -90,10 +90,27 @@ def test_words_are_found_across_marks_within_a_line(member: Any, write: Any, fou
     assert "老城<mark>的胡同</mark>还很安静，unbelievable" in client().get("/search", {"q": "的胡同"})
 
 
-@pytest.mark.parametrize("text", ["文胡", "同胡", "文同化", "海", "ive", "rasse", "北化"])
+@pytest.mark.parametrize(
+    "text", ["文胡", "同胡", "文同化", "海", "ive", "rasse", "北化", "u0", "u0531", "u05316", "U080E1", "u08001u080e1"]
+)
 def test_what_was_not_written_is_not_found(text: str, member: Any, write: Any, found: Any) -> None:
     write(member(), "北京的老胡同文化 привет strasse naive")
     assert found(text) == []
+
+
+def test_words_that_look_as_others_are_spelt_are_found_as_themselves(member: Any, write: Any, found: Any) -> None:
+    """RTE-02: what is not ASCII is spelt `u05316…` in the index, and what begins so would be all of that."""
+    anna = member()
+    code, name = write(anna, "the code U05316a1 of 文化"), write(anna, "u0 U2 u235 and union, u053160")
+    for text in ("u05316a1", "u05316a", "code u05316"):
+        assert found(text) == [code], text
+    for text in ("u0", "u2", "U235", "uni", "u053160"):
+        assert found(text) == [name], text
+    for text in ("u", "u1", "u23", "u0531"):
+        assert found(text) == [], text
+    assert found("u05316") == [name, code]
+    assert found("化") == [code]
+    assert search.mark("u2 u235 U05316a1 化", "u2 u05316") == "<mark>u2</mark> u235 <mark>U05316</mark>a1 化"
 
 
 def test_titles_tags_and_authors_are_found_and_markup_and_addresses_are_not(
@@ -471,6 +488,7 @@ def test_highlights_are_escaped_around_and_within(member: Any, write: Any, clien
         ("Straße, STRASSE", "strasse", ["Straße", "STRASSE"]),
         ("ﬁne Ｐython ｶﾀｶﾅ", "fine python カタカナ", ["ﬁne", "Ｐython", "ｶﾀｶﾅ"]),
         ("a an x_a", "a", ["a", "a"]),
+        ("u0 u0a x_u0", "u0", ["u0", "u0"]),
         ("ß", "s", []),
         ("<i>", "?", []),
     ],
