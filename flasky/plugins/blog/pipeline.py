@@ -21,6 +21,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline, emphasis, link
 from markdown_it.token import Token
 
+from flasky.plugins.blog.addresses import with_beginning
 from flasky.plugins.blog.markdown import (
     LONGEST_NAME,
     MOST_MENTIONED,
@@ -448,8 +449,16 @@ def _parser_of_lines() -> MarkdownIt:
     return _parser_up_to(_MOST_NESTED_IN_LINE)
 
 
+class _Parser(MarkdownIt):
+    """Takes the address of a link as it was meant."""
+
+    def normalizeLink(self, url: str) -> str:  # noqa: N802 - the parser calls it so
+        """The address as it can stand in HTML."""
+        return super().normalizeLink(with_beginning(url))
+
+
 def _parser_up_to(most: int) -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": most})
+    parser = _Parser("commonmark", {"html": False, "breaks": True, "maxNesting": most})
     for name, rule, ends in _ENDING:
         parser.block.ruler.at(name, rule, {"alt": ends})
     parser.block.ruler.push("end", _ends_quotation, {"alt": ["blockquote"]})

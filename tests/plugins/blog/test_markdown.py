@@ -217,6 +217,37 @@ def test_a_name_of_a_site_in_a_script_without_blanks_is_a_link_and_one_that_goes
     assert 'href="http://e.org/%E7%9A%84"' in markdown.render("<http://e.org/的>").html
 
 
+@pytest.mark.parametrize(
+    ("typed", "href"),
+    [
+        ("example.com", "https://example.com"),
+        ("Example.COM:8080/a?b#c", "https://Example.COM:8080/a?b#c"),
+        ("www.bbc.co.uk/", "https://www.bbc.co.uk/"),
+        ("a-b.example.org?q", "https://a-b.example.org?q"),
+        ("例子.中国/看", "https://xn--fsqu00a.xn--fiqs8s/%E7%9C%8B"),
+        ("xn--fsqu00a.xn--fiqs8s", "https://xn--fsqu00a.xn--fiqs8s"),
+        ("anna.b+c@example.com", "mailto:anna.b+c@example.com"),
+        # What no site is called, and what says itself where it leads.
+        ("picture.png", "picture.png"),
+        ("my_notes.md", "my_notes.md"),
+        ("-a.com", "-a.com"),
+        ("a..com", "a..com"),
+        ("example.comx", "example.comx"),
+        ("com", "com"),
+        ("a.com.b/", "a.com.b/"),
+        ("/example.com", "/example.com"),
+        ("#example.com", "#example.com"),
+        ("?example.com", "?example.com"),
+        ("http://example.com", "http://example.com"),
+        ("//example.com", "//example.com"),
+    ],
+)
+def test_the_address_of_a_link_may_lack_its_beginning(typed: str, href: str) -> None:
+    """It was a link to a page beside the one where it stands."""
+    for source in (f"[site]({typed})", f"![site]({typed})", f"[site]\n\n[site]: {typed}"):
+        assert f'<a href="{href}" rel="nofollow ugc noopener">site</a>' in markdown.render(source).html, source
+
+
 def test_what_leads_nowhere_is_no_link() -> None:
     for address in ("http://e.org:99999/x", "http://ａ.com/", "http://xn--/", "http://a\0b", "http://1.2.3.4.5/", LONG):
         assert "<a" not in markdown.render(f"看{address} b").html, address
