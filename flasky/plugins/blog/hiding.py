@@ -23,7 +23,7 @@ from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.events import CommentHidden, PostHidden
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Post, PostTag, Report
-from flasky.plugins.blog.moderation import checked_reason, leaves_out, moderator
+from flasky.plugins.blog.moderation import checked_reason, leaves_out, moderator, note
 from flasky.plugins.blog.storage import changed, hold_members, lists_changed
 
 #: One transaction takes so many posts, and as many comments.
@@ -98,6 +98,7 @@ def hide_all(work: Work, user: User, reason: str) -> Number:
     order = _Order(user.id, since(user.created_at), me, checked_reason(reason), work.now().isoformat())
     done = _hide_some(work, order)
     if done.posts or done.comments:
+        note(work, me, "hidden", user, reason=order.reason)
         notices.tell_all_hidden(work, user.id, order.reason)
         lists_changed(work.db)
     return done

@@ -11,7 +11,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import following, notices, rebuilding
 from flasky.plugins.blog.mails import DECISIONS
-from flasky.plugins.blog.models import Comment, Follow, Notice, Post, Report
+from flasky.plugins.blog.models import Comment, Decision, Follow, Notice, Post, Report
 from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.unread import is_shown
 
@@ -31,6 +31,7 @@ def export(work: Work, user: User) -> dict[str, Any]:
         "notices_of_answers": chosen.answers,
         "notices": _notices(work, user),
         "reports": _reports(work, user),
+        "decisions": _decisions(work, user),
     }
 
 
@@ -94,6 +95,13 @@ def _reports(work: Work, user: User) -> list[dict[str, Any]]:
         .order_by(Report.id)
     )
     return [row._asdict() for row in rows]
+
+
+def _decisions(work: Work, user: User) -> list[dict[str, Any]]:
+    """What they decided as a moderator."""
+    columns = (Decision.kind, Decision.about, Decision.post_id, Decision.comment_id, Decision.reason)
+    rows = select(*columns, Decision.created_at).where(Decision.moderator_id == user.id).order_by(Decision.id)
+    return [row._asdict() for row in work.db.execute(rows)]
 
 
 def profile_changed(event: ProfileChanged) -> None:

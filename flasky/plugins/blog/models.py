@@ -218,6 +218,30 @@ class Report(Base):
     resolved_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL), index=True)
 
 
+class Decision(Base):
+    """What a moderator decided about a post, a comment, or all that a member wrote; it stays when that is gone."""
+
+    __tablename__ = "blog_decisions"
+    __table_args__ = (
+        CheckConstraint("kind IN ('hidden', 'shown', 'left')", name="kind"),
+        CheckConstraint("about IN ('post', 'comment', 'all')", name="about"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: It was hidden, shown again, or left as it is, its reports answered.
+    kind: Mapped[str] = mapped_column(String(10))
+    about: Mapped[str] = mapped_column(String(10))
+    moderator_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL), index=True)
+    #: Who wrote it.
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL), index=True)
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete=_SET_NULL), index=True)
+    comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id", ondelete=_SET_NULL), index=True)
+    reason: Mapped[str] = mapped_column(String(limits.LONGEST_REASON), default="", server_default="")
+    #: How many reports it answered.
+    reports: Mapped[int] = mapped_column(default=0, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
 class Submission(Base):
     """A form that was sent, by the key that stood in it: sent twice, it makes one thing (CON-03)."""
 

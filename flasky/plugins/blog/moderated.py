@@ -1,4 +1,4 @@
-"""What moderators look at: open reports, by what they are about, and what is hidden. It only reads."""
+"""What moderators look at: open reports, by what they are about, what is hidden, what was decided. It only reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.types import NullType
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
-from flasky.plugins.blog.models import Comment, Post, Report
+from flasky.plugins.blog.models import Comment, Decision, Post, Report
 from flasky.plugins.blog.moderation import check_decides, leaves_out
 from flasky.plugins.blog.reading import Bounds, Cursor, Listing, Part, Rows, Way, listing_of, ordered, part
 from flasky.plugins.blog.titles import OPENING
@@ -92,6 +92,44 @@ def hidden(
     own = leaves_out(work)
     with work.reading() as connection:
         return listing_of(connection, _hidden(model, way), way, cursor, limit, own=own)
+
+
+def decisions(work: Work, bounds: Bounds = _BEGINNING, limit: int = PAGE) -> Part:
+    """What moderators decided, the last first, but for what is about one's own (`hidden`). Two statements.
+
+    Raises NotAllowed.
+    """
+    values = {"own": leaves_out(work)}
+    with work.reading() as connection:
+        return part(connection, _decisions(), Decision.id, bounds, limit, values=values)
+
+
+@cache
+def _decisions() -> Rows:
+    return (
+        select(
+            Decision.id,
+            Decision.kind,
+            Decision.about,
+            Decision.comment_id,
+            Decision.reason,
+            Decision.reports,
+            Decision.created_at,
+            Decision.author_id,
+            Post.id.label("post_id"),
+            Post.title,
+            OPENING,
+            _AUTHOR.username,
+            _AUTHOR.has_profile,
+            _MODERATOR.username.label("moderator"),
+            _MODERATOR.has_profile.label("moderator_has_profile"),
+        )
+        .outerjoin(Comment, Comment.id == Decision.comment_id)
+        .outerjoin(Post, Post.id == func.coalesce(Decision.post_id, Comment.post_id))
+        .outerjoin(_AUTHOR, _AUTHOR.id == Decision.author_id)
+        .outerjoin(_MODERATOR, _MODERATOR.id == Decision.moderator_id)
+        .where(Decision.author_id.is_distinct_from(_OWN))
+    )
 
 
 @cache

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select, tuple_, update
+from sqlalchemy import ColumnElement, insert, select, tuple_, update
 from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
+from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Refused, Work, others_may
 from flasky.plugins.blog import comments, limits, notices, pace, tags
 from flasky.plugins.blog.errors import NotAllowed, NotThere, Stale
 from flasky.plugins.blog.events import CommentHidden, CommentShown, PostHidden, PostShown
-from flasky.plugins.blog.models import Comment, Post, Report
+from flasky.plugins.blog.models import Comment, Decision, Post, Report
 from flasky.plugins.blog.posts import check_text, who
 from flasky.plugins.blog.reading import Cursor
 from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
@@ -76,8 +77,8 @@ def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = Non
     if not _store(work, thing, hidden_at=work.now(), hidden_by_id=me, hidden_reason=reason):
         # Sent twice it is once, and the same.
         return (thing.hidden_by_id, thing.hidden_reason) == (me, reason)
+    note(work, me, "hidden", thing, reason=reason, reports=_answer(work, thing, me, read))
     _tell(work, thing, "hidden")
-    _answer(work, thing, me, read)
     return True
 
 
@@ -86,11 +87,12 @@ def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
 
     Raises NotAllowed, Refused and Stale as `hide` does.
     """
-    check_decides(work, thing)
+    me = check_decides(work, thing)
     check_read(thing, read)
     hidden_at = thing.hidden_at
     if hidden_at is None or not _store(work, thing, hidden_at=None, hidden_by_id=None, hidden_reason=""):
         return False
+    note(work, me, "shown", thing)
     _tell(work, thing, "shown")
     _tell_called(work, thing, hidden_at)
     return True
@@ -100,14 +102,27 @@ def resolve(work: Work, thing: Post | Comment, read: Read | None = None) -> None
     """Answer the open reports about a post or comment that were read. Raises NotAllowed, Refused and Stale (`hide`)."""
     me = check_decides(work, thing)
     check_read(thing, read)
-    _answer(work, thing, me, read)
+    answered = _answer(work, thing, me, read)
+    if answered:
+        note(work, me, "left", thing, reports=answered)
 
 
-def _answer(work: Work, thing: Post | Comment, me: int, read: Read | None) -> None:
+def note(work: Work, me: int, kind: str, thing: Post | Comment | User, *, reason: str = "", reports: int = 0) -> None:
+    """Keep what a moderator decided about a text, or about all that a member wrote (`moderated.decisions`)."""
+    values = {"kind": kind, "moderator_id": me, "reason": reason, "reports": reports, "created_at": work.now()}
+    about: dict[str, object] = {"about": "all", "author_id": thing.id, "post_id": None, "comment_id": None}
+    if isinstance(thing, Post):
+        about |= {"about": "post", "author_id": thing.author_id, "post_id": thing.id}
+    elif isinstance(thing, Comment):
+        about |= {"about": "comment", "author_id": thing.author_id, "comment_id": thing.id}
+    work.db.connection().execute(insert(Decision), {**values, **about})
+
+
+def _answer(work: Work, thing: Post | Comment, me: int, read: Read | None) -> int:
     answered = update(Report).where(_about(thing), Report.resolved_at.is_(None))
     if read is not None:
         answered = answered.where(tuple_(Report.created_at, Report.id).in_(read.reports))
-    changed(work.db, answered.values(resolved_at=work.now(), resolved_by_id=me))
+    return changed(work.db, answered.values(resolved_at=work.now(), resolved_by_id=me))
 
 
 def is_reported(work: Work, thing: Post | Comment) -> bool:

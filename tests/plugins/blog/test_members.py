@@ -169,7 +169,7 @@ def test_the_export_has_all_that_is_the_members_and_of_others_what_they_see(
     with open_work(registry) as work:
         taken = members.export(work, work.db.get(User, anna))
     chosen = {"notices_by_mail", "notices_of_answers"}
-    assert set(taken) == {"posts", "comments", "following", "followers", "notices", "reports"} | chosen
+    assert set(taken) == {"posts", "comments", "following", "followers", "notices", "reports", "decisions"} | chosen
     ((own,), (answer,), (told,)) = taken["posts"], taken["comments"], taken["reports"]
     assert (own["body"], own["hidden_reason"]) == ("mine", "off topic")
     assert own["hidden_at"] is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,19 @@ from flasky.plugins.blog.views.common import page_of, place, see_other, show_fau
 from flasky.plugins.blog.views.gone import keep_reason
 
 _TEMPLATE = "blog/reason.jinja2"
-_REPORTS, _NEWEST = "reports", "newest"
+_REPORTS, _NEWEST, _DECISIONS = "reports", "newest", "decisions"
+#: Of what `show` may ask for, what is read in the order of its ids.
+_BY_ID: Mapping[str, Callable[..., Part]] = {_NEWEST: commented.newest, _DECISIONS: moderated.decisions}
+#: What was decided, by what it was about and how.
+_DECIDED = {
+    ("post", "hidden"): _("A post was hidden"),
+    ("comment", "hidden"): _("A comment was hidden"),
+    ("all", "hidden"): _("All posts and comments were hidden"),
+    ("post", "shown"): _("A post was shown again"),
+    ("comment", "shown"): _("A comment was shown again"),
+    ("post", "left"): _("A post was left as it is"),
+    ("comment", "left"): _("A comment was left as it is"),
+}
 #: What `show` may ask for beside the reports.
 _HIDDEN: Mapping[str, type[Post] | type[Comment]] = {"posts": Post, "comments": Comment}
 #: Says in an address or a form which of these a decision comes from.
@@ -45,15 +57,15 @@ _LONGEST_EXCERPT = 300
     statements=4,
 )
 def lists(request: Request) -> Mapping[str, Any] | Response:
-    """What members reported, what waits longest first, the newest comments, or what is hidden, the last first."""
+    """What members reported, the oldest first, the newest comments, and what is hidden or decided, the last first."""
     shown = request.GET.get("show", _REPORTS)
     if shown == _REPORTS:
         return _reports(request)
-    if shown == _NEWEST:
-        beginning = request.route_path("blog.moderate", _query={"show": _NEWEST})
-        return _list(request, shown, *page_of(request, partial(commented.newest, request.accounts), beginning=beginning))
+    if shown in _BY_ID:
+        beginning = request.route_path("blog.moderate", _query={"show": shown})
+        return _list(request, shown, *page_of(request, partial(_BY_ID[shown], request.accounts), beginning=beginning))
     if shown not in _HIDDEN:
-        raise RefusedInput(seen=f"show={ascii(shown[:40])[1:-1]}", expected=" or ".join([_NEWEST, *_HIDDEN]))
+        raise RefusedInput(seen=f"show={ascii(shown[:40])[1:-1]}", expected=" or ".join([*_BY_ID, *_HIDDEN]))
     return _hidden(request, shown)
 
 
@@ -80,7 +92,9 @@ def _list(request: Request, shown: str, part: Part | Mapping[str, Any], in_the_m
             (_NEWEST, _("Newest comments")),
             ("posts", _("Hidden posts")),
             ("comments", _("Hidden comments")),
+            (_DECISIONS, _("Decisions")),
         ),
+        "decided": _DECIDED,
         "me": request.identity.user_id,
         "excerpt": _excerpt,
         "look": Look(request),
