@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple
 
-from pyramid.httpexceptions import HTTPConflict, HTTPForbidden, HTTPPreconditionFailed
+from pyramid.httpexceptions import HTTPConflict, HTTPPreconditionFailed
 from pyramid.request import Request
 
 from flasky.errors.exceptions import RefusedFields, RefusedInput
 from flasky.languages import _
-from flasky.plugins.accounts.services import Fault, Refused
+from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import limits
 from flasky.plugins.blog.errors import SentBefore, Stale
 from flasky.plugins.blog.tags import parse_tags
@@ -99,13 +99,11 @@ def idempotency_key(request: Request) -> str:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turn what a service refuses into the answers that programs get: 422, 403, 412 and 409."""
+    """Turn what a service refuses into the answers that programs get: 422, 412 and 409."""
     try:
         yield
     except Fault as fault:
         raise RefusedFields({fault.field: [fault.reason]}) from fault
-    except Refused as refused:
-        raise HTTPForbidden(refused.reason) from refused
     except Stale as stale:
         raise HTTPPreconditionFailed from stale
     except SentBefore as before:
