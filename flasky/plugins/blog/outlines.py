@@ -36,4 +36,4 @@ class Outline(NamedTuple):
 def read(connection: Connection, post_id: int) -> Outline | None:
     """The outline of a post, whoever may see it; None when there is none. One statement."""
     row = connection.execute(_OUTLINE, {"id": post_id}).one_or_none()
-    return row and Outline(*row)
+    return None if row is None else Outline(*row)
