@@ -19,11 +19,9 @@ _CACHED_SECONDS = 300
 _START = {"type": "object", "properties": {"openapi": {"type": "string", "format": "uri"}}, "required": ["openapi"]}
 
 
-def show_start(request: Request) -> dict[str, Any]:
+def show_start(request: Request) -> Response:
     """Where the description is."""
-    request.response.cache_control.public = True
-    request.response.cache_control.max_age = _CACHED_SECONDS
-    return {"openapi": request.route_url("api.openapi")}
+    return _cacheable(*_written({"openapi": request.route_url("api.openapi")}))
 
 
 def show_openapi(request: Request) -> Response:
@@ -31,9 +29,17 @@ def show_openapi(request: Request) -> Response:
     kept: tuple[bytes, str] | None = request.registry.get(_REGISTRY_KEY)
     if kept is None:
         # Whoever never asks pays nothing for it.
-        body = json.dumps(openapi_document(request.registry), ensure_ascii=False).encode()
-        kept = request.registry[_REGISTRY_KEY] = (body, hashlib.sha256(body).hexdigest()[:32])
-    body, etag = kept
+        kept = request.registry[_REGISTRY_KEY] = _written(openapi_document(request.registry))
+    return _cacheable(*kept)
+
+
+def _written(document: Any) -> tuple[bytes, str]:
+    """The document as it is sent, and what tells it from others."""
+    body = json.dumps(document, ensure_ascii=False).encode()
+    return body, hashlib.sha256(body).hexdigest()[:32]
+
+
+def _cacheable(body: bytes, etag: str) -> Response:
     response = Response(body, content_type="application/json", conditional_response=True)
     response.etag = etag
     response.cache_control.public = True
@@ -45,7 +51,7 @@ def includeme(config: Configurator) -> None:
     """Register both addresses, and describe them as any other."""
     public: dict[str, Any] = {"request_method": "GET", "permission": NO_PERMISSION_REQUIRED, "statements": 0}
     config.add_route("api.start", "/api")
-    config.add_view(show_start, route_name="api.start", renderer="json", **public)
+    config.add_view(show_start, route_name="api.start", **public)
     config.add_route("api.openapi", "/api/openapi.json")
     config.add_view(show_openapi, route_name="api.openapi", **public)
     for route, summary, schema in (
