@@ -242,6 +242,7 @@ def add_vectors(site: LiveSite) -> int:
     """A post, a comment and a profile with every vector, each rendered by itself as that place does it."""
     import flasky  # noqa: PLC0415 - as above
     from flasky.plugins.accounts import profile, registration  # noqa: PLC0415 - as above
+    from flasky.plugins.accounts.models import User  # noqa: PLC0415 - as above
     from flasky.plugins.accounts.work import open_work  # noqa: PLC0415 - as above
     from flasky.plugins.blog import markdown, mentions  # noqa: PLC0415 - as above
     from flasky.plugins.blog.models import Comment, Post  # noqa: PLC0415 - as above
@@ -253,8 +254,12 @@ def add_vectors(site: LiveSite) -> int:
         "sqlalchemy.url": url_of(site),
         "mail.host": "127.0.0.1",
     }
-    with open_work(flasky.main({}, **settings).registry) as work:
-        anna = registration.create(work, username="anna", email="anna@example.com", password=None, role="User")
+    registry = flasky.main({}, **settings).registry
+    with open_work(registry) as work:
+        anna_id = registration.create(work, username="anna", email="anna@example.com", password=None, role="User").id
+    # Whom a text calls is looked for beside the transaction that stores it.
+    with open_work(registry) as work:
+        anna = work.db.get_one(User, anna_id)
         anna.about_html = "".join(profile.render_about(vector) for vector in vectors())
         # Asked for once, and not with a statement for each text.
         people = mentions.members_of(work)(["anna"])
