@@ -185,3 +185,18 @@ def test_every_file_of_the_repository_is_utf_8() -> None:
         file = ROOT / name
         if file.suffix not in binary and file.is_file():
             file.read_text(encoding="utf-8")
+
+
+def test_a_start_imports_neither_the_parser_of_markdown_nor_the_texts_of_examples() -> None:
+    """Decision 0072: who writes first waits for the parser, not every start."""
+    needed_later = ("markdown_it", "nh3", "flasky.plugins.blog.pipeline", "flasky.plugins.blog.seeding")
+    found = {
+        str(file.relative_to(PLUGINS))
+        for file in sorted(PACKAGE.rglob("*.py"))
+        # Not within a function, and not for types alone.
+        for node in tree(file).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        if name.startswith(needed_later)
+    }
+    assert found == {"blog/pipeline.py"}

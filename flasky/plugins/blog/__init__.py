@@ -112,7 +112,7 @@ def includeme(config: Configurator) -> None:
     config.add_job("blog.names", "flasky.plugins.blog.rebuilding.index_posts_of")
     config.add_job("blog.forget_names", "flasky.plugins.blog.rebuilding.forget_names")
     config.add_subscriber("flasky.plugins.blog.rebuilding.name_changed", "flasky.plugins.accounts.events.NameChanged")
-    config.add_seed("blog.examples", "flasky.plugins.blog.seeding.examples")
+    config.add_seed("blog.examples", "flasky.plugins.blog.examples.examples")
     config.add_schedule("blog.digest", every=timedelta(hours=1))
     config.add_job("blog.catch_up", "flasky.plugins.blog.absence.catch_up")
     config.add_schedule("blog.catch_up", every=timedelta(hours=1))

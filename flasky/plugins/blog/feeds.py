@@ -22,14 +22,14 @@ from flasky.plugins.blog.titles import name_of
 _ATOM = "http://www.w3.org/2005/Atom"
 _SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 #: What XML 1.0 has no way to say.
-_IMPOSSIBLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_IMPOSSIBLE = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 #: A feed without an entry was last changed when there was nothing yet.
 _LONG_AGO = "1970-01-01T00:00:00Z"
 
 
 def clean(text: str) -> str:
     """`text` without what XML cannot hold."""
-    return _IMPOSSIBLE.sub("�", text)
+    return re.sub(_IMPOSSIBLE, "�", text)
 
 
 def atom(request: Request, title: str, own: str, page: str, rows: Sequence[Any]) -> bytes:
