@@ -64,6 +64,7 @@ MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
             **_WHOM,
             "entries": [
                 {**_ENTRY, "kind": "comment", "actor": "Bob", "title": "A walk", "post_id": 1, "comment_id": 1},
+                {**_ENTRY, "kind": "answer", "actor": "Dora", "title": "A gate", "post_id": 4, "comment_id": 3},
                 {**_ENTRY, "kind": "mention", "actor": "小明", "title": "", "post_id": 2},
                 {**_ENTRY, "kind": "follow", "actor": "Carla"},
                 {**_ENTRY, "kind": "hidden", "actor": "Mona", "title": "Ads", "post_id": 3, "reason": "Spam"},
