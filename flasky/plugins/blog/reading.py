@@ -459,6 +459,7 @@ class Look:
                 request.route_path("accounts.profile", username="0")[:-1],
                 request.route_path("blog.tag", name="0")[:-1],
                 request.route_path("blog.person", id="0")[:-1],
+                request.route_path("accounts.avatar", user_id="0", version="0")[:-3],
             )
         self._to = known
         self._localizer, self._language, self._zone = request.localizer, request.locale_name, zone_of(request)
@@ -470,6 +471,10 @@ class Look:
     def profile(self, username: str) -> str:
         """The path of a member's page."""
         return self._to.profile + _quoted(username)
+
+    def picture(self, row: Any) -> Markup:
+        """The picture that the author of a post or comment uploaded. No macro: a page shows fifty."""
+        return _image(f"{self._to.avatar}{row.author_id}/{row.avatar_version}")
 
     def tag(self, name: str) -> str:
         """The path of a tag's page."""
@@ -523,9 +528,17 @@ class _Beginnings(NamedTuple):
     profile: str
     tag: str
     person: str
+    avatar: str
 
 
 _BEGINNINGS = "blog.beginnings"
+#: Pixels of the picture beside a text.
+_PICTURE = 28
+
+
+@lru_cache(maxsize=4096)
+def _image(source: str) -> Markup:
+    return Markup('<img class="avatar" src="{}" alt="" width="{}" height="{}">').format(source, _PICTURE, _PICTURE)
 
 
 @lru_cache(maxsize=4096)
