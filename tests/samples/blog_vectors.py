@@ -161,6 +161,8 @@ SHAPES: dict[str, Callable[[int], str]] = {
         "pictures": "![](b)",
         "pictures in pictures": "![a",
         "marks beside 中文": "**中",
+        "quotes anew": ">" * 29 + "a\n\n",
+        "lists anew": "- " * 14 + "> a\nb\n",
     }.items()
 } | {
     "long numbers": _repeated(f"&#{'9' * 4400};"),

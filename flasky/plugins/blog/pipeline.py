@@ -52,6 +52,9 @@ _LEAST_REPEATED = 2000
 #: So many cells may be filled in where the rows of tables are shorter than their heads, and one more for so many
 #: characters of the text. GFM has no such bound, and a text would become three hundred times as long.
 _LEAST_FILLED, _CHARACTERS_FOR_FILLED = 200, 3
+#: So many quotations and lists may begin within others, and one more for so many characters of the text: thirty marks
+#: are as many elements, in each line anew. Further marks are text.
+_LEAST_WITHIN, _CHARACTERS_FOR_WITHIN = 50, 6
 
 _TAGS = {
     "a", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
@@ -303,7 +306,7 @@ def _beginning(tokens: list[Token]) -> Iterator[Token]:
     for token in tokens:
         block.append(token)
         if token.level == 0 and token.nesting <= 0:
-            before, weight = weight, weight + sum(map(_weight, block))
+            before, weight = weight, _weight_of(block, weight)
             if weight > _LONGEST_SUMMARY:
                 yield from _cut(block, max(_SUMMARY_LENGTH - before, _LEAST_OF_BLOCK))
                 return
@@ -318,10 +321,19 @@ def _differ(beginning: list[Token], tokens: list[Token]) -> bool:
     return len(beginning) != len(tokens) or any(map(is_not, beginning, tokens))
 
 
+def _weight_of(tokens: list[Token], weight: int) -> int:
+    """`weight` and that of tokens; beyond what the longest summary has, it is not looked by how much."""
+    for token in tokens:
+        if weight > _LONGEST_SUMMARY:
+            break
+        weight += _weight(token)
+    return weight
+
+
 def _weight(token: Token) -> int:
     """As how many characters a token counts: a list of a hundred short items is long, too."""
     if token.children is not None:
-        return _LINE + sum(map(_weight, token.children))
+        return _weight_of(token.children, _LINE)
     lines = token.content.count("\n") + (token.type in _BEGINS_A_LINE)
     # Addresses and titles are not seen, but a page of nothing but long ones would be long.
     unseen = sum(len(str(token.attrGet(name) or "")) for name in ("href", "title"))
@@ -461,8 +473,7 @@ def _parser_up_to(most: int) -> MarkdownIt:
     parser = _Parser("commonmark", {"html": False, "breaks": True, "maxNesting": most})
     for name, rule, ends in _ENDING:
         parser.block.ruler.at(name, rule, {"alt": ends})
-    parser.block.ruler.push("end", _ends_quotation, {"alt": ["blockquote"]})
-    parser.block.ruler.push("room", _has_no_room_for_row, {"alt": ["blockquote"]})
+    parser.block.ruler.push("end", _ends_block, {"alt": ["blockquote"]})
     parser.enable(["table", "strikethrough"])
     # A picture of another site would tell that site who reads the page, and the site's policy forbids it (HDR-01).
     # Blocks of HTML are none here; the rule would be asked at every line of every quotation all the same.
@@ -474,15 +485,32 @@ def _parser_up_to(most: int) -> MarkdownIt:
 
 
 def _bounded_quotation(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
-    return state.level < _MOST_NESTED and blockquote(state, begin, end, silent)
+    return state.level < _MOST_NESTED and _if_there_is_room(blockquote, state, begin, end, silent)
 
 
 def _bounded_list(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
-    return state.level < _MOST_NESTED - 1 and list_block(state, begin, end, silent)
+    return state.level < _MOST_NESTED - 1 and _if_there_is_room(list_block, state, begin, end, silent)
 
 
+def _if_there_is_room(rule: _BlockRule, state: StateBlock, begin: int, end: int, silent: bool) -> bool:
+    """What a rule says, but False within other blocks once a text has begun too many there."""
+    if not state.level:
+        return rule(state, begin, end, silent)
+    # Before it asks the rule: what is within is asked about first.
+    room: int = state.env.setdefault("within", _LEAST_WITHIN + len(state.src) // _CHARACTERS_FOR_WITHIN)
+    if room < 1:
+        return False
+    # First, as what is within counts, too.
+    state.env["within"] = room - (not silent)
+    if rule(state, begin, end, silent):
+        return True
+    state.env["within"] = room
+    return False
+
+
+_BlockRule = Callable[[StateBlock, int, int, bool], bool]
 #: What ends a quotation whose marks a line does not repeat: by name the rule, and what else it ends.
-_ENDING: list[tuple[str, Callable[[StateBlock, int, int, bool], bool], list[str]]] = [
+_ENDING: list[tuple[str, _BlockRule, list[str]]] = [
     ("fence", fence, ["paragraph", "reference", "list"]),
     ("blockquote", _bounded_quotation, ["paragraph", "reference", "list"]),
     ("hr", hr, ["paragraph", "reference", "list"]),
@@ -491,22 +519,22 @@ _ENDING: list[tuple[str, Callable[[StateBlock, int, int, bool], bool], list[str]
 ]
 
 
-def _ends_quotation(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """Whether a line ends a quotation; one that goes on with the outer quotation ends none of those within it.
+def _ends_block(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """Whether a line ends a quotation or, at each of its rows once, a table.
 
-    Each asked anew, a text of short lines below thirty quotations took three seconds. The outer one says so by a
-    negative indentation, and paragraphs look at that, too.
+    One that goes on with the outer quotation ends none of those within it: each asked anew, a text of short lines below
+    thirty quotations took three seconds. The outer one says so by a negative indentation, and paragraphs look at that,
+    too.
     """
-    return silent and state.sCount[line] >= 0 and any(rule(state, line, end, True) for _name, rule, _ends in _ENDING)
-
-
-def _has_no_room_for_row(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """Whether a line ends a table, as there is no room for the cells that its row lacks: the rest is text.
-
-    A table asks the same rules as a quotation whether it ends, at each of its rows once.
-    """
-    if not silent or state.parentType != "table":
+    if state.sCount[line] < 0 or not silent:
         return False
+    if any(rule(state, line, end, True) for _name, rule, _ends in _ENDING):
+        return True
+    return state.parentType == "table" and _has_no_room_for_row(state, line)
+
+
+def _has_no_room_for_row(state: StateBlock, line: int) -> bool:
+    """Whether a line ends a table, as there is no room for the cells that its row lacks: the rest is text."""
     if state.tokens[-1].type == "thead_close":
         heads = takewhile(lambda token: token.type != "tr_open", reversed(state.tokens))
         state.env["columns"] = sum(token.type == "th_open" for token in heads)

@@ -485,6 +485,19 @@ def test_a_link_has_words_and_so_has_the_head_of_a_table() -> None:
     assert "<tr>\n<td></td>\n<th>b</th>\n</tr>" in shown("||b|\n|-|-|\n|c|d|")
 
 
+def test_xss_03_quotations_and_lists_begin_within_others_while_there_is_room() -> None:
+    """Thirty marks in each line anew are as many elements: the text became thirty times as long."""
+    outline = "".join(f"- part {number}\n  - one\n    - two\n\n> > said\n\n" for number in range(200))
+    html = markdown.render(outline).html
+    assert html.count("<ul") == 200 * 3
+    assert html.count("<blockquote") == 200 * 2
+    html = markdown.render((">" * 29 + "word\n\n") * 100).html
+    assert len(html) < 12 * 3500
+    # Further marks are text, and so is what stands behind them.
+    assert html.count("word") == 100
+    assert html.endswith('<blockquote dir="auto">\n<p>' + "&gt;" * 28 + "word</p>\n</blockquote>\n")
+
+
 def test_xss_03_the_rows_of_a_table_that_lack_cells_get_them_while_there_is_room() -> None:
     """GFM fills them all: of two thousand characters it makes three hundred times as many."""
     head = "|a" * 12 + "\n" + "|-" * 12 + "\n"
