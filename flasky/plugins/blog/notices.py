@@ -37,6 +37,8 @@ _TOLD = (
     )
     .outerjoin(BlogMember, BlogMember.user_id == User.id)
     .where(User.id.in_(bindparam("wanted", expanding=True)))
+    # Who just leaves is waited for, and then told nothing: a notice would refer to nobody.
+    .with_for_update(of=User, read=True, key_share=True)
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.leaving import erase
@@ -15,7 +15,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, markdown, moderation, posts
 from flasky.plugins.blog.errors import NotThere, Stale
-from flasky.plugins.blog.models import BlogMember, Comment, Follow, Post, PostTag, PostWords, Tag
+from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords, Tag
 from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.storage import changed
 
@@ -211,6 +211,29 @@ def test_con_04_who_leaves_while_others_follow_is_counted_nowhere(
     for other in others:
         standing = db.get(BlogMember, other)
         assert (standing.follower_count, standing.following_count) == (0, 0)
+
+
+@pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
+def test_con_04_who_leaves_while_somebody_comments_after_them_is_told_nothing(
+    member: Any, write: Any, comment: Any, registry: Any, db: Session
+) -> None:
+    """The notice of the answer would refer to nobody, and the comment could not be stored."""
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    post = write(anna)
+    comment(bob, post)
+    waiting = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
+    with open_work(registry) as work:
+        erase(work, work.db.get(User, bob))
+        work.db.flush()
+        answers: list[int] = []
+        answering = threading.Thread(target=lambda: answers.append(comment(carl, post, "and @bob?")))
+        answering.start()
+        while answering.is_alive() and not db.scalar(waiting):
+            db.rollback()
+    answering.join()
+    db.rollback()
+    assert answers == [2]
+    assert set(db.scalars(select(Notice.user_id))) == {anna}
 
 
 @pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
