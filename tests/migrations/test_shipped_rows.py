@@ -84,3 +84,24 @@ def test_notices_of_answers_come_with_0009_and_go_with_it(workshop: Workshop) ->
     workshop.alembic("downgrade", "0008")
     assert workshop.sql("SELECT id, kind FROM notices ORDER BY id") == [(1, "comment"), (3, "shown")]
     assert workshop.sql("SELECT mail FROM blog_members") == [("daily",)]
+
+
+@pytest.mark.databases("sqlite")
+def test_words_from_before_0011_are_found_with_it_and_without(workshop: Workshop) -> None:
+    """The index is made anew from the words, and goes on following them."""
+    workshop.scripts = REPOSITORY / "alembic"
+    workshop.enable("accounts", "blog")
+    workshop.alembic("upgrade", "0010")
+    post = (
+        "INSERT INTO posts (id, body, html, summary, pipeline, created_at, version)"
+        " VALUES ({}, 'x', 'x', 'x', 1, '2026-01-01', 1)"
+    )
+    words = "INSERT INTO post_words (post_id, words) VALUES ({}, '{}')"
+    found = "SELECT rowid FROM post_words_fts WHERE post_words_fts MATCH '\"st\"*' ORDER BY rowid DESC"
+    workshop.sql(*map(post.format, (1, 2, 3)), words.format(1, "stone u05316"), words.format(2, "wood stairs"))
+    workshop.alembic("upgrade", "0011")
+    assert workshop.sql(found) == [(2,), (1,)]
+    workshop.sql(words.format(3, "stage"), "DELETE FROM post_words WHERE post_id = 1")
+    assert workshop.sql(found) == [(3,), (2,)]
+    workshop.alembic("downgrade", "0010")
+    assert workshop.sql(found) == [(3,), (2,)]

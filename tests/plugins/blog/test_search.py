@@ -186,6 +186,19 @@ def test_results_come_newest_first_and_go_on_behind_the_last(member: Any, write:
     assert (again.rows, again.back) == (first.rows, None)
 
 
+@pytest.mark.databases("sqlite")
+def test_beginnings_of_words_stand_in_the_index(db: Session) -> None:
+    """RTE-02: otherwise it would join the posts of all words that begin so, however few are shown."""
+    options = (
+        db.connection().exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'post_words_fts'").scalar_one()
+    )
+    prefixes = re.search("prefix='([0-9 ]+)'", options)
+    assert prefixes is not None
+    for asked in ("th", "the", "that", "canal", "camera", "kitchen", "tomatoes", "化"):
+        for begun in words.query(asked).begun:
+            assert str(len(begun)) in prefixes[1].split(), asked
+
+
 @pytest.mark.databases("postgresql")
 def test_posts_of_a_rare_word_are_looked_up_where_the_next_posts_are_not_enough(
     member: Any, write: Any, registry: Any, monkeypatch: pytest.MonkeyPatch
