@@ -434,6 +434,8 @@ class ShownPost(NamedTuple):
     id: int
     path: Markup
     title: str
+    #: What it is called (`titles.name_of`).
+    name: str
     username: str | None
     author: Markup
     time: Markup
@@ -506,6 +508,7 @@ class Look:
                 post_id,
                 safe(f"{to.post}{post_id}"),  # a path of ours and a number
                 title,
+                title or name_of(post_id, title, summary),
                 byline and byline.lstrip(),
                 _author(byline, to.profile) if byline else NOTHING,
                 _time(listed_at, language, zone),

@@ -15,7 +15,7 @@ from pyramid.view import view_config
 from flasky.cookies import cookie_name, set_cookie
 from flasky.database import read_value
 from flasky.parameters import parse_id
-from flasky.plugins.blog import kept, reading, titles
+from flasky.plugins.blog import kept, reading
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.following import FOLLOWING, standing
 from flasky.plugins.blog.reading import Cursor, Listing, Look, Way
@@ -176,6 +176,5 @@ def _rendered(request: Request, listing: Listing) -> Markup:
         newer=listing.newer,
         older=listing.older,
         path_of_list=request.path,
-        name_of=titles.name_of,
     )
     return Markup(rendered)  # noqa: S704 - a template's output, escaped where it was made
