@@ -181,6 +181,19 @@ def test_who_is_shut_out_is_in_no_list_and_cannot_be_followed(
 
 
 @pytest.mark.databases("sqlite")
+def test_a_list_without_those_who_are_counted_says_so(member: Any, follow: Any, client: Any, registry: Any) -> None:
+    anna, bob = member("anna"), member("bob")
+    page = client().get(f"/people/{anna}/followers")
+    assert "Nobody yet" in page
+    follow(bob, anna)
+    with open_work(registry) as work:
+        work.db.get(User, bob).disabled_at = utc_now()
+    assert "1 follower" in client().get(f"/people/{anna}/posts").text
+    page = client().get(f"/people/{anna}/followers")
+    assert "Nobody yet" not in page
+    assert "those who are counted" in page
+
+
 def test_who_is_shut_out_can_be_followed_no_longer(
     member: Any, follow: Any, client: Any, registry: Any, work_as: Any
 ) -> None:

@@ -90,9 +90,12 @@ def people(request: Request) -> Mapping[str, Any]:
     are_followers = request.matched_route.name == "blog.followers"
     read = following.followers if are_followers else following.following
     found, in_the_middle = page_of(request, partial(read, request.accounts, person.id), ascending=True)
+    standing = None if found.rows or in_the_middle else following.standing(request.accounts, person.id)
     return {
         "person": person,
         "people": found,
+        # Who is shut out or leaving may come back: they are counted, and listed nowhere.
+        "unlisted": (standing.followers if are_followers else standing.following) if standing else 0,
         "in_the_middle": in_the_middle,
         "followers": are_followers,
         # For whom there are buttons.
