@@ -17,7 +17,7 @@ from flasky.parameters import parse_id
 from flasky.plugins.blog import comments, following, moderation, posts
 from flasky.plugins.blog.api.bodies import FLAG, TEXT, TEXTS, idempotency_key, read_fields, tags_as_typed, told
 from flasky.plugins.blog.api.shapes import Shape, Shapes
-from flasky.plugins.blog.api.versions import check_version, etag_of, versions_named
+from flasky.plugins.blog.api.versions import check_version, etag_of, versions_named, versions_required
 from flasky.plugins.blog.errors import NotAllowed, NotThere
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.posts import Writing
@@ -48,7 +48,7 @@ def write(request: Request) -> Shape:
 )
 def edit(request: Request) -> Shape:
     """Change some fields of a post of one's own; `"draft": false` publishes a draft."""
-    sent, versions = read_fields(request, _POST), versions_named(request)
+    sent, versions = read_fields(request, _POST), versions_required(request)
     post = _own(request, posts.look_up)
     check_version(post, versions)
     if sent.get("draft") and not post.is_draft:
@@ -64,7 +64,7 @@ def edit(request: Request) -> Shape:
 @view_config(route_name="blog.api.post", request_method="DELETE", permission="blog.write")
 def delete(request: Request) -> Response:
     """Delete a post of one's own, with its comments."""
-    versions = versions_named(request)
+    versions = versions_required(request)
     post = _own(request, partial(posts.find, lock=True))
     check_version(post, versions)
     posts.remove(request.accounts, post)
@@ -88,7 +88,7 @@ def add_comment(request: Request) -> Shape:
 )
 def edit_comment(request: Request) -> Shape:
     """Change a comment of one's own."""
-    sent, versions = read_fields(request, _COMMENT, needed=_COMMENT), versions_named(request)
+    sent, versions = read_fields(request, _COMMENT, needed=_COMMENT), versions_required(request)
     # One's own below a hidden post, too.
     comment = _own(request, partial(comments.look_up, own_too=True))
     check_version(comment, versions)
@@ -100,7 +100,7 @@ def edit_comment(request: Request) -> Shape:
 @view_config(route_name="blog.api.comment", request_method="DELETE", permission="blog.comment")
 def delete_comment(request: Request) -> Response:
     """Delete a comment of one's own."""
-    versions = versions_named(request)
+    versions = versions_required(request)
     comment = _own(request, partial(comments.find, lock=True, own_too=True))
     check_version(comment, versions)
     comments.remove(request.accounts, comment)
@@ -164,7 +164,7 @@ def _moderated(request: Request) -> Post | Comment:
 
     A program may say which version its moderator decides about, and need not: 412 for another one.
     """
-    versions = versions_named(request) if "HTTP_IF_MATCH" in request.environ else None
+    versions = versions_named(request)
     thing = _found(request, parse_id(request.matchdict["id"]))
     if versions is not None:
         check_version(thing, versions)
@@ -186,5 +186,5 @@ def _made(request: Request, route: str, thing: Post | Comment, shape: Shape) -> 
 
 
 def _changed(request: Request, thing: Post | Comment, shape: Shape) -> Shape:
-    request.response.etag = etag_of(thing.version, shape)
+    request.response.etag = etag_of(thing, shape)
     return shape

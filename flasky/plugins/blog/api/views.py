@@ -21,6 +21,7 @@ from flasky.plugins.blog.api.shapes import Shape, Shapes
 from flasky.plugins.blog.api.versions import etag_of
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.following import FOLLOWING
+from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.reading import Listing, Source
 from flasky.plugins.blog.tags import canonical
 from flasky.plugins.blog.views.common import bounds_of, place, reader_of
@@ -98,7 +99,7 @@ def find(request: Request) -> Shape:
 def show_post(request: Request) -> Shape | Response:
     """A post; its author sees a draft, and what is hidden its author and moderators."""
     post = posts.find(request.accounts, parse_id(request.matchdict["id"]))
-    return _one(request, post.version, Shapes(request).post(post))
+    return _one(request, post, Shapes(request).post(post))
 
 
 @view_config(
@@ -128,7 +129,7 @@ def list_comments(request: Request) -> Shape:
 def show_comment(request: Request) -> Shape | Response:
     """A comment; one's own below a hidden post of somebody else's, too."""
     comment = comments.find(request.accounts, parse_id(request.matchdict["id"]), own_too=True)
-    return _one(request, comment.version, Shapes(request).whole_comment(comment))
+    return _one(request, comment, Shapes(request).whole_comment(comment))
 
 
 @view_config(
@@ -199,9 +200,9 @@ def _address(request: Request, parameter: str, where: object) -> str | None:
     return f"{request.path_url}?{urlencode({**kept, parameter: where})}"
 
 
-def _one(request: Request, version: int, shape: Shape) -> Shape | Response:
+def _one(request: Request, thing: Post | Comment, shape: Shape) -> Shape | Response:
     """`shape` with its ETag, or 304 to who has it as it is."""
-    etag = etag_of(version, shape)
+    etag = etag_of(thing, shape)
     if etag in request.if_none_match:
         return Response(status=304, etag=etag)
     request.response.etag = etag
