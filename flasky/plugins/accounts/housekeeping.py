@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from pyramid.registry import Registry
 from pyramid.request import Request
@@ -31,36 +32,39 @@ _SHARE_OF_IDLE = 10
 _DELAY_SECONDS = 5.0
 
 
-#: Given the work, and by the id of what was used the member's id and the moment.
-Store = Callable[[Work, dict[int, tuple[int, datetime]]], None]
+#: What names something that is used.
+Key = TypeVar("Key", int, str)
+#: Given the work, and by what was used the member's id and the moment.
+Store = Callable[[Work, dict[Key, tuple[int, datetime]]], None]
 
 
-class Housekeeper:
+class Housekeeper(Generic[Key]):
     """The notes of one application, and the thread that stores them. It runs only while there is something to do."""
 
-    def __init__(self, registry: Registry, *, delay: float = _DELAY_SECONDS, store: Store = sessions.note_use) -> None:
-        """`delay` is how many seconds notes are gathered before `store` stores them."""
+    def __init__(self, registry: Registry, what: str, store: Store[Key], *, delay: float = _DELAY_SECONDS) -> None:
+        """`delay` is how many seconds notes are gathered before `store` stores them; `what` they are, the log says."""
         self._registry = registry
-        self._store = store
+        self._what = what
+        self._store: Store[Key] = store
         self._delay = delay
-        self._uses: dict[int, tuple[int, datetime]] = {}
+        self._uses: dict[Key, tuple[int, datetime]] = {}
         self._notes = threading.Lock()
         self._storing = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def note(self, session_id: int, user_id: int, moment: datetime) -> None:
-        """Remember that a session was used; costs no statement."""
+    def note(self, used: Key, user_id: int, moment: datetime) -> None:
+        """Remember that something was used; costs no statement."""
         with self._notes:
-            self._uses[session_id] = (user_id, moment)
+            self._uses[used] = (user_id, moment)
             if self._timer is None:
                 self._timer = threading.Timer(self._delay, self._run)
                 # The process may end with it pending.
                 self._timer.daemon = True
                 self._timer.start()
 
-    def noted(self, session_id: int) -> datetime | None:
-        """When the session was last used, if that is still to be stored."""
-        use = self._uses.get(session_id)
+    def noted(self, used: Key) -> datetime | None:
+        """When it was last used, if that is still to be stored."""
+        use = self._uses.get(used)
         return use[1] if use else None
 
     def store(self) -> None:
@@ -85,7 +89,7 @@ class Housekeeper:
         try:
             self.store()
         except SQLAlchemyError:
-            logger.exception("when members were last seen could not be stored")
+            logger.exception("%s could not be stored", self._what)
 
 
 def clear_away(registry: Registry) -> int:
@@ -121,12 +125,12 @@ def note_use(work: Work, session_id: int, user_id: int, last_used_at: datetime, 
         housekeeper.note(session_id, user_id, work.now())
 
 
-def set_housekeeper(registry: Registry, housekeeper: Housekeeper) -> None:
+def set_housekeeper(registry: Registry, housekeeper: Housekeeper[int]) -> None:
     """Keep the housekeeper where every request finds it."""
     registry[_REGISTRY_KEY] = housekeeper
 
 
-def get_housekeeper(registry: Registry) -> Housekeeper:
+def get_housekeeper(registry: Registry) -> Housekeeper[int]:
     """The housekeeper of an application."""
-    housekeeper: Housekeeper = registry[_REGISTRY_KEY]
+    housekeeper: Housekeeper[int] = registry[_REGISTRY_KEY]
     return housekeeper

@@ -203,12 +203,16 @@ def end_sessions(work: Work, user_id: int, *, but: int | None = None) -> int:
 
 def note_use(work: Work, uses: dict[int, tuple[int, datetime]]) -> None:
     """Store when sessions were last used: `uses` maps their ids to the member's id and the moment."""
-    for session_id, (user_id, moment) in uses.items():
+    seen: dict[int, datetime] = {}
+    # In one order, all sessions before all members: two processes that store at the same time would wait for each other.
+    for session_id, (user_id, moment) in sorted(uses.items()):
+        seen[user_id] = max(moment, seen.get(user_id, moment))
         work.db.execute(
             update(UserSession)
             .where(UserSession.id == session_id, UserSession.last_used_at < moment)
             .values(last_used_at=moment)
         )
+    for user_id, moment in sorted(seen.items()):
         work.db.execute(
             update(User)
             .where(User.id == user_id, (User.last_seen_at.is_(None)) | (User.last_seen_at < moment))

@@ -11,7 +11,7 @@ from pyramid.request import Request
 from sqlalchemy.exc import SQLAlchemyError
 
 from flasky.events import ServingBegins
-from flasky.plugins.accounts import breaches, housekeeping, identity, leaving, limits, passwords
+from flasky.plugins.accounts import breaches, housekeeping, identity, leaving, limits, passwords, sessions
 from flasky.plugins.accounts.events import Denied
 from flasky.plugins.accounts.ownership import claim_link
 from flasky.plugins.accounts.security_log import Event, record
@@ -35,7 +35,9 @@ def includeme(config: Configurator) -> None:
     )
     breaches.set_breach_check(registry, breaches.BreachCheck(settings["accounts.breach_check"]))
     limits.set_limiter(registry, limits.Limiter(settings["accounts.limits_storage"]))
-    housekeeping.set_housekeeper(registry, housekeeping.Housekeeper(registry))
+    housekeeping.set_housekeeper(
+        registry, housekeeping.Housekeeper(registry, "when members were last seen", sessions.note_use)
+    )
     config.add_job("accounts.clear_away", housekeeping.clear_away_job)
     config.add_schedule("accounts.clear_away", every=timedelta(hours=1))
     config.add_job("accounts.announce", housekeeping.announce_job)

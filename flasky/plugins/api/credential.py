@@ -18,7 +18,7 @@ def identify(request: Request, text: str) -> Identity | None:
     if known is None:
         return None
     amount = work.settings["api.requests_per_minute"]
-    use = count_use(work, Limit("api.requests", amount, _SECONDS), str(known.token_id))
+    use = count_use(work, Limit("api.requests", amount, _SECONDS), known.digest)
     if use is not None:
         _tell_limit(request, amount, use)
         if use.refused:

@@ -42,9 +42,9 @@ _STATEMENT = "api.identity_statement"
 
 
 class Known(NamedTuple):
-    """Who a token is for."""
+    """Who a token is for. Its fingerprint names it: SQLite gives the id of one that is revoked to another."""
 
-    token_id: int
+    digest: str
     identity: Identity
     last_used_at: datetime | None
 
@@ -110,7 +110,7 @@ def known_by(work: Work, token: str) -> Known | None:
         return None
     asked = work.registry.get(_STATEMENT)
     if asked is None:
-        columns = ("id", "permissions", "expires_at", "last_used_at")
+        columns = ("permissions", "expires_at", "last_used_at")
         named = (getattr(AccessToken, column).label(f"token_{column}") for column in columns)
         asked = select_identity(work.registry, AccessToken, *named)
         asked = asked._replace(statement=asked.statement.where(AccessToken.digest == bindparam("digest")))
@@ -123,7 +123,7 @@ def known_by(work: Work, token: str) -> Known | None:
     # Who may have no tokens any more has none that may do anything.
     chosen = frozenset(row.token_permissions.split()) if PERMISSION in owner.permissions else frozenset()
     identity = owner._replace(permissions=owner.permissions & chosen)
-    return Known(row.token_id, identity, row.token_last_used_at)
+    return Known(digest, identity, row.token_last_used_at)
 
 
 def own(work: Work, user_id: int) -> list[TokenView]:
@@ -167,10 +167,11 @@ def revoke_leaked(work: Work, token: str) -> User | None:
     return user
 
 
-def note_use(work: Work, uses: dict[int, tuple[int, datetime]]) -> None:
-    """Store when tokens were last used: `uses` maps their ids to the owner's id and the moment."""
-    for token_id, (_user_id, moment) in uses.items():
-        work.db.execute(update(AccessToken).where(AccessToken.id == token_id).values(last_used_at=moment))
+def note_use(work: Work, uses: dict[str, tuple[int, datetime]]) -> None:
+    """Store when tokens were last used: `uses` maps their fingerprints to the owner's id and the moment."""
+    # In one order: two processes that store at the same time would wait for each other.
+    for digest, (_user_id, moment) in sorted(uses.items()):
+        work.db.execute(update(AccessToken).where(AccessToken.digest == digest).values(last_used_at=moment))
 
 
 def forget_void(work: Work) -> None:

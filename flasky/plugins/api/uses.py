@@ -16,10 +16,10 @@ _REGISTRY_KEY = "api.uses"
 
 def note(work: Work, known: tokens.Known) -> None:
     """Note that a token is used today, unless that was stored or noted already; costs no statement."""
-    uses: Housekeeper = work.registry[_REGISTRY_KEY]
-    before, now = uses.noted(known.token_id) or known.last_used_at, work.now()
+    uses: Housekeeper[str] = work.registry[_REGISTRY_KEY]
+    before, now = uses.noted(known.digest) or known.last_used_at, work.now()
     if before is None or before.date() < now.date():
-        uses.note(known.token_id, known.identity.user_id, now)
+        uses.note(known.digest, known.identity.user_id, now)
 
 
 def clear_away_job(request: Request) -> None:
@@ -39,5 +39,5 @@ def forget(event: Any) -> None:
 
 def includeme(config: Configurator) -> None:
     """Keep the notes where every request finds them."""
-    config.registry[_REGISTRY_KEY] = Housekeeper(config.registry, store=tokens.note_use)
+    config.registry[_REGISTRY_KEY] = Housekeeper(config.registry, "when access tokens were last used", tokens.note_use)
     config.add_subscriber(forget, "flasky.testing.reset.SiteReset")

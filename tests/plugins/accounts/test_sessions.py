@@ -17,7 +17,7 @@ from sqlalchemy import func, select, update
 from flasky.database import utc_now
 from flasky.plugins.accounts import address_change, grants, people, registration, reset, roles, sessions
 from flasky.plugins.accounts.authentication import sign_in, sign_out
-from flasky.plugins.accounts.housekeeping import clear_away, get_housekeeper
+from flasky.plugins.accounts.housekeeping import Housekeeper, clear_away, get_housekeeper
 from flasky.plugins.accounts.identity import Identity
 from flasky.plugins.accounts.models import User, UserSession
 from flasky.plugins.accounts.tokens import fingerprint, new_secret
@@ -266,7 +266,7 @@ class TestLastSeen:
     def test_the_thread_stores_without_being_asked(self, signed_in: Any, work: Any, registry: Registry) -> None:
         signed_in()
         stored = threading.Event()
-        housekeeper = type(get_housekeeper(registry))(registry, delay=0.01)
+        housekeeper = Housekeeper(registry, "what was noted", sessions.note_use, delay=0.01)
         original = housekeeper.store
         housekeeper.store = lambda: (original(), stored.set())  # type: ignore[method-assign]
         with work() as opened:

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 from webtest import TestApp, TestResponse
 
 from flasky.database import utc_now
+from flasky.plugins.accounts import sessions
 from flasky.plugins.accounts.models import SecurityEvent, User
 from flasky.plugins.accounts.registration import find_role
 from flasky.plugins.accounts.roles import decide
@@ -185,6 +186,42 @@ def test_the_last_use_is_noted_once_a_day_and_beside_the_request(
     with open_work(registry) as work:
         (again,) = tokens.own(work, anna)
     assert again.last_used_at.date() == view.last_used_at.date() + timedelta(days=1)
+
+
+def test_a_token_has_nothing_of_a_revoked_one_whose_id_it_was_given(
+    accounts_member: Member, api_token: Token, ask: Ask, registry: Registry
+) -> None:
+    """RTE-02: SQLite gives ids again. The old one's uses are neither counted nor told for the new one."""
+    anna, bob = accounts_member("anna"), accounts_member("bob")
+    assert ask(api_token("anna", "things.change")).headers["RateLimit"].startswith('"minute";r=19;')
+    with open_work(registry) as work:
+        (old,) = tokens.own(work, anna)
+        tokens.revoke(work, anna, old.id)
+    token = api_token("bob", "things.change")
+    uses.store(registry)
+    with open_work(registry) as work:
+        (new,) = tokens.own(work, bob)
+    assert (new.id, new.last_used_at) == (old.id, None)
+    assert ask(token).headers["RateLimit"].startswith('"minute";r=19;')
+    uses.store(registry)
+    with open_work(registry) as work:
+        assert tokens.own(work, bob)[0].last_used_at is not None
+
+
+@pytest.mark.parametrize(("note_use", "names"), [(tokens.note_use, "abc"), (sessions.note_use, (1, 2, 3))])
+def test_two_processes_that_store_uses_lock_the_rows_in_one_order(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, note_use: Any, names: Any
+) -> None:
+    """PostgreSQL would end one of two that wait for what the other holds."""
+    orders, moment = [], utc_now()
+    for noted in (names, names[::-1]):
+        locked: list[Any] = []
+        with open_work(registry) as work:
+            monkeypatch.setattr(work.db, "execute", locked.append)
+            # The owners come in another order than what is theirs.
+            note_use(work, {name: (9 - names.index(name), moment) for name in noted})
+        orders.append([(query.table.name, str(query.compile().params)) for query in locked])
+    assert orders[0] == orders[1] == sorted(orders[0], key=lambda row: row[0] == "users")
 
 
 def test_rte_02_each_answer_says_what_is_left_and_beyond_it_there_is_none(

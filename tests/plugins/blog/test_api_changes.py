@@ -92,9 +92,9 @@ def test_an_etag_names_no_other_text_that_was_given_the_same_id(program: Any, mo
     """CON-02."""
     anna = program()
     post = f"/api/posts/{anna.ask('POST', '/api/posts', {'body': 'below'}, status=201).json['id']}"
-    for at, path in ((f"{post}/comments", "/api/comments/{}"), ("/api/posts", "/api/posts/{}")):
+    for at, pattern in ((f"{post}/comments", "/api/comments/{}"), ("/api/posts", "/api/posts/{}")):
         gone = anna.ask("POST", at, {"body": "rude"}, status=201)
-        path = path.format(gone.json["id"])
+        path = pattern.format(gone.json["id"])
         anna.ask("DELETE", path, etag=gone.headers["ETag"], status=204)
         fine = anna.ask("POST", at, {"body": "fine"}, status=201)
         assert fine.json["id"] == gone.json["id"]
