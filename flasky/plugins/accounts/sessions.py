@@ -204,7 +204,7 @@ def end_sessions(work: Work, user_id: int, *, but: int | None = None) -> int:
 def note_use(work: Work, uses: dict[int, tuple[int, datetime]]) -> None:
     """Store when sessions were last used: `uses` maps their ids to the member's id and the moment."""
     seen: dict[int, datetime] = {}
-    # In one order, all sessions before all members: two processes that store at the same time would wait for each other.
+    # In one order, all sessions before all members: two processes that store at once would wait for each other.
     for session_id, (user_id, moment) in sorted(uses.items()):
         seen[user_id] = max(moment, seen.get(user_id, moment))
         work.db.execute(
