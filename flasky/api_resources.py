@@ -205,8 +205,8 @@ def asked_permissions(registry: Registry) -> list[str]:
 def openapi_document(registry: Registry) -> dict[str, Any]:
     """The OpenAPI document of every resource of the site, as plain JSON values.
 
-    Each operation says whose it is (`x-flasky-plugin`) and, unless it is public, which permission its view asks for
-    (`x-flasky-permission`) and which credentials would do (`security`).
+    Each operation says whose it is (`x-flasky-plugin`), unless it is public which permission its view asks for
+    (`x-flasky-permission`), and which credentials would do (`security`): for a public one, none as well.
     """
     from flasky.security.credentials import schemes  # noqa: PLC0415 - it stands on this module
 
@@ -218,8 +218,9 @@ def openapi_document(registry: Registry) -> dict[str, Any]:
         path = _PLACEHOLDER.sub(r"{\1}", rows[item.route][0].pattern)
         for method, operation in item.operations.items():
             described = _described(registry, item, method, operation, rows[item.route])
-            if security and "x-flasky-permission" in described:
-                described.setdefault("security", security)
+            if security:
+                # A public operation takes a credential, too: what is hidden is shown to whom it is.
+                described.setdefault("security", security if "x-flasky-permission" in described else [{}, *security])
             paths.setdefault(path, {})[method] = described
     site = get_site(registry)
     return {
