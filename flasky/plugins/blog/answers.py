@@ -7,15 +7,16 @@ from sqlalchemy import Integer, bindparam, func, literal_column, select, true
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.models import BlogMember, Comment, Notice
 
-#: How many members are told of one comment, those who commented last; and in how many comments before it they are
-#: looked for, so that a comment on a post with ten thousand of them reads no more than one on a post with some.
+#: How many members are told of one comment, those who commented last; and in how many comments before it, hidden or
+#: not, they are looked for, so that a comment on a post with ten thousand of them reads no more than one on a post with
+#: some.
 MOST_TOLD = 50
 LOOKED_AT = 200
 
 _POST = bindparam("post", type_=Integer())
 _BEFORE = (
-    select(Comment.id, Comment.author_id)
-    .where(Comment.post_id == _POST, Comment.id < bindparam("comment", type_=Integer()), Comment.hidden_at.is_(None))
+    select(Comment.id, Comment.author_id, Comment.hidden_at)
+    .where(Comment.post_id == _POST, Comment.id < bindparam("comment", type_=Integer()))
     .order_by(Comment.id.desc())
     .limit(LOOKED_AT)
     .subquery("before")
@@ -23,7 +24,8 @@ _BEFORE = (
 _LAST = func.max(_BEFORE.c.id)
 _AUTHORS = (
     select(_BEFORE.c.author_id.label("id"), _LAST.label("last"))
-    .where(_BEFORE.c.author_id.is_not(None))
+    # Hidden ones are left out here: within the limit they would not count, and any number of them be read.
+    .where(_BEFORE.c.author_id.is_not(None), _BEFORE.c.hidden_at.is_(None))
     .group_by(_BEFORE.c.author_id)
     .order_by(_LAST.desc())
     .limit(MOST_TOLD)

@@ -176,6 +176,32 @@ def test_a_comment_on_a_post_with_thousands_tells_the_last_fifty_and_reads_no_mo
 
 
 @pytest.mark.databases("sqlite")
+def test_hidden_comments_are_among_those_that_are_looked_at(
+    member: Any, write: Any, comment: Any, told: Any, registry: Any
+) -> None:
+    """Otherwise the next comment would read all that a moderator hid of a hundred thousand, while others wait."""
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    post = write(anna)
+    comment(bob, post)
+    row = {"post_id": post, "author_id": carl, "body": "x", "html": "x", "pipeline": 1, "version": 1}
+    row["hidden_at"] = utc_now()
+
+    def tell_after(number: int) -> list[tuple[str, int | None]]:
+        with open_work(registry) as work:
+            work.db.execute(insert(Comment), [row] * number)
+        comment(anna, post)
+        found: list[tuple[str, int | None]] = told(bob)
+        assert told(carl) == []
+        return found
+
+    first = answers.LOOKED_AT + 1
+    assert tell_after(answers.LOOKED_AT - 1) == [("answer", first)]
+    with open_work(registry) as work:
+        work.db.execute(Notice.__table__.delete())
+    assert tell_after(answers.LOOKED_AT) == []
+
+
+@pytest.mark.databases("sqlite")
 def test_a_reply_begins_with_whom_it_answers_below_the_same_part_of_the_discussion(
     member: Any, write: Any, comment: Any, client: Any, told: Any, registry: Any, monkeypatch: Any, statements: Any
 ) -> None:
