@@ -12,6 +12,7 @@ from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from flasky.api_resources import openapi_document
+from flasky.prefixes import at_the_root
 
 _REGISTRY_KEY = "api.openapi"
 _CACHED_SECONDS = 300
@@ -50,9 +51,11 @@ def _cacheable(body: bytes, etag: str) -> Response:
 def includeme(config: Configurator) -> None:
     """Register both addresses, and describe them as any other."""
     public: dict[str, Any] = {"request_method": "GET", "permission": NO_PERMISSION_REQUIRED, "statements": 0}
-    config.add_route("api.start", "/api")
+    # Wherever the pages of the plug-in are: programs know no other address.
+    with at_the_root(config):
+        config.add_route("api.start", "/api")
+        config.add_route("api.openapi", "/api/openapi.json")
     config.add_view(show_start, route_name="api.start", **public)
-    config.add_route("api.openapi", "/api/openapi.json")
     config.add_view(show_openapi, route_name="api.openapi", **public)
     for route, summary, schema in (
         ("api.start", "Where the description of everything is", _START),

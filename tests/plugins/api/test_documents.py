@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 from openapi_spec_validator import validate
+from pyramid.interfaces import IRoutesMapper
 from pyramid.registry import Registry
 from webtest import TestApp
 
@@ -47,3 +51,16 @@ def test_hdr_06_the_start_is_for_programs(testapp: TestApp) -> None:
     """HDR-06."""
     answer = testapp.post("/api", headers={"Accept": "text/html"}, status=405)
     assert answer.content_type == "application/problem+json"
+
+
+def test_addresses_for_programs_stay_where_the_pages_are_moved(make_app: Any) -> None:
+    """HDR-06: what is not there is told to programs as JSON below /api alone."""
+    moved = {
+        "flasky__plugins": "main accounts api blog",
+        "flasky__prefix__blog": "/club",
+        "flasky__prefix__api": "/desk",
+    }
+    registry = make_app(**moved).registry
+    assert [path for path in openapi_document(registry)["paths"] if not re.match(r"/api(/|$)", path)] == []
+    patterns = {route.name: route.pattern for route in registry.getUtility(IRoutesMapper).get_routes()}
+    assert (patterns["blog.write"], patterns["api.tokens"]) == ("club/write", "desk/auth/tokens")

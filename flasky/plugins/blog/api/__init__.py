@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flasky.parameters import id_pattern
+from flasky.prefixes import at_the_root
 
 if TYPE_CHECKING:
     from pyramid.config import Configurator
@@ -37,7 +38,9 @@ def includeme(config: Configurator) -> None:
     """Add the routes, their views and what the OpenAPI document says of them."""
     from flasky.plugins.blog.api.descriptions import describe  # noqa: PLC0415 - commands read the declaration alone
 
-    for name, pattern in ROUTES:
-        config.add_route(name, pattern)
+    # Wherever the pages of the blog are: below /api errors are for programs, and no program looks elsewhere.
+    with at_the_root(config):
+        for name, pattern in ROUTES:
+            config.add_route(name, pattern)
     describe(config)
     config.scan("flasky.plugins.blog.api")
