@@ -172,6 +172,8 @@ def test_inp_06_absurd_places_and_limits_are_refused_as_json(client: Any) -> Non
     for query in (*(f"limit={limit}" for limit in limits), "older=x", "newer=1", "older=1-1-1"):
         answer = client().get(f"/api/posts?{query}", headers={"Accept": "text/html"}, status=400)
         assert answer.content_type == "application/problem+json", query
+    told = client().get("/api/posts?older=x", headers={"Accept-Language": "zh"}, status=400).json["detail"]
+    assert not re.search("[a-z]{2}", told.replace("older", "")), told
 
 
 def test_search_asks_for_words(client: Any) -> None:

@@ -9,6 +9,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
 from flasky.errors.exceptions import RefusedInput
+from flasky.languages import _
 from flasky.parameters import number_parameter
 from flasky.plugins.accounts.services import Fault
 from flasky.plugins.blog import pace
@@ -24,7 +25,7 @@ def place(request: Request) -> tuple[Way, Cursor | None]:
         if text is not None:
             cursor = parse_cursor(text)
             if cursor is None:
-                raise RefusedInput(seen=f"{name}={ascii(text[:40])[1:-1]}", expected="a place that a link names")
+                raise RefusedInput(seen=f"{name}={ascii(text[:40])[1:-1]}", expected=_("a place that a link names"))
             return way, cursor
     return Way.FIRST, None
 
