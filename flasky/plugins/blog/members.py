@@ -15,6 +15,9 @@ from flasky.plugins.blog.models import Comment, Decision, Follow, Notice, Post, 
 from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.unread import is_shown
 
+#: Who reported, who answered, and whom decisions name, in the order in which these tables are locked.
+_REPORTED_AND_DECIDED = (Report.reporter_id, Report.resolved_by_id, Decision.moderator_id, Decision.author_id)
+
 
 def export(work: Work, user: User) -> dict[str, Any]:
     """What the member wrote, chose and reported, what they were told, and who follows whom.
@@ -122,8 +125,12 @@ def erase(work: Work, user: User) -> None:
     rebuilding.forget_author(work, user.id)
     # What their foreign keys would do as the account goes: then it would be done behind the change of the lists, which
     # all who write wait for.
+    changed(work.db, update(Post).where(Post.hidden_by_id == user.id).values(hidden_by_id=None))
     changed(work.db, update(Comment).where(Comment.author_id == user.id).values(author_id=None))
+    changed(work.db, update(Comment).where(Comment.hidden_by_id == user.id).values(hidden_by_id=None))
     changed(work.db, delete(Notice).where(Notice.user_id == user.id))
     changed(work.db, update(Notice).where(Notice.actor_id == user.id).values(actor_id=None))
+    for column in _REPORTED_AND_DECIDED:
+        changed(work.db, update(column.class_).where(column == user.id).values({column.key: None}))
     following.leave(work, user.id)
     lists_changed(work.db)

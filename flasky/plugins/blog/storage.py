@@ -67,9 +67,10 @@ def changed(db: Session, statement: Any, values: Mapping[str, Any] | None = None
 def hold_members(db: Session, ids: SelectBase) -> None:
     """Have whoever erases one of these members wait until the transaction ends; `ids` selects the ids of members.
 
-    All who change something lock in this order: members, posts, comments, counters, and the version of the lists.
-    Otherwise two would wait for each other: who erases locks the member and then what they wrote, and who hides that
-    tells the member, whose row a notice refers to. SQLite has one writer at a time, and nothing to be locked.
+    All who change something lock in this order: members, posts, comments, reports, decisions, counters, and the version
+    of the lists. Otherwise two would wait for each other: who erases locks the member and then what they wrote,
+    reported and decided, and who hides that tells the member, whose row a notice refers to. SQLite has one writer at a
+    time, and nothing to be locked.
     """
     if db.get_bind().dialect.name == "postgresql":
         held = select(User.id).where(User.id.in_(ids)).order_by(User.id)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, following, markdown, moderation, posts
+from flasky.plugins.blog import comments, following, hiding, markdown, members, moderation, posts
 from flasky.plugins.blog.errors import NotThere, Stale
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords, Tag
 from flasky.plugins.blog.posts import Writing
@@ -234,6 +234,62 @@ def test_con_04_who_leaves_while_somebody_comments_after_them_is_told_nothing(
     db.rollback()
     assert answers == [2]
     assert set(db.scalars(select(Notice.user_id))) == {anna}
+
+
+@pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
+@pytest.mark.parametrize("what", ["show", "show a comment", "answer a report"])
+def test_con_04_who_leaves_and_who_decides_about_what_they_hid_or_reported_do_not_wait_for_each_other(
+    member: Any, write: Any, comment: Any, work_as: Any, registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:  # fmt: skip
+    """Both change some rows and the version of the lists: who has the rows must not find the version taken."""
+    anna, mona = member("anna"), member("mona", role="Moderator")
+    gone = member("gone", role="Moderator")
+    post = write(anna)
+    made = comment(anna, post)
+    kind, number = (comments, made) if what == "show a comment" else (posts, post)
+    with work_as(gone) as work:
+        decide = moderation.report if what == "answer a report" else moderation.hide
+        decide(work, kind.find(work, number), "look")
+
+    def act() -> None:
+        with work_as(mona) as work:
+            if what == "answer a report":
+                hiding.hide_all(work, work.db.get(User, anna), "spam")
+            else:
+                moderation.show(work, kind.find(work, number, lock=True))
+
+    changes_lists, holds = members.lists_changed, threading.Event()
+    waiting = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
+
+    def wait(session: Session) -> None:
+        """Hold what is locked until who leaves waits for it."""
+        holds.set()
+        while leaving.is_alive() and not db.scalar(waiting):
+            db.rollback()
+        db.rollback()
+        changes_lists(session)
+
+    for module in (moderation, hiding):
+        monkeypatch.setattr(module, "lists_changed", wait)
+    results: list[Any] = []
+
+    def leave() -> None:
+        holds.wait()
+        try:
+            with open_work(registry) as work:
+                erase(work, work.db.get(User, gone))
+        except Exception as error:  # noqa: BLE001 - it is the result
+            results.append(error)
+
+    leaving = threading.Thread(target=leave)
+    leaving.start()
+    try:
+        act()
+    finally:
+        holds.set()
+        leaving.join()
+    assert results == []
 
 
 @pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
