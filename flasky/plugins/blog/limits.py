@@ -12,6 +12,8 @@ MOST_TAGS = 5
 #: What fits the field in which tags are typed, and the column that holds them beside the post.
 LONGEST_TAGS = MOST_TAGS * (LONGEST_TAG + 2)
 LONGEST_QUERY = 100
+#: How many a list for programs has at most.
+MOST_LISTED = 100
 #: The random key of a form that is about to be sent (CON-03).
 LONGEST_KEY = 43
 #: The largest number of an Integer column.

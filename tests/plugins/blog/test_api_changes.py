@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from webtest import TestApp
 
 from flasky.plugins.blog import limits, posts
+from flasky.plugins.blog.api.descriptions import RESOURCES
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Post
 from flasky.plugins.blog.posts import Writing
 
@@ -137,8 +139,10 @@ def test_con_03_a_repeated_request_makes_one_post_and_one_comment(program: Any, 
     said = [anna.ask("POST", path, {"body": "yes"}, Idempotency_Key="k", status=201).json for _twice in range(2)]
     assert said[0] == said[1]
     assert (db.scalar(select(func.count(Post.id))), db.scalar(select(func.count(Comment.id)))) == (3, 1)
-    for bad in ("a" * 44, "a b", "é", '"'):
+    for bad in ("a" * 44, "a b", "é", '"', '"half', 'half"'):
         anna.ask("POST", "/api/posts", {"body": "x"}, Idempotency_Key=bad, status=400)
+        (told,) = (part for part in RESOURCES["blog.api.posts"]["post"]["parameters"] if part["in"] == "header")
+        assert not re.search(told["schema"]["pattern"], bad)
 
 
 def test_a_comment_is_written_edited_and_deleted(program: Any, write: Any, member: Any, check: Any) -> None:

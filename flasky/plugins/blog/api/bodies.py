@@ -22,7 +22,7 @@ from flasky.security.json_body import read_json
 #: Of names that nobody knows so many are told, and so much of each: a body holds a hundred thousand.
 _MOST_NAMES, _LONGEST_NAME = 20, 40
 _LINE_END = "\r\n?"
-_KEY = rf'"?([A-Za-z0-9_-]{{1,{limits.LONGEST_KEY}}})"?'
+_KEY = rf'("?)([A-Za-z0-9_-]{{1,{limits.LONGEST_KEY}}})\1'
 
 _UNKNOWN = _("There is no such field here.")
 _NEEDED = _("This field is needed.")
@@ -94,7 +94,7 @@ def idempotency_key(request: Request) -> str:
             seen=f"Idempotency-Key: {ascii(header[:50])[1:-1]}",
             expected=_("1 to ${most} letters, digits, - and _", mapping={"most": limits.LONGEST_KEY}),
         )
-    return match[1] if match else ""
+    return match[2] if match else ""
 
 
 @contextmanager

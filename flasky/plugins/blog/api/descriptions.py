@@ -94,7 +94,7 @@ _ID: Part = {"name": "id", "in": "path", "required": True, "schema": _INTEGER}
 _LIMIT: Part = {
     "name": "limit",
     "in": "query",
-    "schema": {"type": "integer", "minimum": 1, "maximum": 100},
+    "schema": {"type": "integer", "minimum": 1, "maximum": limits.MOST_LISTED},
     "description": "How many at most.",
 }
 #: Where a list goes on. Their values come from the addresses `newer` and `older` of an answer.
@@ -119,7 +119,7 @@ _MAY_CHANGE: Part = {
 _KEY: Part = {
     "name": "Idempotency-Key",
     "in": "header",
-    "schema": {"type": "string", "pattern": "[A-Za-z0-9_-]{1,43}"},
+    "schema": {"type": "string", "pattern": f"^[A-Za-z0-9_-]{{1,{limits.LONGEST_KEY}}}$"},
     "description": "Sent again with the same key, the same request makes nothing more.",
 }
 _DONE: Part = {"204": {"description": "It is so."}, **_REFUSED}
@@ -194,7 +194,12 @@ _HIDING: dict[str, Part] = {
 }
 
 _TAG: Part = {"name": "name", "in": "path", "required": True, "schema": _TEXT}
-_ASKED: Part = {"name": "q", "in": "query", "required": True, "schema": {"type": "string", "maxLength": 100}}
+_ASKED: Part = {
+    "name": "q",
+    "in": "query",
+    "required": True,
+    "schema": {"type": "string", "maxLength": limits.LONGEST_QUERY},
+}
 
 RESOURCES: dict[str, dict[str, Part]] = {
     "blog.api.posts": {

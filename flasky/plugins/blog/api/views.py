@@ -26,9 +26,6 @@ from flasky.plugins.blog.reading import Listing, Source
 from flasky.plugins.blog.tags import canonical
 from flasky.plugins.blog.views.common import bounds_of, place, reader_of
 
-#: How many a list has at most.
-MOST = 100
-
 
 @view_config(
     route_name="blog.api.posts", request_method="GET", renderer="json", permission=NO_PERMISSION_REQUIRED, statements=1
@@ -172,7 +169,7 @@ def _person(request: Request) -> Any:
 
 
 def _limit(request: Request, setting: str = "blog.posts_per_page") -> int:
-    return parse_limit(request, default=request.registry.settings[setting], most=MOST)
+    return parse_limit(request, default=request.registry.settings[setting], most=limits.MOST_LISTED)
 
 
 def _posts(request: Request, read: Callable[..., Listing]) -> Shape:
