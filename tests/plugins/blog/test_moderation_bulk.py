@@ -172,6 +172,8 @@ def test_the_author_reads_what_happened_in_the_notice_the_mail_and_the_digest_an
     assert "A moderator has hidden all your posts and comments" in bob.get("/notices")
     (_second, first) = bob.get("/notices").html.select("li.notice-new")
     assert "<i>spam" in first.get_text()
+    # It is about no post, and names none.
+    assert "None" not in first.get_text()
     form = next(form for form in bob.get("/notices").forms.values() if "open" in form.fields)
     newest = str(db.scalar(select(func.max(Notice.id))))
     db.rollback()
