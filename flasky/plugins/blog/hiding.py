@@ -44,7 +44,8 @@ class Number(NamedTuple):
 class _Order(NamedTuple):
     """What a moderator decided, as the arguments of the job: about whom, and up to which moment of publishing.
 
-    `joined` tells the member from another whom SQLite gives their number; comments up to `after` are done.
+    `joined` tells the member from another whom SQLite gives their number. Comments up to `after` are done, and posts up
+    to `after_post`: what a moderator has shown again meanwhile stays.
     """
 
     user_id: int
@@ -53,6 +54,7 @@ class _Order(NamedTuple):
     reason: str
     until: str
     after: int = 0
+    after_post: int = 0
 
 
 def find(work: Work, user_id: int) -> User:
@@ -104,25 +106,34 @@ def hide_all(work: Work, user: User, reason: str) -> Number:
     return done
 
 
-def go_on(request: Request, user_id: int, joined: int, moderator_id: int, reason: str, until: str, after: int) -> None:
+def go_on(
+    request: Request,
+    user_id: int,
+    joined: int,
+    moderator_id: int,
+    reason: str,
+    until: str,
+    after: int,
+    after_post: int = 0,
+) -> None:
     """The job `blog.hide_all`: hide the next portion; what is left, another one does."""
     work = work_of(request)
     user = work.db.get(User, user_id)
     if user is not None and since(user.created_at) == joined:
-        _hide_some(work, _Order(user_id, joined, moderator_id, reason, until, after))
+        _hide_some(work, _Order(user_id, joined, moderator_id, reason, until, after, after_post))
         lists_changed(work.db)
 
 
 def _hide_some(work: Work, order: _Order) -> Number:
     until = datetime.fromisoformat(order.until)
-    is_shown = _is_shown_post(order.user_id) & (Post.listed_at <= until)
+    is_shown = _is_shown_post(order.user_id) & (Post.listed_at <= until) & (Post.id > order.after_post)
     posts = list(work.db.scalars(select(Post.id).where(is_shown).order_by(Post.id).limit(_AT_ONCE + 1)))
     is_said = (Comment.author_id == order.user_id) & Comment.hidden_at.is_(None) & (Comment.created_at <= until)
     wanted = select(Comment.id).where(is_said, Comment.id > order.after).order_by(Comment.id)
     said = list(work.db.scalars(wanted.limit(_AT_ONCE + 1)))
     if len(posts) > _AT_ONCE or len(said) > _AT_ONCE:
-        last = said[:_AT_ONCE][-1] if said else order.after
-        enqueue(work.registry, work.db, _JOB, **order._replace(after=last)._asdict())
+        last = order._replace(after=_last(said, order.after), after_post=_last(posts, order.after_post))
+        enqueue(work.registry, work.db, _JOB, **last._asdict())
     done = _locked(work, order, posts[:_AT_ONCE], said[:_AT_ONCE])
     if done.posts:
         _hide_posts(work, order, done.posts)
@@ -131,6 +142,10 @@ def _hide_some(work: Work, order: _Order) -> Number:
     if done.posts or done.comments:
         _answer(work, order, done)
     return Number(len(done.posts), len(done.comments), len(posts) > _AT_ONCE or len(said) > _AT_ONCE)
+
+
+def _last(ids: list[int], before: int) -> int:
+    return ids[:_AT_ONCE][-1] if ids else before
 
 
 class _Things(NamedTuple):

@@ -41,6 +41,20 @@ def send(page: Any, **values: Any) -> Any:
     return form.submit()
 
 
+def do_next(registry: Any, db: Session) -> bool:
+    """Do a job that hides the next portion; False when there is none."""
+    job = db.scalars(select(BackgroundJob).where(BackgroundJob.name == "blog.hide_all")).first()
+    if job is None:
+        db.rollback()
+        return False
+    arguments = job.arguments
+    db.delete(job)
+    db.commit()
+    with background_request(registry) as request:
+        hiding.go_on(request, **arguments)
+    return True
+
+
 def test_acl_02_the_posts_of_who_is_shut_out_are_listed_to_moderators_only(
     people: Any, member: Any, write: Any, client: Any, registry: Any
 ) -> None:
@@ -142,12 +156,8 @@ def test_a_portion_is_hidden_at_once_and_the_rest_by_a_job_but_nothing_that_came
     assert "posts: 2, comments: 2." in alert(page)
     assert "The rest follows" in alert(page)
     late = write(people["bob"], "written since"), comment(people["bob"], post, "said since")
-    while job := db.scalars(select(BackgroundJob).where(BackgroundJob.name == "blog.hide_all")).first():
-        arguments = job.arguments
-        db.delete(job)
-        db.commit()
-        with background_request(registry) as request:
-            hiding.go_on(request, **arguments)
+    while do_next(registry, db):
+        pass
     shown = [
         list(db.scalars(select(model.id).filter_by(author_id=people["bob"], hidden_at=None)))
         for model in (Post, Comment)
@@ -155,6 +165,25 @@ def test_a_portion_is_hidden_at_once_and_the_rest_by_a_job_but_nothing_that_came
     assert shown == [[late[0]], [late[1]]]
     assert db.scalar(select(Post.comment_count).where(Post.id == post)) == 1
     assert db.scalar(select(func.count()).select_from(Notice).where(Notice.kind == "hidden")) == 1
+    db.rollback()
+
+
+@pytest.mark.databases("sqlite")
+def test_what_a_moderator_shows_again_meanwhile_the_job_does_not_hide_again(
+    people: Any, write: Any, comment: Any, work_as: Any, registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hiding, "_AT_ONCE", 2)
+    spam = [write(people["bob"], f"pills {number}") for number in range(5)]
+    said = [comment(people["bob"], spam[0], f"pills {number}") for number in range(3)]
+    with work_as(people["mona"]) as work:
+        hiding.hide_all(work, work.db.get(User, people["bob"]), "spam")
+    with work_as(people["mona"]) as work:
+        moderation.show(work, posts.find(work, spam[1]))
+        moderation.show(work, comments.find(work, said[0]))
+    while do_next(registry, db):
+        pass
+    for model, shown in ((Post, spam[1]), (Comment, said[0])):
+        assert list(db.scalars(select(model.id).where(model.hidden_at.is_(None)))) == [shown]
     db.rollback()
 
 
