@@ -14,6 +14,7 @@ from pyramid.request import Request
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import joinedload
 
+from flasky.jobs.models import BackgroundJob, Status
 from flasky.jobs.services import enqueue
 from flasky.languages import _
 from flasky.plugins.accounts.models import User
@@ -93,17 +94,33 @@ def extent(work: Work, user: User) -> Number:
 def hide_all(work: Work, user: User, reason: str) -> Number:
     """Hide the posts and comments of a member that others see, answer their reports and tell the member once.
 
-    Returns what is hidden in this transaction; a job does the rest. Drafts stay, and what was hidden keeps its reason.
+    Returns what is hidden in this transaction; a job does the rest. While that is to be done nothing is begun here: what
+    is sent twice would decide about the next portion. Drafts stay, and what was hidden keeps its reason.
     Raises NotAllowed, Refused for oneself where somebody else moderates, and Fault.
     """
     me = _check(work, user)
     order = _Order(user.id, since(user.created_at), me, checked_reason(reason), work.now().isoformat())
+    if _is_begun(work, order):
+        return Number(0, 0, more=True)
     done = _hide_some(work, order)
     if done.posts or done.comments:
         note(work, me, "hidden", user, reason=order.reason)
         notices.tell_all_hidden(work, user.id, order.reason)
         lists_changed(work.db)
     return done
+
+
+def _is_begun(work: Work, order: _Order) -> bool:
+    # Of two who ask at once the second waits here, and then finds the job of the first.
+    work.db.execute(select(User.id).where(User.id == order.user_id).with_for_update(key_share=True))
+    job = BackgroundJob
+    waiting = select(job.id).where(job.name == _JOB, job.status.in_((Status.QUEUED, Status.RUNNING)))
+    theirs = waiting.where(
+        job.arguments["user_id"].as_integer() == order.user_id,
+        # Seconds, which from 2038 on are no integer of PostgreSQL's any more.
+        job.arguments["joined"].as_float() == order.joined,
+    )
+    return work.db.scalar(theirs.limit(1)) is not None
 
 
 def go_on(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from flasky.background import background_request
@@ -16,7 +17,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, digests, events, hiding, moderation, notices, posts
 from flasky.plugins.blog.errors import NotAllowed
-from flasky.plugins.blog.models import Comment, Notice, Post, PostTag, Report
+from flasky.plugins.blog.models import Comment, Decision, Notice, Post, PostTag, Report
 from flasky.testing.mailbox import Mailbox, html_of, text_of
 
 
@@ -184,6 +185,56 @@ def test_what_a_moderator_shows_again_meanwhile_the_job_does_not_hide_again(
         pass
     for model, shown in ((Post, spam[1]), (Comment, said[0])):
         assert list(db.scalars(select(model.id).where(model.hidden_at.is_(None)))) == [shown]
+    db.rollback()
+
+
+@pytest.mark.databases("sqlite")
+def test_con_03_hidden_twice_it_is_one_decision_and_one_notice_while_the_rest_is_to_be_done(
+    people: Any, write: Any, client: Any, registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hiding, "_AT_ONCE", 2)
+    for number in range(5):
+        write(people["bob"], f"pills {number}")
+    mona = client(people["mona"])
+    form = mona.get(f"/people/{people['bob']}/hide")
+    send(form, reason="spam").follow()
+    assert "The rest follows" in alert(send(form, reason="spam").follow())
+    for model, number in ((BackgroundJob, 1), (Decision, 1), (Notice, 1)):
+        about = (model.name == "blog.hide_all") if model is BackgroundJob else (model.kind == "hidden")
+        assert db.scalar(select(func.count()).select_from(model).where(about)) == number, model
+    while do_next(registry, db):
+        pass
+    assert db.scalar(select(func.count()).select_from(Post).where(Post.hidden_at.is_(None))) == 0
+    db.rollback()
+    # The rest is done: what came since is another decision.
+    write(people["bob"], "more pills")
+    assert "posts: 1, comments: 0" in alert(send(form, reason="spam").follow())
+
+
+@pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
+def test_con_03_two_who_hide_all_of_a_member_at_once_do_so_one_after_the_other(
+    people: Any, member: Any, write: Any, work_as: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hiding, "_AT_ONCE", 2)
+    for number in range(5):
+        write(people["bob"], f"pills {number}")
+    waiting = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
+    results: list[hiding.Number] = []
+
+    def second(moderator: int = member("nora", role="Moderator")) -> None:
+        with work_as(moderator) as work:
+            results.append(hiding.hide_all(work, work.db.get(User, people["bob"]), "spam"))
+
+    deciding = threading.Thread(target=second)
+    with work_as(people["mona"]) as work:
+        hiding.hide_all(work, work.db.get(User, people["bob"]), "spam")
+        deciding.start()
+        while deciding.is_alive() and not db.scalar(waiting):
+            db.rollback()
+        db.rollback()
+    deciding.join()
+    assert results == [(0, 0, True)]
+    assert db.scalar(select(func.count()).select_from(BackgroundJob).where(BackgroundJob.name == "blog.hide_all")) == 1
     db.rollback()
 
 

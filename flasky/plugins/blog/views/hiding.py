@@ -58,12 +58,13 @@ def hide(request: Request) -> Mapping[str, Any] | Response:
 
 def _hidden(request: Request, user: User, done: hiding.Number) -> Response:
     translate = request.localizer.translate
+    follows = _("The rest follows within a few minutes.")
     if not (done.posts or done.comments):
-        request.flash(_("There is nothing that others see."), "info")
+        request.flash(follows if done.more else _("There is nothing that others see."), "info")
     else:
         number = {"posts": done.posts, "comments": done.comments}
         said = translate(_("Hidden – posts: ${posts}, comments: ${comments}.", mapping=number))
-        rest = translate(_("The rest follows within a few minutes.")) if done.more else ""
+        rest = translate(follows) if done.more else ""
         link = Markup('{} {} <a href="{}" class="alert-link"><bdi>{}</bdi></a>')
         request.flash(
             link.format(said, rest, request.route_path("blog.posts_of", id=user.id), user.username), "success"
