@@ -22,6 +22,7 @@ from translationstring import TranslationString
 from flasky.errors.databases import database_status
 from flasky.errors.exceptions import Refused, RefusedFields, in_english
 from flasky.errors.failures import text_of
+from flasky.errors.fixed import RESOURCE
 from flasky.languages import _
 from flasky.migrations.explanations import why_unavailable
 from flasky.ownership import Owner
@@ -65,6 +66,10 @@ _TEXTS: dict[int, tuple[TranslationString, TranslationString]] = {
     503: (_("Service Unavailable"), _("The site is out of order for the moment. Try again in a little while.")),
 }
 _EXPIRED_FORM = _("The form was open for too long. Go back, reload the page and send it again.")
+_NO_CREDENTIAL = _(
+    "A request that cookies vouch for needs the token of a page of this site, too, in the header X-CSRF-Token. "
+    "A program sends no cookie, but an access token in the header Authorization."
+)
 _REFUSED = _("This request says “${seen}”, but the site expects “${expected}”.")
 _OTHER = {4: _("This request was refused."), 5: _("Something went wrong on our side. It has been noted.")}
 
@@ -123,7 +128,7 @@ def _of_http_exception(error: HTTPException, request: Request) -> Problem:
     return Problem(
         status,
         title,
-        _detail(error) or detail,
+        _detail(error, request) or detail,
         headers=tuple(pair for pair in error.headerlist if pair[0].lower() not in _BODY_HEADERS),
         reason=_reason(error, request) if level else "",
         level=level,
@@ -132,14 +137,14 @@ def _of_http_exception(error: HTTPException, request: Request) -> Problem:
     )
 
 
-def _detail(error: HTTPException) -> TranslationString | None:
+def _detail(error: HTTPException, request: Request) -> TranslationString | None:
     """The text that the exception brings for visitors.
 
     Only one that is marked for translation is meant for them: Pyramid's own details name views and root factories,
     all the more with PYRAMID_DEBUG_NOTFOUND (P33).
     """
     if isinstance(error, BadCSRFToken):
-        return _EXPIRED_FORM
+        return _NO_CREDENTIAL if RESOURCE in request.environ else _EXPIRED_FORM
     if isinstance(error, Refused):
         return _(_REFUSED, mapping={"seen": _bounded(error.seen), "expected": error.expected})
     return error.detail if isinstance(error.detail, TranslationString) else None

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyramid.config import Configurator
 from pyramid.events import BeforeTraversal
 from pyramid.exceptions import ConfigurationError
-from pyramid.httpexceptions import HTTPUnauthorized
+from pyramid.httpexceptions import HTTPForbidden, HTTPUnauthorized
 from pyramid.registry import Registry
 from pyramid.request import Request
+from pyramid.security import NO_PERMISSION_REQUIRED
 
 from flasky.api_resources import RESOURCES
 from flasky.errors.fixed import RESOURCE
@@ -58,6 +59,17 @@ class InvalidCredential(CredentialNeeded):
     text_for_visitors = _("This access token is not valid. It may have expired, or somebody revoked it.")
 
 
+class CredentialTooWeak(HTTPForbidden):  # type: ignore[misc] # Pyramid has no types
+    """Who the credential is for is known, and may not do this with it (RFC 6750, 3.1)."""
+
+    text_for_visitors = _("This access token may not do this, or the member that it is for may not.")
+
+    def __init__(self, scheme: str, result: Any) -> None:
+        """`result` is what the security policy said."""
+        headers = [("WWW-Authenticate", f'{scheme} error="insufficient_scope"')]
+        super().__init__(self.text_for_visitors, headers=headers, result=result)
+
+
 def add_credential(config: Configurator, scheme: str, provider: Provider | str) -> None:
     """Directive `config.add_credential("Bearer", provider)`: what programs may say in `Authorization` who they are by.
 
@@ -76,14 +88,19 @@ def has_credential(request: Request) -> bool:
     return _KNOWN in request.__dict__
 
 
-def check_credential(request: Request, *, is_closed: bool) -> None:
+def check_credential(request: Request, permission: str | None) -> None:
     """Find out who the credential of a request to an API resource is for; before any view, for all of them alike.
 
-    Raises InvalidCredential, and CredentialNeeded where `is_closed` and nobody is known.
+    `permission` is what the view asks for. Raises InvalidCredential, CredentialNeeded where nobody is known, and
+    CredentialTooWeak where the credential does not give it.
     """
     _identify(request)
-    if is_closed and request.identity is None and (known := schemes(request.registry)):
+    if permission == NO_PERMISSION_REQUIRED:
+        return
+    if request.identity is None and (known := schemes(request.registry)):
         raise CredentialNeeded(", ".join(known))
+    if permission and has_credential(request) and not (result := request.has_permission(permission)):
+        raise CredentialTooWeak(request.__dict__[_KNOWN], result)
 
 
 def schemes(registry: Registry) -> list[str]:
@@ -102,7 +119,7 @@ def _identify(request: Request) -> None:
     if identity is None:
         raise InvalidCredential(f'{credential.scheme} error="invalid_token"')
     request.__dict__[_IDENTITY] = identity
-    request.__dict__[_KNOWN] = True
+    request.__dict__[_KNOWN] = credential.scheme
 
 
 def mark_resource(event: BeforeTraversal) -> None:

@@ -16,7 +16,6 @@ from pyramid.exceptions import BadCSRFToken
 from pyramid.interfaces import ICSRFStoragePolicy
 from pyramid.request import Request
 from pyramid.response import Response
-from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.viewderivers import INGRESS
 from translationstring import TranslationString
 from zope.interface import implementer
@@ -129,11 +128,11 @@ def csrf_view(view: Any, info: Any) -> Any:
     if info.exception_only:
         return view
     needs_token = info.options.get("require_csrf") is not False
-    is_closed = info.options.get("permission") != NO_PERMISSION_REQUIRED
+    permission = info.options.get("permission")
 
     def checked(context: Any, request: Request) -> Any:
         if RESOURCE in request.environ:
-            check_credential(request, is_closed=is_closed)
+            check_credential(request, permission)
         if request.method not in SAFE_METHODS:
             give_way()
             if not has_credential(request):

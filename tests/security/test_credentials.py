@@ -78,7 +78,16 @@ def test_csr_03_another_site_s_page_is_refused_with_cookies_only(doors: TestApp,
 
 
 def test_who_is_known_and_may_not_is_refused(doors: TestApp) -> None:
-    assert ask(doors, "POST", "poor").status_code == 403
+    answer = ask(doors, "POST", "poor")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (403, 'Bearer error="insufficient_scope"')
+    assert answer.json["detail"] == "This access token may not do this, or the member that it is for may not."
+
+
+def test_a_program_without_a_credential_reads_of_no_form(doors: TestApp) -> None:
+    for method in ("POST", "PUT"):
+        refused = ask(doors, method, X_Test_Member="browser")
+        assert refused.status_code == 400
+        assert ("Authorization" in refused.json["detail"], "open for" in refused.json["detail"]) == (True, False)
 
 
 def test_an_answer_of_the_provider_is_the_answer(doors: TestApp) -> None:
