@@ -23,7 +23,7 @@ from flasky.plugins.blog import comments, notices
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.events import CommentHidden, PostHidden
 from flasky.plugins.blog.mentions import since
-from flasky.plugins.blog.models import Comment, Post, PostTag, Report
+from flasky.plugins.blog.models import Comment, Decision, Post, PostTag, Report
 from flasky.plugins.blog.moderation import checked_reason, leaves_out, moderator, note
 from flasky.plugins.blog.storage import changed, hold_members, lists_changed
 
@@ -94,17 +94,17 @@ def extent(work: Work, user: User) -> Number:
 def hide_all(work: Work, user: User, reason: str) -> Number:
     """Hide the posts and comments of a member that others see, answer their reports and tell the member once.
 
-    Returns what is hidden in this transaction; a job does the rest. While that is to be done nothing is begun here: what
-    is sent twice would decide about the next portion. Drafts stay, and what was hidden keeps its reason.
+    Returns what is hidden in this transaction; a job does the rest. While that is to be done nothing is begun here:
+    what is sent twice would decide about the next portion. Drafts stay, and what was hidden keeps its reason.
     Raises NotAllowed, Refused for oneself where somebody else moderates, and Fault.
     """
     me = _check(work, user)
     order = _Order(user.id, since(user.created_at), me, checked_reason(reason), work.now().isoformat())
     if _is_begun(work, order):
         return Number(0, 0, more=True)
-    done = _hide_some(work, order)
+    done, answered = _hide_some(work, order)
     if done.posts or done.comments:
-        note(work, me, "hidden", user, reason=order.reason)
+        note(work, me, "hidden", user, reason=order.reason, reports=answered)
         notices.tell_all_hidden(work, user.id, order.reason)
         lists_changed(work.db)
     return done
@@ -137,11 +137,18 @@ def go_on(
     work = work_of(request)
     user = work.db.get(User, user_id)
     if user is not None and since(user.created_at) == joined:
-        _hide_some(work, _Order(user_id, joined, moderator_id, reason, until, after, after_post))
+        order = _Order(user_id, joined, moderator_id, reason, until, after, after_post)
+        _done, answered = _hide_some(work, order)
+        if answered:
+            # The newest about all of them: another begins only when this is done.
+            newest = select(func.max(Decision.id)).where(Decision.author_id == user_id, Decision.about == "all")
+            more = update(Decision).where(Decision.id == newest.scalar_subquery())
+            changed(work.db, more.values(reports=Decision.reports + answered))
         lists_changed(work.db)
 
 
-def _hide_some(work: Work, order: _Order) -> Number:
+def _hide_some(work: Work, order: _Order) -> tuple[Number, int]:
+    """Hide a portion, and answer its reports; how much that was, and how many were answered."""
     until = datetime.fromisoformat(order.until)
     is_shown = _is_shown_post(order.user_id) & (Post.listed_at <= until) & (Post.id > order.after_post)
     posts = list(work.db.scalars(select(Post.id).where(is_shown).order_by(Post.id).limit(_AT_ONCE + 1)))
@@ -156,9 +163,8 @@ def _hide_some(work: Work, order: _Order) -> Number:
         _hide_posts(work, order, done.posts)
     if done.comments:
         _hide_comments(work, order, done.comments)
-    if done.posts or done.comments:
-        _answer(work, order, done)
-    return Number(len(done.posts), len(done.comments), len(posts) > _AT_ONCE or len(said) > _AT_ONCE)
+    answered = _answer(work, order, done) if done.posts or done.comments else 0
+    return Number(len(done.posts), len(done.comments), len(posts) > _AT_ONCE or len(said) > _AT_ONCE), answered
 
 
 def _last(ids: list[int], before: int) -> int:
@@ -214,8 +220,8 @@ def _hide_comments(work: Work, order: _Order, ids: list[int]) -> None:
         work.registry.notify(CommentHidden(work, comment))
 
 
-def _answer(work: Work, order: _Order, done: _Things) -> None:
+def _answer(work: Work, order: _Order, done: _Things) -> int:
     about = or_(Report.post_id.in_(done.posts), Report.comment_id.in_(done.comments))
     answered_by = _decision(work, order)["hidden_by_id"]
     open_ones = update(Report).where(about, Report.resolved_at.is_(None))
-    changed(work.db, open_ones.values(resolved_at=work.now(), resolved_by_id=answered_by))
+    return changed(work.db, open_ones.values(resolved_at=work.now(), resolved_by_id=answered_by))

@@ -175,9 +175,15 @@ def test_what_a_moderator_shows_again_meanwhile_the_job_does_not_hide_again(
 ) -> None:
     monkeypatch.setattr(hiding, "_AT_ONCE", 2)
     spam = [write(people["bob"], f"pills {number}") for number in range(5)]
+    for number in (0, 1, 3, 4):
+        with work_as(people["anna"]) as work:
+            moderation.report(work, posts.find(work, spam[number]), "look")
     said = [comment(people["bob"], spam[0], f"pills {number}") for number in range(3)]
     with work_as(people["mona"]) as work:
         hiding.hide_all(work, work.db.get(User, people["bob"]), "spam")
+    answered = select(Decision.reports).where(Decision.about == "all")
+    assert db.scalar(answered) == 2
+    db.rollback()
     with work_as(people["mona"]) as work:
         moderation.show(work, posts.find(work, spam[1]))
         moderation.show(work, comments.find(work, said[0]))
@@ -185,6 +191,8 @@ def test_what_a_moderator_shows_again_meanwhile_the_job_does_not_hide_again(
         pass
     for model, shown in ((Post, spam[1]), (Comment, said[0])):
         assert list(db.scalars(select(model.id).where(model.hidden_at.is_(None)))) == [shown]
+    # The decision says how many reports were answered by all of it.
+    assert db.scalar(answered) == 4
     db.rollback()
 
 
