@@ -117,6 +117,17 @@ def test_after_a_decision_the_next_of_the_list_is_there_and_a_link_to_the_text(
 
 
 @pytest.mark.databases("sqlite")
+def test_who_alone_moderates_decides_about_their_own_from_the_newest_comments_too(
+    people: Any, member: Any, write: Any, comment: Any, client: Any
+) -> None:
+    made = comment(people["mona"], write(people["anna"]))
+    mona = client(people["mona"])
+    assert mona.get("/moderate", {"show": "newest"}).click("Decide").request.path == f"/comment/{made}/hide"
+    member("nora", role="Moderator")
+    assert "Decide" not in mona.get("/moderate", {"show": "newest"})
+
+
+@pytest.mark.databases("sqlite")
 def test_a_list_that_no_decision_comes_from_is_no_place_to_go_on_to(people: Any, write: Any, client: Any) -> None:
     mona, post = client(people["mona"]), write(people["anna"])
     form = next(form for form in mona.get(f"/post/{post}/hide").forms.values() if "version" in form.fields)

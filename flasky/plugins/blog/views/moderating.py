@@ -63,7 +63,11 @@ def lists(request: Request) -> Mapping[str, Any] | Response:
         return _reports(request)
     if shown in _BY_ID:
         beginning = request.route_path("blog.moderate", _query={"show": shown})
-        return _list(request, shown, *page_of(request, partial(_BY_ID[shown], request.accounts), beginning=beginning))
+        part, in_the_middle = page_of(request, partial(_BY_ID[shown], request.accounts), beginning=beginning)
+        # Whether somebody else decides about one's own is asked only where one of them stands in the list.
+        is_asked = shown == _NEWEST and any(row.author_id == request.identity.user_id for row in part.rows)
+        own = moderation.leaves_out(request.accounts) if is_asked else 0
+        return {**_list(request, shown, part, in_the_middle), "own": own}
     if shown not in _HIDDEN:
         raise RefusedInput(seen=f"show={ascii(shown[:40])[1:-1]}", expected=" or ".join([*_BY_ID, *_HIDDEN]))
     return _hidden(request, shown)
@@ -95,7 +99,6 @@ def _list(request: Request, shown: str, part: Part | Mapping[str, Any], in_the_m
             (_DECISIONS, _("Decisions")),
         ),
         "decided": _DECIDED,
-        "me": request.identity.user_id,
         "excerpt": _excerpt,
         "look": Look(request),
     }
