@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
-from sqlalchemy.orm import Session, joinedload, make_transient_to_detached
+from sqlalchemy import and_, bindparam, delete, insert, select, union_all, update
+from sqlalchemy.orm import Session, aliased, joinedload, make_transient_to_detached
 
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import limits, markdown, mentions, notices, pace, submissions
@@ -15,7 +15,7 @@ from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdit
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.posts import check_text, is_equal, may_see, render_checked, who
-from flasky.plugins.blog.reading import Bounds, Part, part
+from flasky.plugins.blog.reading import Bounds, Part, Rows, part
 from flasky.plugins.blog.storage import changed, hold_members, lists_changed, looking
 from flasky.plugins.blog.submissions import COMMENT, Sent
 from flasky.plugins.blog.titles import OPENING
@@ -32,6 +32,8 @@ _COMMENT = (
 _INSERT = insert(Comment).returning(Comment.id)
 #: The columns of a new comment of which there is nothing to say yet.
 _NEW = {"edited_at": None, "hidden_at": None, "hidden_by_id": None, "hidden_reason": "", "version": 1}
+#: The posts among which hidden ones are looked for.
+_HIDDEN = aliased(Post)
 _COUNT = (
     update(Post).where(Post.id == bindparam("post")).values(comment_count=Post.comment_count + bindparam("difference"))
 )
@@ -167,23 +169,43 @@ def _seen(work: Work, comment: Comment | None, *, own_too: bool) -> Comment:
     return comment
 
 
-def unseen(work: Work, bounds: Bounds, limit: int = 20) -> Part:
-    """The comments of whoever asks that others do not see, newest first. It only reads.
+def unseen(work: Work, below: int, limit: int = 20) -> Part:
+    """The comments of whoever asks that others do not see, newest first, from one's id on (0: from the first).
 
-    Each has been hidden itself, or `is_below_hidden`, a post of somebody else of which nothing may be told then.
+    Each has been hidden itself, or `is_below_hidden`, a post of somebody else of which nothing may be told then. It
+    only reads, and of one's other comments, however many they are, nothing.
     """
     me = who(work).user_id
+    with work.reading() as connection:
+        return part(connection, _unseen(me, below, limit + 1), Comment.id, Bounds(below=below), limit)
+
+
+def _unseen(me: int, below: int, limit: int) -> Rows:
+    """Two halves, each by indexes of its own: with "or" all comments of `me` would be read, each with its post."""
+    theirs = select(Comment.id).where(Comment.author_id == me)
+    if below:
+        theirs = theirs.where(Comment.id < below)
+    hidden = theirs.where(Comment.hidden_at.is_not(None)).order_by(Comment.id.desc()).limit(limit)
+    # The post again for its author, of those that are found: the index of hidden posts has none.
+    below_hidden = (
+        theirs.join(Post, Post.id == Comment.post_id)
+        .where(Comment.post_id.in_(select(_HIDDEN.id).where(_HIDDEN.hidden_at.is_not(None))))
+        .where(Comment.hidden_at.is_(None), Post.author_id.is_distinct_from(me))
+        # Not in the order of an index: to find few, all comments of `me` would be gone through in it.
+        .order_by((Comment.id + 0).desc())
+        .limit(limit)
+    )
+    found = union_all(*(select(half.subquery().c.id) for half in (hidden, below_hidden))).subquery("found")
     is_below_hidden = and_(Post.hidden_at.is_not(None), Post.author_id.is_distinct_from(me))
-    statement = (
+    return (
         select(
             Comment.id, Comment.html, Comment.created_at, Comment.hidden_at, Comment.hidden_reason,
             is_below_hidden.label("is_below_hidden"), Comment.post_id, Post.title, OPENING,
         )
+        .select_from(found)
+        .join(Comment, Comment.id == found.c.id)
         .join(Post, Post.id == Comment.post_id)
-        .where(Comment.author_id == me, or_(Comment.hidden_at.is_not(None), is_below_hidden))
     )  # fmt: skip
-    with work.reading() as connection:
-        return part(connection, statement, Comment.id, bounds, limit)
 
 
 def _lock_above(work: Work, comment_id: int) -> None:

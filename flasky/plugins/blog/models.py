@@ -105,6 +105,9 @@ class Comment(Base):
         Index("ix_comments_post_id_id", "post_id", "id"),
         Index("ix_comments_author_id_id", "author_id", "id"),
         Index("ix_comments_hidden_at_id", "hidden_at", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
+        # What others do not see of a member's: hidden itself, or below a hidden post (`comments.unseen`).
+        Index("ix_comments_hidden_author_id_id", "author_id", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
+        Index("ix_comments_author_id_post_id", "author_id", "post_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.models import RolePermission, User
@@ -163,6 +164,26 @@ def test_ones_own_comments_below_hidden_posts_go_on_page_by_page(
     assert "Older comments" not in page
     assert "words 2" in page.click("To the newest")
     browser.get("/drafts?comments_before=x", status=400)
+
+
+def test_of_ones_other_comments_nothing_is_read(db: Session) -> None:
+    """Not each of a hundred thousand with its post, to find those that others do not see."""
+    connection = db.connection()
+
+    def explained(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_others: Any) -> Any:
+        return f"EXPLAIN QUERY PLAN {statement}", parameters
+
+    event.listen(connection, "before_cursor_execute", explained, retval=True)
+    asked = comments._unseen(7, 9, 21).order_by(Comment.id.desc()).limit(21)
+    plan = " ".join(row[3] for row in connection.execute(asked).cursor.fetchall())
+    searches = set(re.findall(r"SEARCH comments USING .*?\)", plan))
+    assert searches == {
+        "SEARCH comments USING INDEX ix_comments_hidden_author_id_id (author_id=? AND id<?)",
+        "SEARCH comments USING INDEX ix_comments_author_id_post_id (author_id=? AND post_id=? AND rowid<?)",
+        "SEARCH comments USING INTEGER PRIMARY KEY (rowid=?)",
+    }, plan
+    assert "SEARCH posts_1 USING COVERING INDEX ix_posts_hidden_at_id" in plan
+    assert "SCAN comments" not in plan
 
 
 def test_who_may_not_comment_any_more_reads_their_comment_below_a_hidden_post(

@@ -196,7 +196,7 @@ def drafts(request: Request) -> Mapping[str, Any]:
     return {
         "posts": found,
         "in_the_middle": in_the_middle,
-        "unseen": None if in_the_middle else comments.unseen(request.accounts, Bounds(below=before)),
+        "unseen": None if in_the_middle else comments.unseen(request.accounts, before),
         "comments_before": before,
         "look": reading.Look(request),
         "may_write": may(request, "blog.write"),
