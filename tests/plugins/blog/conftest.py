@@ -21,7 +21,7 @@ from flasky.plugins.accounts.models import User, UserSession
 from flasky.plugins.accounts.services import Limit
 from flasky.plugins.accounts.tokens import fingerprint
 from flasky.plugins.accounts.work import Work, open_work
-from flasky.plugins.blog import comments, pace, posts
+from flasky.plugins.blog import comments, notices, pace, posts
 from flasky.plugins.blog.posts import Writing
 from flasky.wsgi import Application
 
@@ -181,3 +181,14 @@ def pressed() -> Callable[[Any, str], Any]:
         return answer
 
     return press
+
+
+@pytest.fixture
+def choose(registry: Registry) -> Callable[[int, str], None]:
+    """A function that chooses how a member gets mails."""
+
+    def do(user_id: int, choice: str) -> None:
+        with open_work(registry) as work:
+            notices.choose_mail(work, user_id, choice)
+
+    return do

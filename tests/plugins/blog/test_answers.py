@@ -31,15 +31,6 @@ def told(db: Session) -> Any:
     return find
 
 
-@pytest.fixture
-def choose(registry: Any) -> Any:
-    def set_choice(user_id: int, choice: str) -> None:
-        with open_work(registry) as work:
-            notices.choose_mail(work, user_id, choice)
-
-    return set_choice
-
-
 def test_who_commented_before_is_told_of_an_answer_once_until_they_read_of_it(
     member: Any, write: Any, comment: Any, told: Any, client: Any, pressed: Any
 ) -> None:

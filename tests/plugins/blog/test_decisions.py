@@ -39,15 +39,6 @@ def decide(people: Any, work_as: Any) -> Callable[..., None]:
 
 
 @pytest.fixture
-def choose(registry: Registry) -> Callable[[int, str], None]:
-    def do(user_id: int, choice: str) -> None:
-        with open_work(registry) as work:
-            notices.choose_mail(work, user_id, choice)
-
-    return do
-
-
-@pytest.fixture
 def heard(registry: Registry) -> Iterator[list[str]]:
     """The names of the events of posts and comments, as they come."""
     found: list[str] = []

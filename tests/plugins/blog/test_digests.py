@@ -16,20 +16,24 @@ from flasky.jobs.services import enqueue
 from flasky.jobs.worker import JobWorker
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import open_work
-from flasky.plugins.blog import digests, notices
+from flasky.plugins.blog import digests
 from flasky.plugins.blog.models import Notice
 from flasky.testing.mailbox import Mailbox
 
 
-def test_the_job_mails_everybody_who_is_due(
-    registry: Any, member: Any, write: Any, db: Session, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def three(member: Any, write: Any, choose: Any) -> None:
+    """Three members who have a notice and get mails once a day."""
     names = ["bob", "carl", "dora"]
     for name in names:
-        user_id = member(name)
-        with open_work(registry) as work:
-            notices.choose_mail(work, user_id, "daily")
+        choose(member(name), "daily")
     write(member("anna"), " ".join(f"@{name}" for name in names))
+
+
+@pytest.mark.usefixtures("three")
+def test_the_job_mails_everybody_who_is_due(
+    registry: Any, db: Session, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     db.execute(update(Notice).values(mail_due=utc_now() - timedelta(minutes=1)))
     enqueue(registry, db, "blog.digest")
     db.commit()
@@ -44,15 +48,10 @@ def test_it_comes_every_hour(registry: Any) -> None:
     assert schedules(registry)["blog.digest"].shown == "every 1:00:00"
 
 
+@pytest.mark.usefixtures("three")
 def test_a_mail_that_cannot_be_made_keeps_nobody_elses_back(
-    registry: Any, member: Any, write: Any, db: Session, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+    registry: Any, db: Session, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    names = ["bob", "carl", "dora"]
-    for name in names:
-        user_id = member(name)
-        with open_work(registry) as work:
-            notices.choose_mail(work, user_id, "daily")
-    write(member("anna"), " ".join(f"@{name}" for name in names))
     # As no form would let it in.
     db.execute(update(User).where(User.username == "bob").values(email="bob\n@example.com"))
     db.commit()
@@ -67,12 +66,13 @@ def test_a_mail_that_cannot_be_made_keeps_nobody_elses_back(
 
 
 @pytest.mark.databases("postgresql")
-def test_a_digest_does_not_wait_for_who_comments_nor_they_for_it(registry: Any, member: Any, write: Any) -> None:
+def test_a_digest_does_not_wait_for_who_comments_nor_they_for_it(
+    registry: Any, member: Any, write: Any, choose: Any
+) -> None:
     """A comment holds the row of its author, as what refers to it does, and then wants that of whom it tells."""
     anna, bob = member("anna"), member("bob")
     for user_id in (anna, bob):
-        with open_work(registry) as work:
-            notices.choose_mail(work, user_id, "daily")
+        choose(user_id, "daily")
     write(anna, "@bob")
     write(bob, "@anna")
     tomorrow = utc_now() + timedelta(days=1, minutes=1)

@@ -46,17 +46,6 @@ def told(db: Session) -> Any:
     return kinds
 
 
-@pytest.fixture
-def choose(registry: Any) -> Any:
-    """A function that chooses how a member gets mails."""
-
-    def set_choice(user_id: int, choice: str) -> None:
-        with open_work(registry) as work:
-            notices.choose_mail(work, user_id, choice)
-
-    return set_choice
-
-
 def test_nobody_is_told_what_they_did_themselves(member: Any, write: Any, comment: Any, told: Any) -> None:
     anna = member("anna")
     comment(anna, write(anna, "I am @anna"), "and so is @anna")
