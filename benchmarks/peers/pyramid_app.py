@@ -90,6 +90,7 @@ def make(folder: Path, *, as_flasky: bool = False) -> Any:
             ("register", "/register"),
             ("blog.post", "/post/{id}"),
             ("accounts.profile", "/user/{username}"),
+            ("accounts.avatar", "/avatar/{user_id}/{version}"),
             ("blog.person", "/member/{id}"),
             ("blog.tag", "/tag/{name}"),
             ("blog.feed", "/feed"),
