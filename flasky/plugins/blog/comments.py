@@ -14,9 +14,9 @@ from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.events import CommentAdded, CommentDeleted, CommentEdited
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
-from flasky.plugins.blog.posts import check_text, is_equal, may_see, render_checked, who
+from flasky.plugins.blog.posts import AUTHOR, check_text, is_equal, may_see, render_checked, who
 from flasky.plugins.blog.reading import Bounds, Part, Rows, part
-from flasky.plugins.blog.storage import changed, hold_members, lists_changed, looking
+from flasky.plugins.blog.storage import changed, hold_members, holding, lists_changed, looking
 from flasky.plugins.blog.submissions import COMMENT, Sent
 from flasky.plugins.blog.titles import OPENING
 
@@ -29,6 +29,11 @@ _ONE_MORE = (
 _COMMENT = (
     select(Comment).where(Comment.id == bindparam("id")).options(joinedload(Comment.author), joinedload(Comment.post))
 )
+_THIS = Comment.id == bindparam("comment")
+_ITS_POST = select(Comment.post_id).where(_THIS).scalar_subquery()
+#: Holds the author of a comment and that of its post (`storage.hold_members`).
+_AUTHORS = holding(select(Comment.author_id).where(_THIS).union(select(Post.author_id).where(Post.id == _ITS_POST)))
+_LOCK_POST = select(Post.id).where(Post.id == _ITS_POST).with_for_update(key_share=True)
 _INSERT = insert(Comment).returning(Comment.id)
 #: The columns of a new comment of which there is nothing to say yet.
 _NEW = {"edited_at": None, "hidden_at": None, "hidden_by_id": None, "hidden_reason": "", "version": 1}
@@ -64,7 +69,7 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
     # What was sent before can be deleted just then.
     rendered = rendered or render(work, body)
     # The post's author is told; who comments on the same post waits for its row, and nobody for somebody who waits.
-    hold_members(work.db, select(Post.author_id).where(Post.id == post.id))
+    hold_members(work.db, AUTHOR, {"post": post.id})
     if not changed(work.db, _ONE_MORE, {"post": post.id, "begun": post.created_at}):
         raise NotThere
     comment = _store(
@@ -210,10 +215,8 @@ def _unseen(me: int, below: int, limit: int) -> Rows:
 
 def _lock_above(work: Work, comment_id: int) -> None:
     """Lock what is locked before a comment (`hold_members`): its author, its post's author, and the post."""
-    its_post = select(Comment.post_id).where(Comment.id == comment_id).scalar_subquery()
-    authors = select(Comment.author_id).where(Comment.id == comment_id)
-    hold_members(work.db, authors.union(select(Post.author_id).where(Post.id == its_post)))
-    work.db.execute(select(Post.id).where(Post.id == its_post).with_for_update(key_share=True))
+    hold_members(work.db, _AUTHORS, {"comment": comment_id})
+    work.db.connection().execute(_LOCK_POST, {"comment": comment_id})
 
 
 def render(work: Work, body: str, written_at: datetime | None = None) -> markdown.Rendered:

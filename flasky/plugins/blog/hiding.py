@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from pyramid.request import Request
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from flasky.jobs.models import BackgroundJob, Status
@@ -25,8 +25,10 @@ from flasky.plugins.blog.events import CommentHidden, PostHidden
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Decision, Post, PostTag, Report
 from flasky.plugins.blog.moderation import checked_reason, leaves_out, moderator, note
-from flasky.plugins.blog.storage import changed, hold_members, lists_changed
+from flasky.plugins.blog.storage import changed, hold_members, holding, lists_changed
 
+#: Holds a member (`storage.hold_members`).
+_MEMBER = holding(select(bindparam("user")))
 #: One transaction takes so many posts, and as many comments.
 _AT_ONCE = 100
 #: Beyond that nobody counts.
@@ -180,7 +182,7 @@ class _Things(NamedTuple):
 
 def _locked(work: Work, order: _Order, posts: list[int], said: list[int]) -> _Things:
     """What of these is there to be hidden still, and nobody else changes; in the order of `storage.hold_members`."""
-    hold_members(work.db, select(User.id).where(User.id == order.user_id))
+    hold_members(work.db, _MEMBER, {"user": order.user_id})
     # The posts below which the comments stand, too: their numbers change.
     above = select(Comment.post_id).where(Comment.id.in_(said))
     rows = select(Post.id, Post.listed_at).where(or_(Post.id.in_(posts), Post.id.in_(above))).order_by(Post.id)

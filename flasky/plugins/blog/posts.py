@@ -20,13 +20,15 @@ from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.storage import changed, hold_members, lists_changed, looking
+from flasky.plugins.blog.storage import changed, hold_members, holding, lists_changed, looking
 from flasky.plugins.blog.submissions import DRAFT, POST, Sent
 from flasky.plugins.blog.words import is_blank, unturned
 
 #: Drafts and hidden posts on a page.
 _PAGE = 20
 
+#: Holds the author of a post (`storage.hold_members`).
+AUTHOR = holding(select(Post.author_id).where(Post.id == bindparam("post")))
 _POST = select(Post).where(Post.id == bindparam("id")).options(joinedload(Post.author))
 
 
@@ -136,7 +138,7 @@ def find(work: Work, post_id: int, *, lock: bool = False) -> Post:
     """
     statement = _POST
     if lock:
-        hold_members(work.db, select(Post.author_id).where(Post.id == post_id))
+        hold_members(work.db, AUTHOR, {"post": post_id})
         statement = statement.with_for_update(of=Post).execution_options(populate_existing=True)
     return _seen(work, work.db.scalars(statement, {"id": post_id}).one_or_none())
 

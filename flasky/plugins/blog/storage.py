@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import SelectBase, bindparam, case, inspect, select, update
+from sqlalchemy import Select, SelectBase, bindparam, case, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -64,8 +64,13 @@ def changed(db: Session, statement: Any, values: Mapping[str, Any] | None = None
     return number
 
 
-def hold_members(db: Session, ids: SelectBase) -> None:
-    """Have whoever erases one of these members wait until the transaction ends; `ids` selects the ids of members.
+def holding(ids: SelectBase) -> Select[int]:
+    """A statement for `hold_members`, made once: `ids` selects the ids of members, with parameters."""
+    return select(User.id).where(User.id.in_(ids)).order_by(User.id).with_for_update(read=True, key_share=True)
+
+
+def hold_members(db: Session, held: Select[int], values: Mapping[str, Any]) -> None:
+    """Have whoever erases one of these members wait until the transaction ends; `held` is made by `holding`.
 
     All who change something lock in this order: members, posts, comments, reports, decisions, counters, and the version
     of the lists. Otherwise two would wait for each other: who erases locks the member and then what they wrote,
@@ -73,8 +78,8 @@ def hold_members(db: Session, ids: SelectBase) -> None:
     time, and nothing to be locked.
     """
     if db.get_bind().dialect.name == "postgresql":
-        held = select(User.id).where(User.id.in_(ids)).order_by(User.id)
-        db.execute(held.with_for_update(read=True, key_share=True))
+        db.flush()
+        db.connection().execute(held, values)
 
 
 def lists_changed(db: Session) -> None:
