@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -27,7 +28,7 @@ from benchmarks.blog import CALL_ROUNDS, POSTS, USERS, fill, timed
 from benchmarks.pages import caller
 from benchmarks.tables import ratio, reached, show
 from flasky.database import utc_now
-from flasky.plugins.blog import reading, search
+from flasky.plugins.blog import reading, search, timeline
 from flasky.plugins.blog.models import BlogMember, Follow, Post
 from flasky.plugins.blog.reading import Bounds, Cursor, Way
 
@@ -125,37 +126,35 @@ def _place(connection: Connection, offset: int) -> Cursor:
 
 
 def followed(engine: Engine) -> None:
-    """Database time of "those I follow": members who follow more and more. Nothing of it stays.
+    """Database time of "those I follow": members who follow more and more.
 
     First people of every kind, then quiet ones: nobody who wrote one of the newest fifth of all posts.
     """
     spent: dict[str, list[float]] = {}
     used: dict[str, list[float]] = {}
     with engine.connect() as connection:
-        clock = _cpu_clock(connection)
         posts = connection.scalar(select(func.count()).select_from(Post)) or 0
         people = list(connection.execute(text("SELECT id FROM users ORDER BY id LIMIT 100000")).scalars())
-        # Another one follows each time: rows of an earlier time, deleted but not yet gone, would be gone through again.
-        followers, others = people[:AT_MOST], people[AT_MOST:]
         middle = _place(connection, posts // 2)
         loud = _wrote_last(connection, posts // 5)
-        quiet = [other for other in others if other not in loud]
+    # Another one follows each time: rows of an earlier time, deleted but not yet gone, would be gone through again.
+    followers, others = people[:AT_MOST], people[AT_MOST:]
+    quiet = [other for other in others if other not in loud]
+    with _back_again(engine, followers):
         for kind, pool in (("", others), ("quiet ", quiet)):
-            for number in FOLLOWED:
-                if len(pool) < number:
-                    continue
+            for number in (number for number in FOLLOWED if number <= len(pool)):
                 me = followers.pop()
-                _follow(connection, me, pool[:: len(pool) // number][:number])
-                ask = partial(reading.of_followed, connection, me, number, limit=LIMIT)
-                name = f"{number:,} {kind}followed"
-                calls = {
-                    name: partial(ask, way=Way.FIRST, cursor=None),
-                    f"{name}, from the middle on": partial(ask, way=Way.OLDER, cursor=middle),
-                    f"{name}, the last page": partial(ask, way=Way.OLDER, cursor=_last_place(connection, me)),
-                }
-                spent |= in_turn(calls)
-                used |= in_turn(calls, clock)
-        connection.rollback()
+                _follow(engine, me, pool[:: len(pool) // number][:number])
+                with engine.connect() as connection:
+                    ask = partial(timeline.of_followed, connection, me, number, limit=LIMIT)
+                    name = f"{number:,} {kind}followed"
+                    calls = {
+                        name: partial(ask, way=Way.FIRST, cursor=None),
+                        f"{name}, from the middle on": partial(ask, way=Way.OLDER, cursor=middle),
+                        f"{name}, the last page": partial(ask, way=Way.OLDER, cursor=_last_place(connection, me)),
+                    }
+                    spent |= in_turn(calls)
+                    used |= in_turn(calls, _cpu_clock(connection))
     show(
         f"Those I follow, {posts:,} posts",
         ("list", "ms", "least", "CPU ms, least"),
@@ -168,20 +167,36 @@ def followed(engine: Engine) -> None:
     )
 
 
+@contextmanager
+def _back_again(engine: Engine, followers: list[int]) -> Iterator[None]:
+    """Let these members follow again, behind the block, whom they followed before it."""
+    those = tuple(followers)
+    with engine.connect() as connection:
+        rows = connection.execute(select(inspect(Follow).local_table).where(Follow.follower_id.in_(those))).all()
+    try:
+        yield
+    finally:
+        for me in those:
+            _follow(engine, me, [row.followed_id for row in rows if row.follower_id == me])
+
+
 def _wrote_last(connection: Connection, number: int) -> set[int | None]:
     posts = select(Post.author_id).where(Post.listed_at.is_not(None))
     return set(connection.scalars(posts.order_by(Post.listed_at.desc(), Post.id.desc()).limit(number)))
 
 
-def _follow(connection: Connection, me: int, chosen: list[int]) -> None:
-    """Let `me` follow these and nobody else."""
-    connection.execute(delete(Follow).where(Follow.follower_id == me))
+def _follow(engine: Engine, me: int, chosen: list[int]) -> None:
+    """Let `me` follow these and nobody else, and the database have tidied up, as behind most of a list it has."""
     rows = [{"follower_id": me, "followed_id": other, "created_at": utc_now()} for other in chosen]
-    connection.execute(insert(inspect(Follow).local_table), rows)
-    connection.execute(update(BlogMember).where(BlogMember.user_id == me).values(following_count=len(chosen)))
-    connection.execute(text("ANALYZE follows"))
-    if connection.scalar(select(func.count()).where(Follow.follower_id == me)) != len(chosen):
-        raise RuntimeError(f"{len(chosen)} people are to be followed, and are not")
+    with engine.begin() as connection:
+        connection.execute(delete(Follow).where(Follow.follower_id == me))
+        if rows:
+            connection.execute(insert(inspect(Follow).local_table), rows)
+        connection.execute(update(BlogMember).where(BlogMember.user_id == me).values(following_count=len(chosen)))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE follows" if engine.name == "postgresql" else "ANALYZE follows"))
+        if connection.scalar(select(func.count()).where(Follow.follower_id == me)) != len(chosen):
+            raise RuntimeError(f"{len(chosen)} people are to be followed, and are not")
 
 
 def _last_place(connection: Connection, me: int) -> Cursor:

@@ -105,3 +105,33 @@ def test_words_from_before_0011_are_found_with_it_and_without(workshop: Workshop
     assert workshop.sql(found) == [(3,), (2,)]
     workshop.alembic("downgrade", "0010")
     assert workshop.sql(found) == [(3,), (2,)]
+
+
+def test_0013_remembers_when_each_last_published(workshop: Workshop) -> None:
+    """What is hidden counts; drafts do not, nor what has no author any more."""
+    workshop.scripts = REPOSITORY / "alembic"
+    workshop.enable("accounts", "blog")
+    workshop.alembic("upgrade", "0012")
+    member = (
+        "INSERT INTO users (id, username, username_key, username_skeleton, role_id, created_at)"
+        " SELECT {0}, 'name{0}', 'name{0}', 'name{0}', min(id), '2026-01-01' FROM roles"
+    )
+    post = (
+        "INSERT INTO posts (author_id, body, html, summary, pipeline, created_at, version, published_at, listed_at)"
+        " VALUES ({}, 'x', 'x', 'x', 1, '2026-01-09', 1, {}, {})"
+    )
+    day = "'2026-01-0{} 00:00:00.000000'"
+    workshop.sql(
+        *(member.format(number) for number in (1, 2, 3)),
+        post.format(1, day.format(3), day.format(3)),
+        post.format(1, day.format(4), "NULL"),
+        post.format(1, day.format(2), day.format(2)),
+        post.format(2, "NULL", "NULL"),
+        post.format("NULL", day.format(7), day.format(7)),
+        post.format(3, day.format(1), day.format(1)),
+    )
+    workshop.alembic("upgrade", "head")
+    found = workshop.sql("SELECT user_id, published_at FROM blog_authors ORDER BY user_id")
+    assert [(user_id, str(moment)[:10]) for user_id, moment in found] == [(1, "2026-01-04"), (3, "2026-01-01")]
+    assert "No new upgrade operations detected" in workshop.alembic("check")
+    workshop.alembic("downgrade", "0012")

@@ -9,7 +9,18 @@ said by each foreign key.
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text, true
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -159,6 +170,20 @@ class BlogMember(Base):
     mail: Mapped[str] = mapped_column(String(10), default="never", server_default="never")
     #: Whether they are told of comments on a post after their own.
     answers: Mapped[bool] = mapped_column(default=True, server_default=true())
+
+
+class BlogAuthor(Base):
+    """When a member last published a post, be it hidden or gone since: no post of theirs in any list is newer.
+
+    Beside the rows of those one follows it says which few of them can have written what is asked for (`timeline`).
+    """
+
+    __tablename__ = "blog_authors"
+    # Many are read at a time, and nothing but this index.
+    __table_args__ = (PrimaryKeyConstraint("user_id", postgresql_include=["published_at"]),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete=_CASCADE))
+    published_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class Notice(Base):

@@ -20,7 +20,7 @@ from flasky.plugins.blog.events import PostDeleted, PostEdited, PostPublished
 from flasky.plugins.blog.models import Post
 from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.storage import changed, hold_members, holding, lists_changed, looking
+from flasky.plugins.blog.storage import changed, hold_members, holding, lists_changed, looking, note_published
 from flasky.plugins.blog.submissions import DRAFT, POST, Sent
 from flasky.plugins.blog.words import is_blank, unturned
 
@@ -74,7 +74,7 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
     tags.set_tags(work, post, names)
     search.index(work.db, post, author.username, author.name)
     if not post.is_draft:
-        _published(work, post, mentioned)
+        _published(work, post, author.user_id, mentioned)
     return post
 
 
@@ -109,7 +109,7 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> Post:
     search.index(work.db, post, author.username, author.name)
     if was_draft and not post.is_draft:
         tags.relist(work, post)
-        _published(work, post, mentioned)
+        _published(work, post, author.user_id, mentioned)
     elif post.listed_at is not None:
         notices.tell_newly_mentioned(work, mentioned, before, post)
         work.registry.notify(PostEdited(work, post))
@@ -277,7 +277,8 @@ def render(work: Work, body: str, written_at: datetime | None = None) -> markdow
     return markdown.render(body, members=mentions.members_of(work, written_at))
 
 
-def _published(work: Work, post: Post, mentioned: tuple[int, ...]) -> None:
+def _published(work: Work, post: Post, author_id: int, mentioned: tuple[int, ...]) -> None:
+    note_published(work.db, {author_id: post.published_at or work.now()})
     notices.tell_mentioned(work, mentioned, post)
     work.registry.notify(PostPublished(work, post))
     lists_changed(work.db)

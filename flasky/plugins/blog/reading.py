@@ -1,14 +1,14 @@
 """The read path of the lists: each is one statement, built once, and its rows go straight into the template.
 
-The levers are here and nowhere else: columns instead of entities, moments as the driver gives them, keyset instead of
-OFFSET, counters instead of counts, one row more instead of asking whether there are more, and addresses put together
-from a beginning that was made once.
+The levers are here and, for those whom a member follows, in `timeline`: columns instead of entities, moments as the
+driver gives them, keyset instead of OFFSET, counters instead of counts, one row more instead of asking whether there
+are more, and addresses put together from a beginning that was made once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -20,23 +20,17 @@ from pyramid.request import Request
 from pyramid.traversal import quote_path_segment
 from sqlalchemy import (
     Boolean,
-    ColumnElement,
     Connection,
     Integer,
     Select,
     String,
-    Subquery,
     bindparam,
     case,
-    func,
-    literal,
     literal_column,
     select,
-    true,
     tuple_,
     type_coerce,
 )
-from sqlalchemy.orm import aliased
 from sqlalchemy.types import NullType
 
 from flasky.database import UTCDateTime, read_rows
@@ -44,7 +38,7 @@ from flasky.languages import DOMAIN
 from flasky.markup import NOTHING, safe
 from flasky.plugins.accounts.models import User
 from flasky.plugins.blog.markdown import placed
-from flasky.plugins.blog.models import Comment, Follow, ListVersion, Post, PostTag, Tag
+from flasky.plugins.blog.models import Comment, ListVersion, Post, PostTag, Tag
 from flasky.plugins.blog.titles import name_of
 from flasky.times import show_local_time, zone_of
 
@@ -52,11 +46,6 @@ _CURSOR = re.compile(r"([0-9]{1,16})-([0-9]{1,9})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: A statement of columns.
 Rows = Select[*tuple[Any, ...]]
-
-#: Up to so many people followed, each is looked up; beyond, the newest posts are gone through first, fewer of them
-#: where more people are followed (`python -m benchmarks large` shows what each takes).
-_FEW, _MANY = 300, 3000
-_WINDOW, _SMALL_WINDOW = 3000, 1000
 
 
 class Way(Enum):
@@ -108,9 +97,7 @@ _BYLINE = (
     .label("byline")
 )
 #: A number in the text of the statement: where it is not known to be small, PostgreSQL plans anew at each visit.
-_LIMIT = bindparam("limit", type_=Integer(), literal_execute=True)
-#: So many but one: how far the last of them is behind the first.
-_REST = _LIMIT - 1
+LIMIT = bindparam("limit", type_=Integer(), literal_execute=True)
 _COMMON: tuple[Any, ...] = (
     Post.id,
     type_coerce(Post.listed_at, NullType()).label("listed_at"),
@@ -121,9 +108,9 @@ _COMMON: tuple[Any, ...] = (
     Post.tag_names,
 )
 #: What every list shows of a post.
-_COLUMNS = (*_COMMON, _BYLINE)
+COLUMNS = (*_COMMON, _BYLINE)
 #: What programs are told of it in a list, which begins with what every list shows.
-FOR_PROGRAMS = (*_COLUMNS, Post.author_id, Post.edited_at, Post.version)
+FOR_PROGRAMS = (*COLUMNS, Post.author_id, Post.edited_at, Post.version)
 #: What a feed shows of it.
 _WHOLE = (*_COMMON, _USERNAME, Post.html, Post.edited_at)
 _BEHIND = tuple_(bindparam("moment", type_=UTCDateTime()), bindparam("id"))
@@ -137,7 +124,7 @@ def ordered(statement: Rows, moment: Any, row_id: Any, way: Way) -> Rows:
     else:
         condition = moment.is_not(None) if way is Way.FIRST else place < _BEHIND
         statement = statement.where(condition).order_by(moment.desc(), row_id.desc())
-    return statement.limit(_LIMIT)
+    return statement.limit(LIMIT)
 
 
 class Bounds(NamedTuple):
@@ -199,7 +186,7 @@ class Source(Enum):
 
 
 @cache
-def _posts(source: Source, way: Way, columns: tuple[Any, ...] = _COLUMNS) -> Rows:
+def _posts(source: Source, way: Way, columns: tuple[Any, ...] = COLUMNS) -> Rows:
     """The posts of a list, with their authors."""
     statement = select(*columns)
     moment, post_id = Post.listed_at, Post.id
@@ -210,123 +197,6 @@ def _posts(source: Source, way: Way, columns: tuple[Any, ...] = _COLUMNS) -> Row
         tagged = statement.select_from(PostTag).join(Post, Post.id == PostTag.post_id)
         statement = tagged.where(PostTag.tag_id == bindparam("tag"))
     return ordered(statement, moment, post_id, way)
-
-
-def _followed() -> Rows:
-    return select(Follow.followed_id).where(Follow.follower_id == bindparam("me"))
-
-
-def _is_among_some(author: Any) -> ColumnElement[bool]:
-    """By a table of all who are followed, which the database makes once: it holds some thousands at most."""
-    is_followed: ColumnElement[bool] = author.in_(_followed())
-    return is_followed
-
-
-def _is_among_many(author: Any) -> ColumnElement[bool]:
-    """By one row by its key for each post: to make that table would take longer."""
-    return _followed().where(Follow.followed_id == author).limit(1).scalar_subquery().is_not(None)
-
-
-@cache
-def _newest_of_followed(
-    way: Way, number: int, is_among: Callable[[Any], ColumnElement[bool]], columns: tuple[Any, ...] = _COLUMNS
-) -> Rows:
-    """The posts of followed people, and one's own, among the next `number` posts of the list."""
-    window = ordered(select(Post.id, Post.author_id, Post.listed_at), Post.listed_at, Post.id, way)
-    some = window.limit(number).subquery("some")
-    is_wanted = is_among(some.c.author_id) | (some.c.author_id == bindparam("me"))
-    ids = select(some.c.id).where(is_wanted).order_by(*_in_order(way, some.c.listed_at, some.c.id))
-    return _shown(ids, way, columns)
-
-
-def _shown(ids: Rows, way: Way, columns: tuple[Any, ...]) -> Rows:
-    """What a list shows of the first of these posts: their rows are read only after all others are out."""
-    some = ids.limit(_LIMIT).subquery("ids")
-    return (
-        select(*columns)
-        .select_from(some)
-        .join(Post, Post.id == some.c.id)
-        .order_by(*_in_order(way, Post.listed_at, Post.id))
-    )
-
-
-def _in_order(way: Way, *columns: Any) -> tuple[Any, ...]:
-    return columns if way is Way.NEWER else tuple(column.desc() for column in columns)
-
-
-def _of_one(person: Any, way: Way) -> Rows:
-    """The posts of one of those followed, from the place on: read from the end of their part of an index."""
-    post = aliased(Post)
-    return ordered(select(post.listed_at, post.id).where(post.author_id == person), post.listed_at, post.id, way)
-
-
-def _people() -> Subquery:
-    """Those whom `me` follows, and `me`."""
-    me = bindparam("me", type_=Integer())
-    return (
-        select(Follow.followed_id.label("id")).where(Follow.follower_id == me).union_all(select(me)).subquery("people")
-    )
-
-
-@cache
-def _looked_up(way: Way, dialect: str, columns: tuple[Any, ...] = _COLUMNS) -> Rows:
-    """The posts of followed people, and one's own: one look for each, then the posts of those who wrote last.
-
-    However much each of them wrote: a page has posts of no more people than posts.
-    """
-    return _shown(_by_lateral(way) if dialect == "postgresql" else _by_moment(way), way, columns)
-
-
-def _by_lateral(way: Way) -> Rows:
-    people = _people()
-    last = _of_one(people.c.id, way).limit(1).lateral("last")
-    chosen = (
-        select(people.c.id)
-        .select_from(people)
-        .join(last, true())
-        .order_by(*_in_order(way, last.c.listed_at, last.c.id))
-    )
-    some = chosen.limit(_LIMIT).subquery("chosen")
-    theirs = _of_one(some.c.id, way).lateral("theirs")
-    return (
-        select(theirs.c.id)
-        .select_from(some)
-        .join(theirs, true())
-        .order_by(*_in_order(way, theirs.c.listed_at, theirs.c.id))
-    )
-
-
-def _by_moment(way: Way) -> Rows:
-    """The same for SQLite, which knows no LATERAL: as far as the moments of the last people and posts on the page.
-
-    All who wrote at such a moment are on the page's side of it, so that the ids decide between them.
-    """
-    people = _people()
-    last = select(people.c.id, _moment_of_one(people.c.id, way, 0).label("moment")).cte("last")
-    last_people = select(last.c.moment).where(last.c.moment.is_not(None)).order_by(*_in_order(way, last.c.moment))
-    post = aliased(Post)
-    theirs = (
-        select(post.id)
-        .select_from(last)
-        .join(post, post.author_id == last.c.id)
-        .where(_is_up_to(last.c.moment, last_people.limit(1).offset(_REST).scalar_subquery(), way))
-        .where(_is_up_to(post.listed_at, _moment_of_one(last.c.id, way, _REST), way))
-    )
-    return ordered(theirs, post.listed_at, post.id, way)
-
-
-def _moment_of_one(person: Any, way: Way, offset: Any) -> Any:
-    posts = _of_one(person, way)
-    moment = posts.with_only_columns(posts.selected_columns.listed_at)
-    return moment.limit(1).offset(offset).scalar_subquery()
-
-
-def _is_up_to(moment: Any, last: Any, way: Way) -> ColumnElement[bool]:
-    """Whether a moment is no farther from the place than `last`; each is, where there are fewer than that."""
-    end = literal(datetime(*((9999, 12, 31) if way is Way.NEWER else (1, 1, 1)), tzinfo=UTC), UTCDateTime())
-    last = func.coalesce(last, end)
-    is_up_to: ColumnElement[bool] = moment <= last if way is Way.NEWER else moment >= last
-    return is_up_to
 
 
 @cache
@@ -364,28 +234,6 @@ def for_programs(
 def for_feed(connection: Connection, source: Source, limit: int, **values: Any) -> Sequence[Any]:
     """The newest posts of a list (`author=` or `tag=` says whose), whole. One statement."""
     return connection.execute(_posts(source, Way.FIRST, _WHOLE), {"limit": limit, **values}).all()
-
-
-def of_followed(
-    connection: Connection,
-    me: int,
-    following: int,
-    way: Way,
-    cursor: Cursor | None,
-    limit: int,
-    columns: tuple[Any, ...] = _COLUMNS,
-) -> Listing:
-    """The posts of those whom `me` follows, so many as `following` says, and of `me`.
-
-    One statement, two where somebody follows many who write little.
-    """
-    if following > _FEW:
-        among_many, among_some = (_SMALL_WINDOW, _is_among_many), (_WINDOW, _is_among_some)
-        newest = _newest_of_followed(way, *(among_many if following > _MANY else among_some), columns)
-        listing = listing_of(connection, newest, way, cursor, limit, me=me)
-        if (listing.newer if way is Way.NEWER else listing.older) is not None:
-            return listing
-    return listing_of(connection, _looked_up(way, connection.dialect.name, columns), way, cursor, limit, me=me)
 
 
 #: A number that is another one whenever lists show something else, for `flasky.database.read_value`.

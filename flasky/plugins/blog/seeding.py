@@ -26,7 +26,7 @@ from flasky.plugins.accounts.models import Role, User
 from flasky.plugins.accounts.services import open_work
 from flasky.plugins.blog import markdown
 from flasky.plugins.blog.models import BlogMember, Comment, Follow, Post, PostTag, PostWords, Tag
-from flasky.plugins.blog.storage import add_unless_there, lists_changed
+from flasky.plugins.blog.storage import add_unless_there, lists_changed, note_published
 from flasky.plugins.blog.words import words_of
 
 _AT_ONCE = 5000
@@ -560,6 +560,8 @@ def _posts(db: Session, chance: random.Random, life: _Life, numbers: range) -> i
     for post_id, row in zip(ids, rows, strict=True):
         row["id"] = post_id
     _insert(db, Post, rows)
+    # In the order of time: of each author the last counts.
+    note_published(db, {row["author_id"]: row["published_at"] for row in rows})
     names = _words_of_names(db, {row["author_id"] for row in rows})
     words = [
         {"post_id": post_id, "words": f"{text.words} {names[row['author_id']]}"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Select, SelectBase, bindparam, case, inspect, select, update
@@ -20,7 +20,7 @@ from flasky.database import Base, utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import kept
-from flasky.plugins.blog.models import BlogMember, ListVersion
+from flasky.plugins.blog.models import BlogAuthor, BlogMember, ListVersion
 
 #: Seconds since then fit the column until 2088.
 _BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
@@ -55,6 +55,24 @@ def _insert(dialect: str, model: type[Base], names: tuple[str, ...]) -> Any:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     values: dict[str, Any] = {name: bindparam(name) for name in names}
     return insert(model).values(values).on_conflict_do_nothing().returning(*inspect(model).primary_key)
+
+
+def note_published(db: Session, moments: Mapping[int, datetime]) -> None:
+    """Remember when members published, by their ids, unless they published later (`BlogAuthor`)."""
+    db.flush()
+    connection = db.connection()
+    rows = [{"user_id": user_id, "published_at": moment} for user_id, moment in sorted(moments.items())]
+    connection.execute(_published(connection.dialect.name), rows)
+
+
+@cache
+def _published(dialect: str) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(BlogAuthor).values(user_id=bindparam("user_id"), published_at=bindparam("published_at"))
+    new = statement.excluded.published_at
+    return statement.on_conflict_do_update(
+        index_elements=["user_id"], set_={"published_at": new}, where=new > BlogAuthor.published_at
+    )
 
 
 def changed(db: Session, statement: Any, values: Mapping[str, Any] | None = None) -> int:

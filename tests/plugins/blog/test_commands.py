@@ -21,7 +21,7 @@ from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import digests, markdown, notices, posts, rebuilding, search, seeding
-from flasky.plugins.blog.models import BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
+from flasky.plugins.blog.models import BlogAuthor, BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
 from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox
 from flasky.wsgi import Application
@@ -73,6 +73,9 @@ def test_seeding_makes_what_it_says_and_counts_it_right(
     for standing in db.scalars(select(BlogMember)):
         assert standing.follower_count == number_of(db, Follow, Follow.followed_id == standing.user_id)
         assert standing.following_count == number_of(db, Follow, Follow.follower_id == standing.user_id)
+    published = select(Post.author_id, func.max(Post.published_at)).group_by(Post.author_id)
+    remembered = select(BlogAuthor.user_id, BlogAuthor.published_at)
+    assert set(db.execute(remembered)) == set(db.execute(published))
     newest = db.scalars(select(Post).order_by(Post.listed_at.desc())).first()
     assert newest.listed_at <= utc_now()
     page = client().get("/")

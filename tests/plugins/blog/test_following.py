@@ -15,11 +15,13 @@ from flasky.database import utc_now
 from flasky.plugins.accounts.errors import Refused
 from flasky.plugins.accounts.models import RolePermission, User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import following, members, reading
+from flasky.plugins.blog import following, members, posts, reading, timeline
 from flasky.plugins.blog.errors import NotAllowed
 from flasky.plugins.blog.events import Followed, Unfollowed
-from flasky.plugins.blog.models import BlogMember, Follow, Post
+from flasky.plugins.blog.models import BlogAuthor, BlogMember, Follow, Post
+from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds, Way
+from flasky.plugins.blog.storage import note_published
 
 
 @pytest.fixture
@@ -229,33 +231,44 @@ def few_followed() -> None:
 @pytest.fixture
 def many_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever follows anybody follows many, and only four posts are gone through at first."""
-    monkeypatch.setattr(reading, "_FEW", 0)
-    monkeypatch.setattr(reading, "_WINDOW", 4)
+    monkeypatch.setattr(timeline, "_FEW", 0)
+    monkeypatch.setattr(timeline, "_WINDOW", 4)
 
 
 @pytest.fixture
 def very_many_followed(many_followed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever follows anybody follows so many that they are not made a table of."""
-    monkeypatch.setattr(reading, "_MANY", 0)
-    monkeypatch.setattr(reading, "_SMALL_WINDOW", 4)
+    monkeypatch.setattr(timeline, "_MANY", 0)
+    monkeypatch.setattr(timeline, "_SMALL_WINDOW", 4)
+
+
+@pytest.fixture
+def more_than_the_last(many_followed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those whom somebody follows not all are looked up who wrote last."""
+    monkeypatch.setattr(timeline, "_FOR_EACH", 1)
 
 
 @pytest.fixture
 def add_posts(db: Session) -> Any:
-    """A function that writes posts, each an author and a moment, straight into the table; it returns the ids of all."""
+    """A function that writes posts, each an author and a moment, straight into the table; it returns the ids of all.
+
+    The moments have to be in their order.
+    """
 
     def add(posts: list[tuple[int, datetime]]) -> list[int]:
         columns = {"body": "x", "html": "x", "summary": "x", "pipeline": 1, "version": 1, "created_at": utc_now()}
         rows = [{**columns, "author_id": author, "listed_at": moment} for author, moment in posts]
         db.execute(insert(inspect(Post).local_table), rows)
+        note_published(db, dict(posts))
         return list(db.scalars(select(Post.id).order_by(Post.id)))
 
     return add
 
 
-@pytest.mark.parametrize("so_many", ["few_followed", "many_followed", "very_many_followed"])
+@pytest.mark.parametrize("so_many", ["few_followed", "many_followed", "very_many_followed", "more_than_the_last"])
+@pytest.mark.parametrize("is_gone", [False, True], ids=["", "what_they_wrote_last_is_gone"])
 def test_the_posts_of_those_one_follows_are_in_order_however_many_they_are(
-    so_many: str, member: Any, follow: Any, add_posts: Any, db: Session, request: pytest.FixtureRequest
+    so_many: str, is_gone: bool, member: Any, follow: Any, add_posts: Any, db: Session, request: pytest.FixtureRequest
 ) -> None:
     """Also where several were listed at the same moment: their ids decide."""
     request.getfixturevalue(so_many)
@@ -263,12 +276,17 @@ def test_the_posts_of_those_one_follows_are_in_order_however_many_they_are(
     follow(people["a"], *(people[letter] for letter in "bde"))
 
     def page(way: Way, cursor: reading.Cursor | None) -> reading.Listing:
-        return reading.of_followed(db.connection(), people["a"], 3, way, cursor, 2)
+        return timeline.of_followed(db.connection(), people["a"], 3, way, cursor, 2)
 
     now = utc_now()
-    for pattern in ("bbbbbbbb", "bcbcbcbc", "bbbbcccc", "ccccbbbb", "bccccccb", "cccccccc", "adcebbbb", "bbbbadce"):
+    patterns = "bbbbbbbb bcbcbcbc bbbbcccc ccccbbbb bccccccb cccccccc adcebbbb bbbbadce bdbdecccc"
+    for pattern in patterns.split():
         for at_once in (1, 4):
             db.execute(delete(Post))
+            db.execute(delete(BlogAuthor))
+            if is_gone:
+                add_posts([(people[letter], now + timedelta(seconds=9)) for letter in "bd"])
+                db.execute(delete(Post))
             posts = add_posts(
                 [(people[letter], now + timedelta(seconds=number // at_once)) for number, letter in enumerate(pattern)]
             )
@@ -284,6 +302,37 @@ def test_the_posts_of_those_one_follows_are_in_order_however_many_they_are(
                 listing = page(Way.NEWER, listing.newer)
                 back += [row.id for row in reversed(listing.rows)]
             assert back == wanted, pattern
+
+
+def test_when_somebody_last_published_is_remembered(member: Any, work_as: Any, write: Any, read_value: Any) -> None:
+    """What is hidden or gone since counts, a draft does not: it is a bound, and never too early."""
+    anna = member("anna")
+    last = select(BlogAuthor.published_at).where(BlogAuthor.user_id == anna)
+    draft = write(anna, draft=True)
+    assert read_value(last) is None
+    first = write(anna)
+    moment = read_value(select(Post.published_at).where(Post.id == first))
+    assert read_value(last) == moment
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, draft), Writing("Published now."), version=1)
+    later = read_value(select(Post.published_at).where(Post.id == draft))
+    assert read_value(last) == later > moment
+    with work_as(anna) as work:
+        posts.remove(work, posts.find(work, draft))
+        note_published(work.db, {anna: moment})
+    assert read_value(last) == later
+
+
+@pytest.fixture
+def read_value(db: Session) -> Any:
+    """A function that returns what a statement selects, and leaves no transaction open."""
+
+    def read(statement: Any) -> Any:
+        value = db.scalar(statement)
+        db.rollback()
+        return value
+
+    return read
 
 
 def _steps(db: Session, ask: Any) -> int:
@@ -310,7 +359,7 @@ def test_a_page_of_those_one_follows_costs_no_more_where_they_wrote_much(
     follow(anna, bob, carl)
 
     def ask() -> None:
-        assert len(reading.of_followed(db.connection(), anna, 2, Way.FIRST, None, 2).rows) == 2
+        assert len(timeline.of_followed(db.connection(), anna, 2, Way.FIRST, None, 2).rows) == 2
 
     add_posts([(bob, utc_now()), (carl, utc_now())] * 4)
     before = _steps(db, ask)

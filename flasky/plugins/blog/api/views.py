@@ -16,7 +16,7 @@ from flasky.errors.exceptions import RefusedInput
 from flasky.forms import storable
 from flasky.languages import _
 from flasky.parameters import parse_id, parse_limit
-from flasky.plugins.blog import comments, following, limits, pace, posts, reading, search
+from flasky.plugins.blog import comments, following, limits, pace, posts, reading, search, timeline
 from flasky.plugins.blog.api.shapes import Shape, Shapes
 from flasky.plugins.blog.api.versions import etag_of
 from flasky.plugins.blog.errors import NotThere
@@ -64,7 +64,7 @@ def list_posts_of(request: Request) -> Shape:
 def list_followed(request: Request) -> Shape:
     """The newest posts of those whom one follows, and one's own."""
     me, number = request.identity.user_id, request.identity.values[FOLLOWING] or 0
-    return _posts(request, partial(reading.of_followed, request.read, me, number, columns=reading.FOR_PROGRAMS))
+    return _posts(request, partial(timeline.of_followed, request.read, me, number, columns=reading.FOR_PROGRAMS))
 
 
 @view_config(route_name="blog.api.drafts", request_method="GET", renderer="json", permission="blog.write", statements=1)

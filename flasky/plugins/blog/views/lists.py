@@ -15,7 +15,7 @@ from pyramid.view import view_config
 from flasky.cookies import cookie_name, set_cookie
 from flasky.database import read_value
 from flasky.parameters import parse_id
-from flasky.plugins.blog import kept, reading
+from flasky.plugins.blog import kept, reading, timeline
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.following import FOLLOWING, standing
 from flasky.plugins.blog.reading import Cursor, Listing, Look, Way
@@ -41,7 +41,7 @@ def home(request: Request) -> Mapping[str, Any] | Response:
         followed = may_follow and request.cookies.get(cookie_name(request, _COOKIE)) == _FOLLOWED
         if followed:
             me, following = request.identity.user_id, request.identity.values[FOLLOWING] or 0
-            listing = reading.of_followed(request.read, me, following, way, cursor, limit)
+            listing = timeline.of_followed(request.read, me, following, way, cursor, limit)
         else:
             listing = _everyone(request, way, cursor, limit)
         return _page(request, way, listing) or {
