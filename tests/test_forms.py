@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from pyramid.request import Request, apply_request_extensions
 from wtforms import BooleanField, FileField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from flasky.forms import RequestForm, length, storable
@@ -16,7 +17,7 @@ from flasky.forms import RequestForm, length, storable
 
 class PersonForm(RequestForm):
     name = StringField("Name", [InputRequired(), length(5)])
-    tags = SelectMultipleField("Tags", choices=[("a", "A"), ("b", "B")])
+    tags = SelectMultipleField("Tags", choices=[SelectChoice("a", "A"), SelectChoice("b", "B")])
     agree = BooleanField("Agree")
     picture = FileField("Picture")
 

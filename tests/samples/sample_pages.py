@@ -22,6 +22,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from flasky.forms import RequestForm, length
@@ -37,9 +38,9 @@ class SampleForm(RequestForm):
     email = EmailField("Mail", [InputRequired()], description="Nobody else sees it.")
     password = PasswordField("Password", [length(100)])
     about = TextAreaField("About")
-    colour = SelectField("Colour", choices=[("r", "Red"), ("g", "Green")])
-    tags = SelectMultipleField("Tags", choices=[("a", "A"), ("b", "B")])
-    size = RadioField("Size", choices=[("s", "Small"), ("l", "Large")], default="s")
+    colour = SelectField("Colour", choices=[SelectChoice("r", "Red"), SelectChoice("g", "Green")])
+    tags = SelectMultipleField("Tags", choices=[SelectChoice("a", "A"), SelectChoice("b", "B")])
+    size = RadioField("Size", choices=[SelectChoice("s", "Small"), SelectChoice("l", "Large")], default="s")
     agree = BooleanField("I agree")
     token = HiddenField()
 

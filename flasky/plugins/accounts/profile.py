@@ -31,7 +31,6 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _SIDE = 256
 
 _TAGS = {"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"}
-_SCHEMES = {"http", "https", "mailto"}
 
 #: Pairs with enough contrast for white letters on them.
 _COLOURS = ("#7a3e9d", "#1f6f54", "#9a3412", "#1d4ed8", "#a21caf", "#0f766e", "#b91c1c", "#4d5b1e")
@@ -62,16 +61,21 @@ def update(work: Work, user: User, *, name: str, location: str, about: str, lang
 
 
 def render_about(source: str) -> str:
-    """Markdown as HTML that is safe to show (XSS-01): the parser knows no raw HTML, and what it makes is sanitised."""
+    """Markdown as HTML that is safe to show (XSS-01): the parser knows no raw HTML, and what it makes is sanitised.
+
+    Links are those of all Markdown on the site; there are no headings, rules and tables.
+    """
     # Pages show what is stored: a start does without the parser (docs/decisions/0072-quick-start.md).
     import nh3  # noqa: PLC0415 - see above
+
+    from flasky.markdown_links import REL, SCHEMES  # noqa: PLC0415 - see above
 
     return nh3.clean(
         _parser().render(source),
         tags=_TAGS,
         attributes={"a": {"href"}},
-        url_schemes=_SCHEMES,
-        link_rel="nofollow ugc noopener",
+        url_schemes=SCHEMES,
+        link_rel=REL,
     )
 
 
@@ -147,8 +151,8 @@ def _too_long(longest: int) -> TranslationString:
 
 @cache
 def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt  # noqa: PLC0415 - as `nh3`
+    from flasky.markdown_links import linking_parser  # noqa: PLC0415 - as `nh3`
 
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
-    parser.disable(["image", "heading", "lheading", "hr"])
+    parser = linking_parser(20)
+    parser.disable(["heading", "lheading", "hr"])
     return parser

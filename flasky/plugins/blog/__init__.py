@@ -22,6 +22,14 @@ def parse_mails(value: str) -> int:
     return number
 
 
+def parse_days(value: str) -> int:
+    """A number of days, 1 to 36500."""
+    number = parse_count(value)
+    if not 1 <= number <= 36_500:
+        raise ValueError("expected a number of days from 1 to 36500")
+    return number
+
+
 def parse_page_size(value: str) -> int:
     """A number of posts on a page, 1 to 100."""
     number = parse_count(value)
@@ -71,6 +79,12 @@ plugin = Plugin(
             help="How many notices of an hour a member who wants them by mail at once gets so, 1 to 1000. What comes "
             "beyond that is in the next daily digest.",
         ),
+        Setting(
+            "blog.notices_kept",
+            parse_days,
+            default="90",
+            help="Days that a notice is kept once it was read, 1 to 36500. Unread ones are kept until they are read.",
+        ),
         *(_rate(name, amount) for name, amount in RATES.items()),
         Setting(
             "blog.keep_lists",
@@ -114,6 +128,8 @@ def includeme(config: Configurator) -> None:
     config.add_subscriber("flasky.plugins.blog.rebuilding.name_changed", "flasky.plugins.accounts.events.NameChanged")
     config.add_seed("blog.examples", "flasky.plugins.blog.examples.examples")
     config.add_schedule("blog.digest", every=timedelta(hours=1))
+    config.add_job("blog.forget_notices", "flasky.plugins.blog.notices.forget_read_job")
+    config.add_schedule("blog.forget_notices", every=timedelta(days=1))
     config.add_job("blog.catch_up", "flasky.plugins.blog.absence.catch_up")
     config.add_schedule("blog.catch_up", every=timedelta(hours=1))
     config.set_home(

@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, func, insert, or_, select, update
+from pyramid.registry import Registry
+from pyramid.request import Request
+from sqlalchemy import ColumnElement, and_, bindparam, delete, false, func, insert, or_, select, update
 
+from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.services import Identity, Work
+from flasky.plugins.accounts.services import Identity, Work, open_work
 from flasky.plugins.blog import markdown, pace
 from flasky.plugins.blog.answers import answered
 from flasky.plugins.blog.mails import DECISIONS, send_all_hidden, send_decision, send_notice
@@ -29,6 +32,8 @@ _AT_ONCE = 20
 _OF_COMMENT = 11
 #: About how many texts one statement asks: each calls up to ten members, and it has so many parameters and no more.
 _PORTION = 500
+#: So many one transaction deletes: on SQLite nobody else writes meanwhile.
+_FORGOTTEN_AT_ONCE = 500
 _BEGINNING = Bounds()
 #: How these like to be told, and whether they are there: not shut out, nor about to leave.
 _TOLD = (
@@ -85,7 +90,8 @@ def tell_newly_mentioned(
 ) -> None:
     """Tell the members whom an edited text calls and did not call before; `before` is its HTML from then.
 
-    Who was told of this post or comment once is not told again, however often their name comes and goes.
+    Who was told of this post or comment is not told again while that notice is kept, however often their name comes
+    and goes.
     """
     key = comment.id if comment is not None else None
     found = _untold(work, post, {key: set(mentioned) - markdown.called_in(before)})
@@ -130,7 +136,7 @@ def _key(text: Post | Comment) -> int | None:
 
 
 def _untold(work: Work, post: Post, called: Mapping[int | None, set[int]]) -> dict[int | None, set[int]]:
-    """Those of the members whom a post (`_key`) and its comments call who were never told that it does."""
+    """Those of the members whom a post (`_key`) and its comments call who have no notice that it does."""
     untold = {key: set(ids) if key is None else ids - {post.author_id} for key, ids in called.items()}
     everybody = set().union(*untold.values())
     if everybody:
@@ -142,7 +148,7 @@ def _untold(work: Work, post: Post, called: Mapping[int | None, set[int]]) -> di
 
 
 def tell_followed(work: Work, user: User) -> None:
-    """Tell a member about a new follower, once however often they come and go."""
+    """Tell a member about a new follower: once while that notice is kept, however often they come and go."""
     actor = work.identity
     known = select(Notice.id).where(
         Notice.user_id == user.id, Notice.kind == "follow", Notice.actor_id == (actor.user_id if actor else 0)
@@ -262,6 +268,33 @@ def mark_read(work: Work, up_to: int) -> None:
 def _mark(work: Work, user_id: int, which: ColumnElement[bool]) -> None:
     unread = (Notice.user_id == user_id) & Notice.read_at.is_(None)
     changed(work.db, update(Notice).where(unread, which).values(read_at=work.now(), mail_due=None))
+
+
+def forget_read_job(request: Request) -> None:
+    """The job `blog.forget_notices`: delete what was read more than `blog.notices_kept` days ago."""
+    forget_read(request.registry, utc_now() - timedelta(days=request.registry.settings["blog.notices_kept"]))
+
+
+def forget_read(registry: Registry, before: datetime) -> int:
+    """Delete the notices that were read before that moment, a portion at a time; returns how many these were.
+
+    Unread ones stay, however old they are. Who read that they were mentioned or followed may be told so again once the
+    notice is gone.
+    """
+    number, last = 0, 0
+    is_over = Notice.read_at < before
+    while True:
+        # Without the lock for writing: to find the next ones can take longer than to delete them.
+        with get_database(registry).read_engine.connect() as connection:
+            some = select(Notice.id).where(is_over, Notice.id > last).order_by(Notice.id).limit(_FORGOTTEN_AT_ONCE)
+            ids = connection.scalars(some).all()
+        if not ids:
+            return number
+        # Not those that somebody else holds, who may erase them in another order: they would wait for each other.
+        free = select(Notice.id).where(Notice.id.in_(ids), is_over).with_for_update(skip_locked=True)
+        with open_work(registry) as work:
+            number += changed(work.db, delete(Notice).where(Notice.id.in_(free)))
+        last = ids[-1]
 
 
 class About(NamedTuple):

@@ -18,10 +18,11 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, blockquote, fence, heading, hr, list_block
 from markdown_it.rules_core import StateCore
-from markdown_it.rules_inline import StateInline, emphasis, link
+from markdown_it.rules_inline import StateInline, emphasis
 from markdown_it.token import Token
 
-from flasky.plugins.blog.addresses import with_beginning
+from flasky.languages.scripts import UNSPACED_CHARACTERS
+from flasky.markdown_links import REL, SCHEMES, linking_parser
 from flasky.plugins.blog.markdown import (
     LONGEST_NAME,
     MOST_MENTIONED,
@@ -31,7 +32,7 @@ from flasky.plugins.blog.markdown import (
     Members,
     Rendered,
 )
-from flasky.plugins.blog.words import UNSPACED, UNSPACED_CHARACTERS, is_blank
+from flasky.plugins.blog.words import UNSPACED, is_blank
 
 #: Characters after which a summary ends, where a block ends.
 _SUMMARY_LENGTH = 500
@@ -61,8 +62,6 @@ _TAGS = {
     "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
 _ATTRIBUTES = {"a": {"href", "title", "class"}, "ol": {"start"}, "code": {"class"}}
-_SCHEMES = {"http", "https", "mailto"}
-_REL = "nofollow ugc noopener"
 #: Wide code and tables: who has no mouse can only scroll what can have the focus. Lists and quotations: bullets and the
 #: line beside a quotation stand where its own text begins, whatever the direction of the text around it.
 _GIVEN = {
@@ -285,8 +284,8 @@ def _fence() -> nh3.Cleaner:
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         attribute_filter=_filter,
-        url_schemes=_SCHEMES,
-        link_rel=_REL,
+        url_schemes=SCHEMES,
+        link_rel=REL,
         set_tag_attribute_values=_GIVEN,
     )
 
@@ -461,25 +460,14 @@ def _parser_of_lines() -> MarkdownIt:
     return _parser_up_to(_MOST_NESTED_IN_LINE)
 
 
-class _Parser(MarkdownIt):
-    """Takes the address of a link as it was meant."""
-
-    def normalizeLink(self, url: str) -> str:  # noqa: N802 - the parser calls it so
-        """The address as it can stand in HTML."""
-        return super().normalizeLink(with_beginning(url))
-
-
 def _parser_up_to(most: int) -> MarkdownIt:
-    parser = _Parser("commonmark", {"html": False, "breaks": True, "maxNesting": most})
+    parser = linking_parser(most)
     for name, rule, ends in _ENDING:
         parser.block.ruler.at(name, rule, {"alt": ends})
     parser.block.ruler.push("end", _ends_block, {"alt": ["blockquote"]})
     parser.enable(["table", "strikethrough"])
-    # A picture of another site would tell that site who reads the page, and the site's policy forbids it (HDR-01).
     # Blocks of HTML are none here; the rule would be asked at every line of every quotation all the same.
-    parser.disable(["image", "html_block"])
-    parser.inline.ruler.before("link", "picture", _picture)
-    parser.inline.ruler.before("link", "address", _address)
+    parser.disable("html_block")
     parser.inline.ruler.at("emphasis", _emphasis)
     return parser
 
@@ -546,89 +534,6 @@ def _has_no_room_for_row(state: StateBlock, line: int) -> bool:
         return True
     state.env["room"] = room - lacking
     return False
-
-
-def _picture(state: StateInline, silent: bool) -> bool:
-    """`![text](address)`: a link to the picture, without the exclamation mark; only its text within another link."""
-    start, number = state.pos, len(state.tokens)
-    if not state.src.startswith("![", start):
-        return False
-    state.pos += 1
-    if not link(state, silent):
-        state.pos = start
-        return False
-    if silent:
-        return True
-    # In front of it is what was pending.
-    opening, closing = next(token for token in state.tokens[number:] if token.type == "link_open"), state.tokens[-1]
-    for token in (opening, closing) if state.linkLevel else ():
-        # Not taken out: other marks are remembered by their places.
-        token.type, token.tag, token.nesting, token.attrs = "text", "", 0, {}
-    return True
-
-
-def _address(state: StateInline, silent: bool) -> bool:
-    """`https://example.com/` is a link to itself; what ends a sentence there does not belong to it.
-
-    Here, and not in the text that is left in the end: `__init__` in an address is not strong.
-    """
-    if state.linkLevel or not state.src.startswith("://", state.pos):
-        return False
-    # First, as it looks at six characters: what comes is read only where it can be an address.
-    scheme = _SCHEME.search(state.src, max(state.pos - 6, 0), state.pos)
-    if scheme is None or not (silent or state.pending.endswith(scheme[0])):
-        return False
-    # So much, and the name of the site alone: of what is no link all is read again at the next scheme within it.
-    match = _ADDRESS.match(state.src, state.pos, min(state.posMax, state.pos + _LONGEST_ADDRESS + 1))
-    if match is None or len(match[0]) > _LONGEST_ADDRESS:
-        return False
-    address = scheme[0] + _without_end(match[0])
-    if not _leads(state.md.normalizeLink(_BEHIND_SITE.split(address, maxsplit=1)[0])):
-        return False
-    if not silent:
-        state.pending = state.pending[: -len(scheme[0])]
-        state.push("link_open", "a", 1).attrs = {"href": state.md.normalizeLink(address)}
-        state.push("text", "", 0).content = address
-        state.push("link_close", "a", -1)
-    state.pos += len(address) - len(scheme[0])
-    return True
-
-
-def _leads(href: str) -> bool:
-    """Whether an address can be one at all: `http://a:99999/` would stay a link in the HTML, but one to nothing."""
-    return "href" in _cleaner().clean(f'<a href="{escape(href)}">')
-
-
-@cache
-def _cleaner() -> nh3.Cleaner:
-    return nh3.Cleaner(tags={"a"}, attributes={"a": {"href"}}, url_schemes=_SCHEMES, link_rel=None)
-
-
-def _without_end(address: str) -> str:
-    """An address without the punctuation at its end, and without brackets there that open before it."""
-    too_many = address.count(")") - address.count("(")
-    end = len(address)
-    while address[end - 1] in _ENDS or (address[end - 1] == ")" and too_many > 0):
-        too_many -= address[end - 1] == ")"
-        end -= 1
-    return address[:end]
-
-
-_SCHEME = re.compile(r"(?<![A-Za-z0-9])https?\Z", re.IGNORECASE)
-_BEHIND_SITE = re.compile(r"(?<![:/])[/?#]")
-#: Characters from the colon on.
-_LONGEST_ADDRESS = 2000
-#: What is in no address: a blank, a quotation mark, brackets that no address has, punctuation of scripts that are
-#: written without blanks.
-_NEVER = r"\s<>\"`\[\]{}|\\^\u2018-\u201f\u2026\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-#: From the colon on: a letter or digit, the rest of the site's name, and the path. Text in a script that is written
-#: without blanks goes on behind an address, and is part of a name only where a part of it begins so (例子.中国).
-#: In a path, which browsers copy percent-encoded, it never is.
-_ADDRESS = re.compile(
-    rf"://(?=[^\W_])(?:(?:(?<=//)|(?<=[^.]\.))[{UNSPACED_CHARACTERS}][\w-]*|[^/?#{_NEVER}{UNSPACED_CHARACTERS}])*"
-    rf"(?:[/?#][^{_NEVER}{UNSPACED_CHARACTERS}]*)?"
-)
-_ENDS = ".,;:!?'*_~("
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:

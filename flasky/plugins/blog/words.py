@@ -15,9 +15,9 @@ from functools import lru_cache
 from itertools import chain, pairwise
 from typing import NamedTuple
 
+from flasky.languages.scripts import UNSPACED_CHARACTERS
+
 _RUNS = re.compile(r"[^\W_]+")
-#: Characters of scripts that are written without blanks, to stand in a class of a pattern.
-UNSPACED_CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 UNSPACED = re.compile(f"[{UNSPACED_CHARACTERS}]+")
 _PIECES = re.compile(f"[{UNSPACED_CHARACTERS}]+|[^{UNSPACED_CHARACTERS}]+")
 #: Where a word of letters begins and ends: at what is no letter or digit, and where the script changes.

@@ -71,10 +71,11 @@ def test_other_html_of_the_same_text_has_another_number() -> None:
         "|a" * 12 + "\n" + "|-" * 12 + "\n" + "|\n" * 60 + f"\n[a](b.org '{'t' * 300}')",
         "[a]\n" * 60 + f"\n[a]: http://b.org/{'c' * 200}\n",
         "long " * 300 + "w" * 60 + "\n\nmore",
+        "[a](b.md) [c](d.md/e) [f](g@h.md)",
     )
     made = [markdown.render(text) for text in texts]
     digest = sha256("\0".join(part for one in made for part in (one.html, one.summary)).encode()).hexdigest()
-    assert (markdown.PIPELINE, digest[:16]) == (12, "ef63c79a2937b0e3")
+    assert (markdown.PIPELINE, digest[:16]) == (13, "3a98c5a3eee9a493")
 
 
 def test_the_test_can_see_what_is_bad() -> None:
@@ -247,6 +248,20 @@ def test_a_name_of_a_site_in_a_script_without_blanks_is_a_link_and_one_that_goes
         ("例子.中国/看", "https://xn--fsqu00a.xn--fiqs8s/%E7%9C%8B"),
         ("xn--fsqu00a.xn--fiqs8s", "https://xn--fsqu00a.xn--fiqs8s"),
         ("anna.b+c@example.com", "mailto:anna.b+c@example.com"),
+        ("shop.example.pl", "https://shop.example.pl"),
+        # Endings of files, which are those of countries, too: a site where something says so.
+        ("README.md", "README.md"),
+        ("notes.zh.MD#begin", "notes.zh.MD#begin"),
+        ("setup.py?plain=1", "setup.py?plain=1"),
+        ("main.rs", "main.rs"),
+        ("install.sh", "install.sh"),
+        ("app.js", "app.js"),
+        ("docs.rs/", "https://docs.rs/"),
+        ("docs.rs/serde?a#b", "https://docs.rs/serde?a#b"),
+        ("brew.sh:443", "https://brew.sh:443"),
+        ("WWW.point.md#a", "https://WWW.point.md#a"),
+        ("https://point.md", "https://point.md"),
+        ("anna@point.md", "mailto:anna@point.md"),
         # What no site is called, and what says itself where it leads.
         ("picture.png", "picture.png"),
         ("my_notes.md", "my_notes.md"),
@@ -266,6 +281,11 @@ def test_the_address_of_a_link_may_lack_its_beginning(typed: str, href: str) -> 
     """It was a link to a page beside the one where it stands."""
     for source in (f"[site]({typed})", f"![site]({typed})", f"[site]\n\n[site]: {typed}"):
         assert f'<a href="{href}" rel="nofollow ugc noopener">site</a>' in markdown.render(source).html, source
+
+
+def test_a_name_in_the_text_is_no_link_be_it_of_a_file_or_of_a_site() -> None:
+    for name in ("notes.md", "setup.py", "main.rs", "script.sh", "example.com", "www.example.com", "<notes.md>"):
+        assert "<a" not in markdown.render(f"See {name}, and {name}.").html, name
 
 
 def test_what_leads_nowhere_is_no_link() -> None:

@@ -10,6 +10,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
+from wtforms.fields.choices import SelectChoice
 
 from flasky.languages import LANGUAGES, LanguageChosen, _
 from flasky.plugins.accounts import people, profile, roles
@@ -121,9 +122,9 @@ def _form(request: Request, user: User) -> ProfileForm:
 
 
 def _offer_choices(request: Request, form: ProfileForm) -> None:
-    unset = ("", request.localizer.translate(_("The browser's")))
-    form.language.choices = [unset, *LANGUAGES.items()]
-    form.timezone.choices = [unset, *((name, name) for name in sorted(profile.timezones()))]
+    unset = SelectChoice("", request.localizer.translate(_("The browser's")))
+    form.language.choices = [unset, *(SelectChoice(code, name) for code, name in LANGUAGES.items())]
+    form.timezone.choices = [unset, *map(SelectChoice, sorted(profile.timezones()))]
 
 
 def _take_texts(request: Request, user: User) -> Response:

@@ -8,6 +8,7 @@ from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import view_config
+from wtforms.fields.choices import SelectChoice
 
 from flasky.languages import _
 from flasky.parameters import parse_id
@@ -100,8 +101,8 @@ def _role(request: Request) -> Role:
 def _page(request: Request, form: RoleForm, status: int = 200) -> Response:
     work = work_of(request)
     counts = roles.all_roles(work)
-    none = request.localizer.translate(_("No role"))
-    form.like.choices = [("", none), *((role.name, role.name) for role, _count in counts)]
+    none = SelectChoice("", request.localizer.translate(_("No role")))
+    form.like.choices = [none, *(SelectChoice(role.name) for role, _count in counts)]
     values: dict[str, Any] = {"form": form, "table": roles.table(work), "counts": {r.name: n for r, n in counts}}
     return show(request, "roles", values, status)
 
