@@ -139,9 +139,9 @@ def send_decision(
     )  # fmt: skip
 
 
-def send_all_hidden(work: Work, user: User, reason: str) -> None:
-    """Mail a member that a moderator has hidden all that they wrote, and why."""
-    _send(work, "mail/blog_decision", user, kind="hidden", reason=reason, title="", post_id=0, comment_id=0, quote=[])
+def send_about_all(work: Work, user: User, kind: str, reason: str) -> None:
+    """Mail a member that a moderator has `hidden` all that they wrote, and why, or has it `shown` again."""
+    _send(work, "mail/blog_decision", user, kind=kind, reason=reason, title="", post_id=0, comment_id=0, quote=[])
 
 
 def send_digest_to(work: Work, user: User, entries: Sequence[Any], more: int) -> None:

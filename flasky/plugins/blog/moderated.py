@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, case, func, null, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, case, func, null, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import NullType
 
@@ -16,6 +16,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.models import Comment, Decision, Post, Report
 from flasky.plugins.blog.moderation import check_decides, leaves_out
+from flasky.plugins.blog.portions import is_hidden_by
 from flasky.plugins.blog.reading import Bounds, Cursor, Listing, Part, Rows, Way, listing_of, ordered, part
 from flasky.plugins.blog.titles import OPENING
 
@@ -97,6 +98,8 @@ def hidden(
 def decisions(work: Work, bounds: Bounds = _BEGINNING, limit: int = PAGE) -> Part:
     """What moderators decided, the last first, but for what is about one's own (`hidden`). Two statements.
 
+    Of what hid all of a member a row says whether some of that `is_hidden_still`, by this decision (`showing`).
+
     Raises NotAllowed.
     """
     values = {"own": leaves_out(work)}
@@ -123,6 +126,11 @@ def _decisions() -> Rows:
             _AUTHOR.has_profile,
             _MODERATOR.username.label("moderator"),
             _MODERATOR.has_profile.label("moderator_has_profile"),
+            and_(
+                Decision.about == "all",
+                Decision.kind == "hidden",
+                or_(*(_is_hidden_still(model) for model in (Post, Comment))),
+            ).label("is_hidden_still"),
         )
         .outerjoin(Comment, Comment.id == Decision.comment_id)
         .outerjoin(Post, Post.id == func.coalesce(Decision.post_id, Comment.post_id))
@@ -130,6 +138,12 @@ def _decisions() -> Rows:
         .outerjoin(_MODERATOR, _MODERATOR.id == Decision.moderator_id)
         .where(Decision.author_id.is_distinct_from(_OWN))
     )
+
+
+def _is_hidden_still(model: type[Post] | type[Comment]) -> ColumnElement[bool]:
+    thing = aliased(model)
+    which = is_hidden_by(thing, Decision.author_id, Decision.created_at, Decision.reason)
+    return select(thing.id).where(which).correlate(Decision).exists()
 
 
 @cache

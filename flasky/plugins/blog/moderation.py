@@ -107,9 +107,21 @@ def resolve(work: Work, thing: Post | Comment, read: Read | None = None) -> None
         note(work, me, "left", thing, reports=answered)
 
 
-def note(work: Work, me: int, kind: str, thing: Post | Comment | User, *, reason: str = "", reports: int = 0) -> None:
-    """Keep what a moderator decided about a text, or about all that a member wrote (`moderated.decisions`)."""
-    values = {"kind": kind, "moderator_id": me, "reason": reason, "reports": reports, "created_at": work.now()}
+def note(
+    work: Work,
+    me: int,
+    kind: str,
+    thing: Post | Comment | User,
+    *,
+    reason: str = "",
+    reports: int = 0,
+    at: datetime | None = None,
+) -> None:
+    """Keep what a moderator decided about a text, or about all that a member wrote (`moderated.decisions`).
+
+    It was decided now, unless `at` says when.
+    """
+    values = {"kind": kind, "moderator_id": me, "reason": reason, "reports": reports, "created_at": at or work.now()}
     about: dict[str, object] = {"about": "all", "author_id": thing.id, "post_id": None, "comment_id": None}
     if isinstance(thing, Post):
         about |= {"about": "post", "author_id": thing.author_id, "post_id": thing.id}

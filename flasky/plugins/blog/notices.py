@@ -15,7 +15,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Identity, Work, open_work
 from flasky.plugins.blog import markdown, pace
 from flasky.plugins.blog.answers import answered
-from flasky.plugins.blog.mails import DECISIONS, send_all_hidden, send_decision, send_notice
+from flasky.plugins.blog.mails import DECISIONS, send_about_all, send_decision, send_notice
 from flasky.plugins.blog.mentions import last_written, since
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.outlines import Outline
@@ -169,6 +169,11 @@ def tell_all_hidden(work: Work, user_id: int, reason: str) -> None:
     _tell(work, _News("hidden", [user_id], work.identity, reason=reason))
 
 
+def tell_all_shown(work: Work, user_id: int) -> None:
+    """Tell a member that a moderator shows again what was hidden of them at once: one notice, about no post of them."""
+    _tell(work, _News("shown", [user_id], work.identity))
+
+
 def _tell(work: Work, *told: _News, most_mails: int = _AT_ONCE) -> int:
     """Tell all of it to whom it is for, but nobody what they did themselves; returns how many mails go at once.
 
@@ -231,7 +236,7 @@ def _mail(work: Work, at_once: Sequence[tuple[int, _News, _Actor | Identity]]) -
         if news.kind in DECISIONS and news.post is not None:
             send_decision(work, users[user_id], news.kind, news.post, news.comment, news.reason)
         elif news.kind in DECISIONS:
-            send_all_hidden(work, users[user_id], news.reason)
+            send_about_all(work, users[user_id], news.kind, news.reason)
         else:
             send_notice(work, users[user_id], news.kind, actor.username, news.post, news.comment)
 

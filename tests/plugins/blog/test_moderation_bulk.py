@@ -15,7 +15,7 @@ from flasky.jobs.models import BackgroundJob
 from flasky.plugins.accounts.errors import Fault, Refused
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, digests, events, hiding, moderation, notices, posts
+from flasky.plugins.blog import comments, digests, events, hiding, moderation, notices, portions, posts
 from flasky.plugins.blog.errors import NotAllowed
 from flasky.plugins.blog.models import Comment, Decision, Notice, Post, PostTag, Report
 from flasky.testing.mailbox import Mailbox, html_of, text_of
@@ -148,7 +148,7 @@ def test_a_portion_is_hidden_at_once_and_the_rest_by_a_job_but_nothing_that_came
     people: Any, write: Any, comment: Any, work_as: Any, client: Any, registry: Any, db: Session,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(hiding, "_AT_ONCE", 2)
+    monkeypatch.setattr(portions, "AT_ONCE", 2)
     post = write(people["anna"])
     for number in range(5):
         write(people["bob"], f"pills {number}")
@@ -173,7 +173,7 @@ def test_a_portion_is_hidden_at_once_and_the_rest_by_a_job_but_nothing_that_came
 def test_what_a_moderator_shows_again_meanwhile_the_job_does_not_hide_again(
     people: Any, write: Any, comment: Any, work_as: Any, registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hiding, "_AT_ONCE", 2)
+    monkeypatch.setattr(portions, "AT_ONCE", 2)
     spam = [write(people["bob"], f"pills {number}") for number in range(5)]
     for number in (0, 1, 3, 4):
         with work_as(people["anna"]) as work:
@@ -200,7 +200,7 @@ def test_what_a_moderator_shows_again_meanwhile_the_job_does_not_hide_again(
 def test_con_03_hidden_twice_it_is_one_decision_and_one_notice_while_the_rest_is_to_be_done(
     people: Any, write: Any, client: Any, registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hiding, "_AT_ONCE", 2)
+    monkeypatch.setattr(portions, "AT_ONCE", 2)
     for number in range(5):
         write(people["bob"], f"pills {number}")
     mona = client(people["mona"])
@@ -223,7 +223,7 @@ def test_con_03_hidden_twice_it_is_one_decision_and_one_notice_while_the_rest_is
 def test_con_03_two_who_hide_all_of_a_member_at_once_do_so_one_after_the_other(
     people: Any, member: Any, write: Any, work_as: Any, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hiding, "_AT_ONCE", 2)
+    monkeypatch.setattr(portions, "AT_ONCE", 2)
     for number in range(5):
         write(people["bob"], f"pills {number}")
     waiting = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))

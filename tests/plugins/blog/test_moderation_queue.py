@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from flasky.database import utc_now
+from flasky.plugins.accounts import registration, roles
 from flasky.plugins.accounts.models import User
+from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, moderation, posts, waiting
 
 
@@ -40,8 +44,9 @@ def badge_on(page: Any) -> tuple[str, str] | None:
 
 
 def test_moderators_see_on_every_page_how_many_reports_are_open_without_a_statement_more(
-    people: Any, write: Any, comment: Any, report: Any, work_as: Any, client: Any, statements: Any
+    people: Any, member: Any, write: Any, comment: Any, report: Any, work_as: Any, client: Any, statements: Any
 ) -> None:
+    member("nora", role="Moderator")
     post = write(people["anna"])
     made = comment(people["mona"], post)
     mona = client(people["mona"])
@@ -62,6 +67,65 @@ def test_moderators_see_on_every_page_how_many_reports_are_open_without_a_statem
         report(people["bob"], posts, write(people["anna"], f"post {number}"))
     zh = mona.get("/", headers={"Accept-Language": "zh"})
     assert badge_on(zh) == ("9+", "超过 9 条举报待处理")
+
+
+def test_who_alone_moderates_is_told_of_reports_about_their_own_too_and_the_list_has_as_many(
+    people: Any, member: Any, write: Any, comment: Any, report: Any, client: Any, statements: Any, registry: Any
+) -> None:
+    """Whoever else could decide is looked for by the same rules: a role that may, and a profile."""
+    post = write(people["mona"], "mine")
+    made = comment(people["mona"], write(people["anna"], "hers"), "said by me")
+    report(people["bob"], posts, post)
+    report(people["bob"], comments, made)
+    report(people["bob"], posts, write(people["anna"], "of another"))
+    mona = client(people["mona"])
+
+    def told() -> int:
+        """What the badge says and the list has."""
+        page = mona.get("/moderate")
+        assert len(statements()) <= 4
+        number, _said = badge_on(page)
+        assert number == str(len(page.html.select("li.post")))
+        with open_work(registry) as work:
+            work.identity = SimpleNamespace(user_id=people["mona"])
+            assert (number == "1") == roles.others_may(work, "blog.moderate")
+        return int(number)
+
+    def decide(name: str, *, granted: bool) -> None:
+        with open_work(registry) as work:
+            roles.decide(work, registration.find_role(work, name), "blog.moderate", granted=granted)
+
+    def change(user_id: int, **values: Any) -> None:
+        with open_work(registry) as work:
+            for name, value in values.items():
+                setattr(work.db.get(User, user_id), name, value)
+
+    assert told() == 3
+    nora = member("nora", role="Moderator", confirmed=False)
+    assert told() == 3
+    change(nora, confirmed_at=utc_now())
+    assert told() == 1
+    for shut_out in ("disabled_at", "deletion_due_at"):
+        change(nora, **{shut_out: utc_now()})
+        assert told() == 3
+        change(nora, **{shut_out: None})
+        assert told() == 1
+    # She asks as who moderates by another role now, and that one's moderators may not any more.
+    with open_work(registry) as work:
+        roles.create_role(work, "Helper")
+    decide("Helper", granted=True)
+    with open_work(registry) as work:
+        roles.assign(work, work.db.get(User, people["mona"]), registration.find_role(work, "Helper"))
+    assert told() == 1
+    decide("Moderator", granted=False)
+    assert told() == 3
+    decide("User", granted=True)
+    assert told() == 1
+    decide("User", granted=False)
+    assert told() == 3
+    # Whatever is decided about the role, an administrator may.
+    member("olga", role="Administrator")
+    assert told() == 1
 
 
 def test_however_many_reports_there_are_few_are_looked_at(db: Session) -> None:

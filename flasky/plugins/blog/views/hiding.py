@@ -1,4 +1,4 @@
-"""Hiding all that a member wrote."""
+"""Hiding all that a member wrote, and showing again what was hidden so."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from flasky.languages.switching import switched
 from flasky.parameters import parse_id
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Fault, Refused
-from flasky.plugins.blog import hiding
+from flasky.plugins.blog import hiding, showing
 from flasky.plugins.blog.forms import ReasonForm
+from flasky.plugins.blog.portions import Number
 from flasky.plugins.blog.views.common import see_other, show_fault
 
 _TEMPLATE = "blog/hide_all.jinja2"
@@ -28,25 +29,29 @@ _TEMPLATE = "blog/hide_all.jinja2"
     renderer=_TEMPLATE,
     permission="blog.moderate",
     # With the one for who asks about themselves.
-    statements=4,
+    statements=5,
 )
 def ask(request: Request) -> Mapping[str, Any] | Response:
-    """Ask for the reason, and tell how much it is."""
+    """Ask for the reason, and tell how much it is, and what can be shown again."""
     try:
         return _page(request, hiding.find(request.accounts, parse_id(request.matchdict["id"])), ReasonForm(request))
     except Refused as refusal:
         return _refused(request, refusal)
 
 
+# Fifteen, and six for a post that calls somebody since it was edited.
 @view_config(
-    route_name="blog.hide_all", request_method="POST", renderer=_TEMPLATE, permission="blog.moderate", statements=30
+    route_name="blog.hide_all", request_method="POST", renderer=_TEMPLATE, permission="blog.moderate", statements=40
 )
-def hide(request: Request) -> Mapping[str, Any] | Response:
-    """Hide it, or as much as one transaction takes."""
+def decide(request: Request) -> Mapping[str, Any] | Response:
+    """Hide it, or show again what a decision hid, or as much as one transaction takes."""
     is_switched = switched(request)
     form = ReasonForm(request)
     try:
         user = hiding.find(request.accounts, parse_id(request.matchdict["id"]))
+        if not is_switched and request.POST.get("do") == "show":
+            number = parse_id(request.POST.get("decision", ""))
+            return _shown(request, user, showing.show_again(request.accounts, user, number))
         if not is_switched and form.validate():
             return _hidden(request, user, hiding.hide_all(request.accounts, user, form.reason.data))
     except Refused as refusal:
@@ -56,25 +61,43 @@ def hide(request: Request) -> Mapping[str, Any] | Response:
     return _page(request, user, form)
 
 
-def _hidden(request: Request, user: User, done: hiding.Number) -> Response:
+def _hidden(request: Request, user: User, done: Number) -> Response:
+    number = {"posts": done.posts, "comments": done.comments}
+    said = _("Hidden – posts: ${posts}, comments: ${comments}.", mapping=number)
+    _say(request, user, done, said, _("There is nothing that others see."))
+    return see_other(request.route_path("blog.moderate"))
+
+
+def _shown(request: Request, user: User, done: Number) -> Response:
+    number = {"posts": done.posts, "comments": done.comments}
+    said = _("Shown again – posts: ${posts}, comments: ${comments}.", mapping=number)
+    _say(request, user, done, said, _("Nothing of it is hidden by that decision any more."))
+    return see_other(request.route_path("blog.moderate", _query={"show": "decisions"}))
+
+
+def _say(request: Request, user: User, done: Number, said: Any, nothing: Any) -> None:
+    """What was done, or that there was `nothing` to do, with a link to what the member wrote."""
     translate = request.localizer.translate
     follows = _("The rest follows within a few minutes.")
-    if not (done.posts or done.comments):
-        request.flash(follows if done.more else _("There is nothing that others see."), "info")
-    else:
-        number = {"posts": done.posts, "comments": done.comments}
-        said = translate(_("Hidden – posts: ${posts}, comments: ${comments}.", mapping=number))
-        rest = translate(follows) if done.more else ""
-        link = Markup('{} {} <a href="{}" class="alert-link"><bdi>{}</bdi></a>')
-        request.flash(
-            link.format(said, rest, request.route_path("blog.posts_of", id=user.id), user.username), "success"
-        )
-    return see_other(request.route_path("blog.moderate"))
+    if not done.is_any:
+        request.flash(follows if done.more else nothing, "info")
+        return
+    rest = translate(follows) if done.more else ""
+    link = Markup('{} {} <a href="{}" class="alert-link"><bdi>{}</bdi></a>')
+    path = request.route_path("blog.posts_of", id=user.id)
+    request.flash(link.format(translate(said), rest, path, user.username), "success")
 
 
 def _page(request: Request, user: User, form: ReasonForm) -> Mapping[str, Any]:
     number = hiding.extent(request.accounts, user)
-    return {"person": user, "form": form, "posts": _told(number.posts), "comments": _told(number.comments)}
+    return {
+        "person": user,
+        "form": form,
+        "posts": number.posts,
+        "comments": number.comments,
+        "decisions": showing.decisions_about(request.accounts, user),
+        "told": _told,
+    }
 
 
 def _told(number: int) -> str:

@@ -38,6 +38,7 @@ _DECIDED = {
     ("all", "hidden"): _("All posts and comments were hidden"),
     ("post", "shown"): _("A post was shown again"),
     ("comment", "shown"): _("A comment was shown again"),
+    ("all", "shown"): _("What was hidden at once was shown again"),
     ("post", "left"): _("A post was left as it is"),
     ("comment", "left"): _("A comment was left as it is"),
 }

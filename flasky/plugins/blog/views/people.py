@@ -167,7 +167,8 @@ def _where(request: Request, look: Look, notice: Any) -> str:
         return look.post(notice.post_id)
     if notice.kind in mails.DECISIONS:
         # About all that they wrote; who decided is not told.
-        return str(request.route_path("blog.drafts"))
+        is_hidden = notice.kind == "hidden"
+        return str(request.route_path("blog.drafts")) if is_hidden else look.profile(request.identity.username)
     return look.profile(notice.actor) if notice.has_profile else ""
 
 
