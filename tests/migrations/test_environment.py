@@ -60,7 +60,7 @@ def add(workshop: Workshop, identifier: str, upgrade: str, downgrade: str = "pas
 
 def tables(workshop: Workshop) -> set[str]:
     if workshop.url.startswith("sqlite"):
-        rows = workshop.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        rows = workshop.sql("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_sequence'")
     else:
         rows = workshop.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     return {row[0] for row in rows}

@@ -30,6 +30,9 @@ from flasky.plugins.blog import limits
 
 _CASCADE = "CASCADE"
 _SET_NULL = "SET NULL"
+#: SQLite would give the number of the newest one, once it is deleted, to the next: forms, links and feeds that name it
+#: would mean another text.
+_NUMBERS = {"sqlite_autoincrement": True}
 _HIDDEN = text("hidden_at IS NOT NULL")
 _UNREAD = text("read_at IS NULL")
 _UNREAD_ANSWER = text("kind = 'answer' AND read_at IS NULL")
@@ -45,6 +48,7 @@ class Post(Base):
         Index("ix_posts_author_id_listed_at_id", "author_id", "listed_at", "id"),
         # The few that are hidden, for moderators.
         Index("ix_posts_hidden_at_id", "hidden_at", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
+        _NUMBERS,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -119,6 +123,7 @@ class Comment(Base):
         # What others do not see of a member's: hidden itself, or below a hidden post (`comments.unseen`).
         Index("ix_comments_hidden_author_id_id", "author_id", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
         Index("ix_comments_author_id_post_id", "author_id", "post_id"),
+        _NUMBERS,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from flasky.database import Base, utc_now
@@ -588,8 +588,8 @@ def _reserve_ids(db: Session, number: int) -> Sequence[int]:
     if db.get_bind().dialect.name == "postgresql":
         sequence = func.nextval(func.pg_get_serial_sequence("posts", "id"))
         return db.scalars(select(sequence).select_from(func.generate_series(1, number))).all()
-    # Nobody else writes while this transaction is open.
-    first = (db.scalar(select(func.max(Post.id))) or 0) + 1
+    # Nobody else writes while this transaction is open. SQLite notes the last one that it gave.
+    first = (db.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'posts'")) or 0) + 1
     return range(first, first + number)
 
 

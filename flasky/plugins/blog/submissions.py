@@ -113,7 +113,10 @@ def _values(work: Work, user_id: int, sent: Sent, *, again: bool) -> dict[str, A
 
 
 def own(user_id: int, sent: Sent, made: Made) -> Made:
-    """What a form of this member made. Raises SentBefore when it is another's: SQLite gives numbers again."""
+    """What a form of this member made. Raises SentBefore when it is another's.
+
+    An older copy of the database that was put back gives numbers again.
+    """
     if made.author_id != user_id:
         raise SentBefore(sent.kind, None, same_form=True)
     return made
@@ -135,7 +138,7 @@ def note_made(work: Work, user_id: int, key: str, made_id: int) -> None:
 
 
 def forget(work: Work, user_id: int | None, kinds: Sequence[str], made_id: int) -> None:
-    """Remember that what a form made is deleted: SQLite may give its number to the next.
+    """Remember that what a form made is deleted.
 
     Not of the comments that go with a post: their content says when that post was begun (`comments.add`).
     """

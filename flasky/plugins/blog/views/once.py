@@ -38,7 +38,7 @@ def _where(request: Request, sent: SentBefore) -> tuple[str | None, bool]:
         made: Post | Comment = find(request.accounts, sent.made_id)
     except NotThere:
         return None, False
-    # SQLite gives numbers again: it may be somebody else's now.
+    # An older copy of the database that was put back gives numbers again: it may be somebody else's now.
     if made.author_id != request.identity.user_id:
         return None, False
     if isinstance(made, Comment):
