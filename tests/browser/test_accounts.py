@@ -48,7 +48,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     migrate(settings)
     app = flasky.main({}, **settings)
     with open_work(app.registry) as work:
-        registration.create(work, username="胡同", email="h@example.com", password=PASSWORD, role="Administrator")
+        hutong = registration.create(
+            work, username="胡同", email="h@example.com", password=PASSWORD, role="Administrator"
+        )
+        # That of the browser, which changes here: else it would be kept when they sign in first.
+        hutong.language = ""
     server = create_server(app, host="127.0.0.1", port=port)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -159,7 +159,11 @@ def includeme(config: Configurator) -> None:
     config.declare_permission("accounts.signed_in", _("Confirm the address, change it, sign out"))
     config.declare_permission("accounts.take_part", _("Have a profile, sessions and a second factor"))
     config.declare_permission("accounts.see_people", _("See the list of members"))
-    config.declare_permission("accounts.manage_people", _("Disable members, end their sessions"), roles=("Moderator",))
+    config.declare_permission(
+        "accounts.manage_people",
+        _("Disable members, end their sessions, empty their profiles"),
+        roles=("Moderator",),
+    )
     config.declare_permission(
         "accounts.manage_roles", _("Give roles, and permissions to roles"), roles=("Administrator",)
     )

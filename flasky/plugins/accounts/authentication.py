@@ -171,6 +171,9 @@ def _enter(work: Work, user: User, *, remember: bool, how: str) -> SignedIn:
     record(work, Event.SIGNED_IN, user.id, how=how)
     signed_in = sessions.start(work, user, remember=remember)
     user.last_seen_at = work.now()
+    if user.language is None:
+        # Whoever was made on the command line: their mails would go on being in the first of the site's languages.
+        user.language = work.language
     work.db.flush()
     work.registry.notify(SignedInEvent(work, user))
     return signed_in

@@ -52,11 +52,11 @@ class RoleChanged(MemberEvent):
 
 class ProfileChanged(MemberEvent):
     """A member who is disabled or leaving has no profile any more, or has it again (`user.has_profile`): links to it
-    come and go."""
+    come and go. Or somebody who looks after members took texts or the picture away from it."""
 
 
 class NameChanged(MemberEvent):
-    """A member changed the name that others see beside the user name, or took it away: `user.name`."""
+    """A member changed the name that others see beside the user name, or it was taken away: `user.name`."""
 
 
 class Deleted(MemberEvent):

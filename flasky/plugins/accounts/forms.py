@@ -10,6 +10,7 @@ from wtforms.validators import EqualTo, InputRequired, Optional, ValidationError
 
 from flasky.forms import RequestForm, length
 from flasky.languages import _
+from flasky.plugins.accounts.emptying import LONGEST_REASON
 from flasky.plugins.accounts.models import LONGEST_LOCATION, LONGEST_NAME, LONGEST_ROLE_NAME
 from flasky.plugins.accounts.profile import LONGEST_ABOUT
 from flasky.plugins.accounts.usernames import LONGEST_USERNAME
@@ -166,6 +167,21 @@ class PictureForm(RequestForm):
         [_FileNeeded()],
         description=_("PNG, JPEG, WebP or GIF, at most 1 MiB."),
         render_kw={"accept": "image/png,image/jpeg,image/webp,image/gif"},
+    )
+
+
+class EmptyingForm(RequestForm):
+    """What is taken away from a profile, and why; its fields but the last are `emptying.PARTS`."""
+
+    name = BooleanField(_("Full name"), default=True)
+    location = BooleanField(_("Location"), default=True)
+    about = BooleanField(_("About"), default=True)
+    picture = BooleanField(_("Picture"), default=True)
+    reason = TextAreaField(
+        _("Reason"),
+        [_needed(), length(LONGEST_REASON)],
+        description=_("The member reads this."),
+        render_kw={"rows": 3, "dir": "auto"},
     )
 
 

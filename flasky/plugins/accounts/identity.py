@@ -213,7 +213,7 @@ def make_identity(
         role=row.role,
         confirmed=row.confirmed_at is not None,
         permissions=permissions,
-        language=row.language,
+        language=row.language or None,
         timezone=row.timezone,
         avatar_version=row.avatar_version,
         session_id=session_id,

@@ -29,6 +29,10 @@ MAILS: Mapping[str, tuple[TranslationString, Mapping[str, Any]]] = {
     "mail/change_address": (_("Confirm your new address"), {**_ANN, **_TOKEN, "hours": 24}),
     "mail/changed": (_("Your account was changed"), {**_ANN, "what": "password"}),
     "mail/invitation": (_("You are invited"), {**_TOKEN, "days": 7}),
+    "mail/profile_emptied": (
+        _("Your profile was emptied"),
+        {**_ANN, "parts": ["name", "location", "about", "picture"], "reason": "Advertising"},
+    ),
     "mail/leaving": (_("Your account will be deleted"), {**_ANN, "due": _SAMPLE_DATE}),
 }
 

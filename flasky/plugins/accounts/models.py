@@ -86,6 +86,7 @@ class User(Base):
     location: Mapped[str] = mapped_column(String(LONGEST_LOCATION), default="", server_default="")
     about_source: Mapped[str] = mapped_column(Text, default="", server_default="")
     about_html: Mapped[str] = mapped_column(Text, default="", server_default="")
+    #: None until it is known: signing in keeps that of the page. Empty for who chose that of their browser.
     language: Mapped[str | None] = mapped_column(String(16))
     timezone: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

@@ -1,4 +1,4 @@
-"""Members as others see and look after them: finding, listing, disabling."""
+"""Members as others see and look after them: finding, listing, disabling. `emptying` is about their profiles."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def newest(work: Work, role: str | None = None, limit: int = 1000) -> list[User]
 
 def disable(work: Work, user: User) -> None:
     """Keep a member out from their next request on. Raises Refused for the last administrator."""
-    _keep_administrators_apart(work, user)
+    keep_administrators_apart(work, user)
     if user.role_id == roles.lock_administrators(work).id:
         roles.keep_an_administrator(work, user)
     user.disabled_at = work.now()
@@ -89,7 +89,7 @@ def disable(work: Work, user: User) -> None:
 
 def enable(work: Work, user: User) -> None:
     """Let a disabled member in again."""
-    _keep_administrators_apart(work, user)
+    keep_administrators_apart(work, user)
     user.disabled_at = None
     record(work, Event.ENABLED, user.id)
     work.db.flush()
@@ -98,11 +98,12 @@ def enable(work: Work, user: User) -> None:
 
 def end_sessions_of(work: Work, user: User) -> int:
     """End every session of a member; returns how many there were (SES-05)."""
-    _keep_administrators_apart(work, user)
+    keep_administrators_apart(work, user)
     return sessions.end_sessions(work, user.id)
 
 
-def _keep_administrators_apart(work: Work, user: User) -> None:
+def keep_administrators_apart(work: Work, user: User) -> None:
+    """Raise Refused where somebody who is no administrator would do something to one (ACL-03)."""
     identity = work.identity
     if identity is None or identity.role == ADMINISTRATOR:
         return

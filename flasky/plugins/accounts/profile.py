@@ -54,7 +54,10 @@ def update(work: Work, user: User, *, name: str, location: str, about: str, lang
     renamed = name != user.name
     user.name, user.location = name, location
     user.about_source, user.about_html = about, render_about(about)
-    user.language, user.timezone = language or None, timezone or None
+    user.timezone = timezone or None
+    # Who leaves the field alone has chosen nothing. Who chooses that of the browser has: it is not None any more.
+    if language != (user.language or ""):
+        user.language = language
     work.db.flush()
     if renamed:
         work.registry.notify(NameChanged(work, user))

@@ -51,6 +51,7 @@ class Event(StrEnum):
     PERMISSION_CHANGED = "permission_changed"
     DISABLED = "disabled"
     ENABLED = "enabled"
+    PROFILE_EMPTIED = "profile_emptied"
     EXPORTED = "exported"
     LEAVING = "leaving"
     STAYED = "stayed"

@@ -35,6 +35,7 @@ _SENTENCES: Mapping[Event, TranslationString] = {
     Event.PERMISSION_CHANGED: _("Permission of a role changed"),
     Event.DISABLED: _("Account disabled"),
     Event.ENABLED: _("Account enabled"),
+    Event.PROFILE_EMPTIED: _("Profile emptied"),
     Event.EXPORTED: _("Data exported"),
     Event.LEAVING: _("Deletion of the account asked for"),
     Event.STAYED: _("Decided to stay"),

@@ -9,14 +9,15 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import view_config
 
+from flasky.forms import RequestForm
 from flasky.languages import _
 from flasky.parameters import parse_id
-from flasky.plugins.accounts import people, registration, roles, security_log, two_factor
+from flasky.plugins.accounts import emptying, people, registration, roles, security_log, two_factor
 from flasky.plugins.accounts.errors import Fault, Refused
-from flasky.plugins.accounts.forms import InviteForm
+from flasky.plugins.accounts.forms import EmptyingForm, InviteForm
 from flasky.plugins.accounts.limits import storable
 from flasky.plugins.accounts.models import User
-from flasky.plugins.accounts.views.answers import UNPROCESSABLE, go, refuse, show
+from flasky.plugins.accounts.views.answers import UNPROCESSABLE, blank, go, refuse, show
 from flasky.plugins.accounts.words import sentence
 from flasky.plugins.accounts.work import work_of
 
@@ -39,7 +40,7 @@ def show_people(request: Request) -> dict[str, Any]:
 @view_config(route_name="accounts.member", request_method="GET", permission="accounts.manage_people", statements=6)
 def show_member(request: Request) -> Response:
     """What those see who look after members."""
-    return _page(request, _member(request))
+    return _page(request, _member(request), EmptyingForm(request))
 
 
 @view_config(
@@ -50,9 +51,11 @@ def show_member(request: Request) -> Response:
     statements=40,
 )
 def manage(request: Request) -> Response:
-    """Do what the button says: disable, enable, end the sessions, give another role."""
+    """Do what the button says: disable, enable, end the sessions, give another role, empty the profile."""
     user, work = _member(request), work_of(request)
     action = request.POST.get("action", "")
+    if action == "empty":
+        return _empty(request, user)
     try:
         if action == "disable":
             people.disable(work, user)
@@ -68,10 +71,8 @@ def manage(request: Request) -> Response:
         else:
             raise Refused(_("This cannot be done here."))
     except Refused as refused:
-        request.tm.doom()
-        return _page(request, user, refused, status=UNPROCESSABLE)
-    request.flash(_("Done."), "success")
-    return go(request, "accounts.member", user_id=user.id)
+        return _refuse(request, user, refused, blank(EmptyingForm, request))
+    return _done(request, user)
 
 
 @view_config(route_name="accounts.invite", request_method="GET", permission="accounts.manage_people", statements=1)
@@ -95,6 +96,30 @@ def invite(request: Request) -> Response:
     return show(request, "invite", {"form": form}, UNPROCESSABLE)
 
 
+def _empty(request: Request, user: User) -> Response:
+    form = EmptyingForm(request)
+    if not form.validate():
+        return _page(request, user, form, status=UNPROCESSABLE)
+    parts = [part for part in emptying.PARTS if form[part].data]
+    try:
+        emptying.empty(work_of(request), user, parts, form.reason.data)
+    except Fault as fault:
+        return _page(request, user, form, status=refuse(request, form, fault))
+    except Refused as refused:
+        return _refuse(request, user, refused, form)
+    return _done(request, user)
+
+
+def _done(request: Request, user: User) -> Response:
+    request.flash(_("Done."), "success")
+    return go(request, "accounts.member", user_id=user.id)
+
+
+def _refuse(request: Request, user: User, refused: Refused, form: RequestForm) -> Response:
+    request.tm.doom()
+    return _page(request, user, form, refused, status=UNPROCESSABLE)
+
+
 def _may_give_roles(request: Request) -> bool:
     return "accounts.manage_roles" in request.identity.permissions
 
@@ -115,11 +140,15 @@ def _member(request: Request) -> User:
     return user
 
 
-def _page(request: Request, user: User, refused: Refused | None = None, status: int = 200) -> Response:
+def _page(
+    request: Request, user: User, form: RequestForm, refused: Refused | None = None, status: int = 200
+) -> Response:
     work = work_of(request)
     values = {
         "member": user,
         "refused": refused.reason if refused else None,
+        "form": form,
+        "filled": emptying.filled(user),
         "roles": [role for role, _count in roles.all_roles(work)],
         "may_give_roles": _may_give_roles(request),
         "has_second_factor": two_factor.is_on(work, user.id),
