@@ -3,12 +3,21 @@
 Revision 0014, after 0013, written on 2026-11-23.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
 from alembic import op
 
 revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
+
+INDEXES = sa.text(
+    "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = :table AND sql IS NOT NULL ORDER BY rowid"
+)
 
 
 def upgrade() -> None:
@@ -24,5 +33,18 @@ def number(*, never_again: bool) -> None:
     if op.get_context().dialect.name != "sqlite":
         return
     for table in ("posts", "comments"):
-        with op.batch_alter_table(table, recreate="always", table_kwargs={"sqlite_autoincrement": never_again}):
+        anew = op.batch_alter_table(table, recreate="always", table_kwargs={"sqlite_autoincrement": never_again})
+        with indexes_in_their_order(table), anew:
             pass
+
+
+@contextmanager
+def indexes_in_their_order(table: str) -> Iterator[None]:
+    """Of two indexes that are as good SQLite takes the later one, and a batch makes them in any order."""
+    connection = op.get_bind()
+    indexes = connection.execute(INDEXES, {"table": table}).all()
+    for name, _statement in indexes:
+        op.drop_index(name, table_name=table)
+    yield
+    for _name, statement in indexes:
+        op.execute(statement)

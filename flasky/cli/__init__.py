@@ -18,9 +18,9 @@ from typing import Any
 import click
 
 from flasky.cli.context import Context, PlainErrors
+from flasky.cli.unknown import explain_unknown
 from flasky.ini import CannotStart
 from flasky.loader import declarations
-from flasky.settings import parse_list
 
 #: The kernel's commands: where each is, and its line in `flasky --help`.
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -56,9 +56,13 @@ class Families(PlainErrors):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As in click, which knows no names to suggest here: the commands are not imported to list them."""
+        """As in click, which knows no names to suggest here: the commands are not imported to list them.
+
+        Raises CannotStart when the INI file may be why there is no such command.
+        """
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
+            explain_unknown(_context(ctx), name)
             near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
             raise click.UsageError(f"No such command {name!r}.{f' Did you mean {near[0]!r}?' if near else ''}", ctx)
         return super().resolve_command(ctx, args)
@@ -96,16 +100,20 @@ def _is_of_output(error: OSError) -> bool:
 
 def plugin_commands(ctx: click.Context) -> dict[str, tuple[str, str]]:
     """The commands of the plug-ins that the INI file lists, in their one order; none when it cannot be read."""
-    context = ctx.find_object(Context) or Context(ctx.params.get("ini") or "")
     try:
-        listed = context.ini.settings.get("flasky.plugins", "")
+        listed = _context(ctx).listed
     except CannotStart:
         return {}
     return {
         command.name: (command.target, command.help)
-        for item in declarations(parse_list(listed))
+        for item in declarations(listed)
         for command in item.plugin.command_list
     }
+
+
+def _context(ctx: click.Context) -> Context:
+    # Before `main` has made it, when a name is looked for or listed.
+    return ctx.find_object(Context) or Context(ctx.params.get("ini") or "")
 
 
 def _import(target: str, name: str) -> click.Command:

@@ -18,6 +18,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from flasky import references
 from flasky.assets import static_files
 from flasky.cli.context import Context, pass_context
+from flasky.cli.numbers import counted
 from flasky.directives import ANONYMOUS, SIGNED_IN
 from flasky.mail.declarations import declared_mails
 from flasky.permissions import permissions
@@ -54,8 +55,7 @@ def check(context: Context, deploy: bool, as_json: bool) -> None:
     else:
         for where, problem in problems:
             click.echo(f"{where}: {problem}")
-        count = len(problems)
-        click.echo(f"{count} problem{'' if count == 1 else 's'}." if problems else "No problem found.")
+        click.echo(f"{counted(len(problems), 'problem')}." if problems else "No problem found.")
     if problems:
         raise click.exceptions.Exit(1)
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flasky.ini import CannotStart, IniFile, read_ini, set_up_logging
+from flasky.settings import parse_list
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
@@ -54,6 +55,11 @@ class Context:
                 f"There is no {self.path}{how}. Name the INI file: `flasky --ini FILE …`, or FLASKY_INI=FILE."
             )
         return read_ini(self.path)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The names of plug-ins that the INI file lists, right or wrong. Raises CannotStart when it cannot be read."""
+        return parse_list(self.ini.settings.get("flasky.plugins", ""))
 
     @cached_property
     def site(self) -> Site:

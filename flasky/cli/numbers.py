@@ -1,4 +1,4 @@
-"""Numbers on the command line: no larger than what a database can hold."""
+"""Numbers on the command line: given, no larger than what a database can hold; and said, with what they count."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ class RowID(Number):
 ID = RowID(0, LARGEST)
 #: How many rows to show.
 LIMIT = Number(1, LARGEST)
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """`number` and what it counts: “1 post”, “2 posts”; `several` is the plural when it is not `one` with an s."""
+    return f"{number} {one if number == 1 else several or one + 's'}"

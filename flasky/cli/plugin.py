@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flasky.cli.context import Context, pass_context
+from flasky.cli.numbers import counted
 from flasky.cli.statistics import stats
 from flasky.cli.table import show_table
 from flasky.conformance.cli import check, messages
 from flasky.ini import CannotStart
 from flasky.loader import LoadedPlugin, available, load, resolve_plugins, rivals
 from flasky.prefixes import prefix_setting
-from flasky.settings import ConfigurationFaults, Fault, Place, parse_list
+from flasky.settings import ConfigurationFaults, Fault, Place
 from flasky.targets import missing_modules
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def list_plugins(context: Context, as_json: bool) -> None:
     Exit status 1 when the list in the INI file is wrong: the faults follow the table.
     """
     try:
-        listed, place = parse_list(context.ini.settings.get("flasky.plugins", "")), context.path.name
+        listed, place = context.listed, context.path.name
     except CannotStart as error:
         listed, place = (), ""
         click.echo(f"{error}\nSo none is enabled.\n", err=True)
@@ -185,7 +186,7 @@ def doctor(context: Context, as_json: bool) -> None:
             click.echo(f"{number}. {fault.plugin or 'site'}: {fault.problem}\n   where: {fault.where}")
             if fault.remedy:
                 click.echo(f"   remedy: {fault.remedy}")
-        click.echo(f"{len(faults)} fault{'' if len(faults) == 1 else 's'}." if faults else "The site starts.")
+        click.echo(f"{counted(len(faults), 'fault')}." if faults else "The site starts.")
     if faults:
         raise click.exceptions.Exit(1)
 
@@ -202,7 +203,7 @@ def find_faults(context: Context) -> list[Fault]:
     except CannotStart as error:
         return [Fault(str(context.path), str(error), "Mend the INI file")]
     # Nothing of these is needed for a start.
-    for item in resolve_plugins(_listed(context), context.path.name)[0]:
+    for item in resolve_plugins(context.listed, context.path.name)[0]:
         found += missing_modules(item, str(home(item.package) / "__init__.py"))
     return found
 
@@ -243,7 +244,7 @@ def enable(context: Context, name: str) -> None:
     """Add the plug-in NAME to the list in the INI file, after a trial on a copy of the database."""
     from flasky.ini_list import with_plugin
 
-    if name in _listed(context):
+    if name in context.listed:
         raise CannotStart(f"The plug-in {name!r} is enabled already.")
     _change(context, name, with_plugin)
     item, _ = _read(name)
@@ -259,14 +260,10 @@ def disable(context: Context, name: str) -> None:
     """Take the plug-in NAME out of the list in the INI file, after a trial; its data stays."""
     from flasky.ini_list import without_plugin
 
-    if name not in _listed(context):
+    if name not in context.listed:
         raise CannotStart(f"The plug-in {name!r} is not enabled.")
     _change(context, name, without_plugin)
     click.echo(f"The plug-in {name!r} is disabled from the next start of the site on. Its data stays.")
-
-
-def _listed(context: Context) -> tuple[str, ...]:
-    return parse_list(context.ini.settings.get("flasky.plugins", ""))
 
 
 def _change(context: Context, name: str, change: Callable[[str, str], str]) -> None:
@@ -308,7 +305,7 @@ def remove(
         return
     if name is None:
         raise click.UsageError("Name the plug-in, or a dump with --restore.")
-    if name in _listed(context):
+    if name in context.listed:
         raise CannotStart(f"The plug-in {name!r} is enabled. First: flasky --ini {context.path} plugin disable {name}")
     file = dump_file or _dump_file(context, name)
     if _removed(context, name, file, do=yes, as_json=as_json):

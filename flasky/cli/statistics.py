@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flasky.cli.context import Context, pass_context
+from flasky.cli.numbers import counted
 from flasky.cli.table import show_table
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def stats(context: Context, as_json: bool) -> None:
     show_table(_HEADS, [_cells(one) for one in plugins.values()])
     if processes:
         told_of = ", ".join(f"{one.pid} since {one.since}" for one in processes)
-        click.echo(f"\n{len(processes)} process{'' if len(processes) == 1 else 'es'}: {told_of}")
+        click.echo(f"\n{counted(len(processes), 'process', 'processes')}: {told_of}")
     else:
         click.echo(f"\nNo server of {context.path} runs: this is what the start costs here.")
 

@@ -26,6 +26,8 @@ _SOURCES_KEY = "flasky.csp_sources"
 _HEADERS_KEY = "flasky.headers"
 _CSP = "content-security-policy"
 _PERSONAL = "flasky_personal"
+#: By which an answer says itself how long it is kept.
+_ABOUT_CACHES = frozenset({"cache-control", "expires"})
 
 #: HDR-01: what a page may load and do when no plug-in asked for more.
 BASE_POLICY: Mapping[str, str] = {
@@ -175,16 +177,22 @@ def keep_private(event: NewResponse) -> None:
     visitor only: no-store. An answer for which it was asked who is there varies by cookie, one of an API resource by
     the credential; the version of such a one stays known to the program that asked for it, as it changes that version
     and no other (`If-Match`).
+
+    Any other answer that says nothing of it itself is asked for anew each time (no-cache): a cache that is told nothing
+    would keep it for as long as it likes, and show what a moderator has hidden since.
     """
     resource = RESOURCE in event.request.environ
     attributes = event.request.__dict__
     asked = "flasky_identity" in attributes
     personal = is_personal(event.request) or (asked and attributes["flasky_identity"] is not None)
     headers = event.response.headers
-    if personal or "Set-Cookie" in headers:
+    said = {name.lower() for name, _ in event.response.headerlist}
+    if personal or "set-cookie" in said:
         headers["Cache-Control"] = "no-store"
         for name in ("Expires", "Pragma") if resource else ("Expires", "Pragma", "ETag", "Last-Modified"):
             headers.pop(name, None)
+    elif said.isdisjoint(_ABOUT_CACHES):
+        headers.add("Cache-Control", "no-cache")
     if asked or personal:
         _vary_by(headers, "Cookie")
     if resource:

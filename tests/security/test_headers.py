@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 from pyramid.config import Configurator
+from pyramid.events import NewResponse
 from pyramid.exceptions import ConfigurationError, ConfigurationExecutionError
+from pyramid.request import Request
+from pyramid.response import Response
 
-from flasky.security.headers import headers_for
+from flasky.security.headers import headers_for, keep_private
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -183,7 +186,25 @@ def test_hdr_07_a_public_answer_stays_cacheable_and_sets_no_cookie(bare_testapp)
     for _ in range(100):
         answer = bare_testapp.get("/")
         assert "Set-Cookie" not in answer.headers
-        assert "no-store" not in answer.headers.get("Cache-Control", "")
+        assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_hdr_07_no_cache_shows_for_a_while_what_may_be_hidden_by_now(doors):
+    """HDR-07: caches that are told nothing keep an answer as long as they like."""
+    for path in ("/doors/about", "/doors/item/1", "/doors/numbers", "/nothing"):
+        answer = doors.get(path, expect_errors=True)
+        assert answer.headers["Cache-Control"] in {"no-cache", "no-store"}, path
+
+
+@pytest.mark.parametrize(
+    ("header", "value"), [("cache-control", "public, max-age=60"), ("Expires", "Sat, 01 Jan 2050 00:00:00 GMT")]
+)
+def test_hdr_07_what_a_view_says_itself_about_caches_is_kept(header, value):
+    """HDR-07: pictures and files are named by what is in them."""
+    response = Response(headerlist=[("Content-Type", "image/png"), (header, value)], app_iter=[])
+    keep_private(NewResponse(Request.blank("/"), response))
+
+    assert response.headerlist == [("Content-Type", "image/png"), (header, value)]
 
 
 @pytest.mark.parametrize(

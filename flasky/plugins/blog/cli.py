@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from flasky.cli.context import Context, pass_context
+from flasky.cli.numbers import counted
 
 
 @click.group()
@@ -24,7 +25,7 @@ def rebuild(context: Context, everything: bool) -> None:
     from flasky.plugins.blog.rebuilding import rebuild_all  # noqa: PLC0415 - commands are listed without SQLAlchemy
 
     posts, comments = rebuild_all(context.registry, everything=everything)
-    click.echo(f"Rebuilt {posts} posts and {comments} comments.")
+    click.echo(f"Rebuilt {counted(posts, 'post')} and {counted(comments, 'comment')}.")
 
 
 @blog.command()
@@ -38,7 +39,7 @@ def seed(context: Context, users: int, posts: int, *, force: bool) -> None:
 
     context.refuse_made_up_data(force=force)
     made = fill(context.registry, users=users, posts=posts)
-    click.echo(", ".join(f"{number} {name}" for name, number in made.items()))
+    click.echo(", ".join(counted(made[f"{thing}s"], thing) for thing in ("member", "post", "comment", "follow")))
 
 
 @blog.command("digest")
@@ -47,4 +48,4 @@ def send_digest(context: Context) -> None:
     """Mail each member who asked for it what happened in a day, now; the job `blog.digest` does so every hour."""
     from flasky.plugins.blog.digests import send_digests  # noqa: PLC0415 - commands are listed without SQLAlchemy
 
-    click.echo(f"Queued {send_digests(context.registry)} mails.")
+    click.echo(f"Queued {counted(send_digests(context.registry), 'mail')}.")

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from pyramid.registry import Registry
 from pyramid.request import Request
 from sqlalchemy import func, insert, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from flasky.database import Base, utc_now
@@ -503,6 +504,9 @@ def _people(db: Session, number: int) -> list[int]:
     first = (db.scalar(select(func.max(User.id))) or 0) + 1
     numbers = count(first)
     now = utc_now()
+    table = Base.metadata.tables[User.__tablename__]
+    made = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    people: list[int] = []
     for places in _portions(range(number)):
         # The model knows how a name's keys are made.
         rows = [
@@ -516,8 +520,9 @@ def _people(db: Session, number: int) -> list[int]:
             }
             for user in _named(db, [_FIRST[place % len(_FIRST)][0] for place in places], numbers)
         ]
-        _insert(db, User, rows)
-    return list(db.scalars(select(User.id).where(User.id >= first).order_by(User.id)))
+        # Not by looking for them afterwards: others join meanwhile.
+        people += db.scalars(made, rows)
+    return people
 
 
 def _named(db: Session, names: Sequence[str], numbers: Iterator[int]) -> list[User]:
@@ -665,8 +670,17 @@ def _follows(db: Session, chance: random.Random, people: Sequence[int]) -> int:
         _insert(db, Follow, some)
     members = [{"user_id": i, "following_count": each, "follower_count": followers.get(i, 0)} for i in people]
     for some in _portions(members):
-        _insert(db, BlogMember, some)
+        db.execute(_counting(db.get_bind().dialect.name), some)
     return len(pairs)
+
+
+def _counting(dialect: str) -> Any:
+    """Count follows in: members may follow those who are made up as soon as they are there."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    table = Base.metadata.tables[BlogMember.__tablename__]
+    statement = insert(table)
+    counted = {name: table.c[name] + statement.excluded[name] for name in ("following_count", "follower_count")}
+    return statement.on_conflict_do_update(index_elements=["user_id"], set_=counted)
 
 
 def _followed_by(chance: random.Random, people: Sequence[int], follower: int, number: int) -> Sequence[int]:

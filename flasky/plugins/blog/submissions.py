@@ -108,7 +108,9 @@ def claim(work: Work, user_id: int, sent: Sent, *, again: bool) -> int | None:
 
 
 def _values(work: Work, user_id: int, sent: Sent, *, again: bool) -> dict[str, Any]:
-    since = work.now() if again else work.now() - _EQUAL_FOR
+    # Nothing is later than NULL. The present moment would not do: on SQLite one writes after the other, and what the
+    # first noted is later than when the next began.
+    since = None if again else work.now() - _EQUAL_FOR
     return {"user": user_id, "form": sent.key, "digest": sent.digest, "since": since}
 
 

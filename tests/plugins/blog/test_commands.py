@@ -20,7 +20,7 @@ from flasky.cli.context import Context
 from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import digests, markdown, notices, posts, rebuilding, search, seeding
+from flasky.plugins.blog import digests, following, markdown, notices, posts, rebuilding, search, seeding
 from flasky.plugins.blog.models import BlogAuthor, BlogMember, Comment, Follow, Notice, Post, PostTag, PostWords
 from flasky.plugins.blog.posts import Writing
 from flasky.testing.mailbox import Mailbox
@@ -91,6 +91,21 @@ def test_a_site_that_is_not_for_development_is_not_filled(flasky: Callable[..., 
     assert number_of(db, User) == 0
 
 
+def test_one_thing_is_not_said_as_several(
+    flasky: Callable[..., Result], registry: Any, db: Session, member: Any, write: Any, comment: Any
+) -> None:
+    result = flasky("blog", "seed", "--users", "1", "--posts", "0", "--force")
+    assert result.output.strip() == "1 member, 0 posts, 0 comments, 0 follows"
+    reader, author = member("bob"), member("anna")
+    with open_work(registry) as work:
+        notices.choose_mail(work, reader, "daily")
+    comment(author, write(author, "@bob"), "pear")
+    db.execute(update(Notice).values(mail_due=utc_now() - timedelta(minutes=1)))
+    db.commit()
+    assert flasky("blog", "rebuild", "--all").output.strip() == "Rebuilt 1 post and 1 comment."
+    assert flasky("blog", "digest").output.strip() == "Queued 1 mail."
+
+
 def test_seeding_leaves_names_out_that_members_have(registry: Any, db: Session, member: Any) -> None:
     member("anna-3", email="anna@example.com")
     # The same name, too.
@@ -99,6 +114,47 @@ def test_seeding_leaves_names_out_that_members_have(registry: Any, db: Session, 
     names = set(db.scalars(select(User.username))) - {"anna-3", "BO-5"}
     assert {name.partition("-")[0] for name in names} == {"anna", "小明", "bo"}
     assert len({name.partition("-")[2] for name in names}) == 3
+
+
+@pytest.mark.databases("postgresql")  # on SQLite nobody else writes meanwhile
+def test_who_joins_while_members_are_made_up_is_none_of_them(
+    registry: Any, db: Session, member: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined, look = [], seeding._taken
+
+    def meanwhile(*arguments: Any) -> Any:
+        if not joined:
+            joined.append(member("mia"))
+        return look(*arguments)
+
+    monkeypatch.setattr(seeding, "_taken", meanwhile)
+    made = seeding.fill(registry, users=12, posts=40)
+    assert (made["members"], made["follows"]) == (12, 120)
+    for column in (Post.author_id, Comment.author_id, Follow.follower_id, Follow.followed_id, BlogMember.user_id):
+        assert number_of(db, column.class_, column == joined[0]) == 0
+    # Each writes in the language of their name.
+    names = {post.author.username.partition("-")[0]: languages_in(post.body) for post in db.scalars(select(Post))}
+    assert names["anna"] == {"en"}
+    assert names["小明"] == {"zh"}
+
+
+def test_a_member_follows_made_up_ones_while_the_rest_is_made(
+    registry: Any, db: Session, member: Any, work_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each portion is seen once it is committed."""
+    mia, calendar = member("mia"), seeding._Calendar
+
+    def meanwhile(*arguments: Any) -> Any:
+        with work_as(mia) as work:
+            for user_id in work.db.scalars(select(User.id).where(User.id != mia)).all():
+                following.follow(work, following.find(work, user_id))
+        return calendar(*arguments)
+
+    monkeypatch.setattr(seeding, "_Calendar", meanwhile)
+    assert seeding.fill(registry, users=3, posts=2)["follows"] == 6
+    standings = {one.user_id: (one.follower_count, one.following_count) for one in db.scalars(select(BlogMember))}
+    assert standings.pop(mia) == (0, 3)
+    assert list(standings.values()) == [(3, 2)] * 3
 
 
 def test_nobody_can_sign_in_as_a_made_up_member(registry: Any, db: Session) -> None:
@@ -236,7 +292,7 @@ def test_rebuilding_makes_html_and_words_anew_and_is_no_edit(
     assert found(registry, "apple") == []
     monkeypatch.setattr(rebuilding, "_AT_ONCE", 1)
     result = flasky("blog", "rebuild")
-    assert result.output.strip() == "Rebuilt 2 posts and 1 comments.", result.output
+    assert result.output.strip() == "Rebuilt 2 posts and 1 comment.", result.output
     db.expire_all()
     assert [db.get(Post, post).html, db.get(Post, post).summary, db.get(Comment, made).html] == before
     assert "pear" in db.get(Post, draft).html
@@ -337,10 +393,10 @@ def test_rebuilding_goes_on_where_it_was_stopped_and_the_health_check_says_that_
     answer = client().get("/health/ready").json
     assert (answer["status"], answer["checks"]["blog.pipeline"]) == ("warning", "failed")
     assert "flasky blog rebuild" in (rebuilding.rebuild_is_due(registry) or "")
-    assert flasky("blog", "rebuild").output.strip() == "Rebuilt 3 posts and 1 comments."
+    assert flasky("blog", "rebuild").output.strip() == "Rebuilt 3 posts and 1 comment."
     assert rebuilding.rebuild_is_due(registry) is None
     assert flasky("blog", "rebuild").output.strip() == "Rebuilt 0 posts and 0 comments."
-    assert flasky("blog", "rebuild", "--all").output.strip() == "Rebuilt 5 posts and 1 comments."
+    assert flasky("blog", "rebuild", "--all").output.strip() == "Rebuilt 5 posts and 1 comment."
 
 
 def test_digests_are_queued_for_everybody_in_one_run(

@@ -154,6 +154,25 @@ def test_con_03_equal_texts_are_one_for_ten_minutes_and_for_one_member(
         assert posts.create(work, Writing("no key")).id != posts.create(work, Writing("no key")).id
 
 
+@pytest.mark.databases("sqlite", "postgresql")
+def test_con_03_who_insists_is_not_asked_about_what_was_stored_while_they_waited(
+    member: Any, write: Any, work_as: Any, db: Session
+) -> None:
+    """On SQLite one writes after the other: what the first noted is later than when the next began."""
+    anna = member()
+    post, start = write(anna, "a post"), utc_now()
+    made = []
+    for key, seconds in (("a", 1), ("b", 0)):
+        with work_as(anna) as work:
+            work.now = lambda seconds=seconds: start + timedelta(seconds=seconds)
+            made.append(posts.create(work, Writing("twice"), key=key, again=True).id)
+            comments.add(work, posts.find(work, post), "twice", key=f"{key} too", again=True)
+            # The same request once more is the same post.
+            assert posts.create(work, Writing("twice"), key=key, again=True).id == made[-1]
+    assert len(set(made)) == 2
+    assert bodies(db, Comment) == ["twice", "twice"]
+
+
 def test_con_03_a_form_from_before_the_digests_stores_what_is_sent_now(
     member: Any, write: Any, client: Any, registry: Registry, db: Session
 ) -> None:
