@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from accessibility import faults_of
 from blog_vectors import vectors
+from PIL import Image, ImageChops
 
 from flasky.testing.live import LiveSite
 
@@ -33,11 +35,9 @@ def url_of(site: LiveSite) -> str:
     raise AssertionError("the INI file names no database")
 
 
-def add_people(site: LiveSite) -> None:
-    """Members who can sign in at once; Mona is a moderator."""
-    import flasky  # noqa: PLC0415 - in this process only to make the rows
-    from flasky.plugins.accounts import registration  # noqa: PLC0415 - see above
-    from flasky.plugins.accounts.work import open_work  # noqa: PLC0415 - see above
+def registry_of(site: LiveSite) -> Any:
+    """The registry of an application in this process, only to make the rows of the site."""
+    import flasky  # noqa: PLC0415 - see above
 
     settings = {
         "flasky.environment": "testing",
@@ -48,8 +48,15 @@ def add_people(site: LiveSite) -> None:
         "sqlalchemy.url": url_of(site),
         "mail.host": "127.0.0.1",
     }
-    registry = flasky.main({}, **settings).registry
-    with open_work(registry) as work:
+    return flasky.main({}, **settings).registry
+
+
+def add_people(site: LiveSite) -> None:
+    """Members who can sign in at once; Mona is a moderator."""
+    from flasky.plugins.accounts import registration  # noqa: PLC0415 - in this process only to make the rows
+    from flasky.plugins.accounts.work import open_work  # noqa: PLC0415 - see above
+
+    with open_work(registry_of(site)) as work:
         for name in PEOPLE:
             role = "Moderator" if name == "mona" else "User"
             registration.create(work, username=name, email=f"{name}@example.com", password=PASSWORD, role=role)
@@ -156,13 +163,6 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
     field = "[document.activeElement.name, document.activeElement.selectionStart, document.activeElement.value]"
     assert anna.evaluate(field) == ["body", 5, "@bob "]
 
-    anna.goto(post)
-    anna.locator(".comment-reply").click()
-    anna.wait_for_url("**#body")
-    # Whoever types goes on behind the name.
-    field = "[document.activeElement.name, document.activeElement.selectionStart, document.activeElement.value]"
-    assert anna.evaluate(field) == ["body", 5, "@bob "]
-
     anna.goto(f"{site.url}/user/anna")
     look(anna, f"{screen}-profile")
     anna.goto(f"{site.url}/people/1/followers")
@@ -238,23 +238,176 @@ def make_a_token(page: Any, site: LiveSite, screen: str) -> None:
     look(page, f"{screen}-tokens")
 
 
+LISTS = "- 一\n  - two\n    - three\n\n1. one\n   - two\n\n> - quoted\n\nThe end"
+HEADINGS = "# One\n\n## Two\n\n# [A link](https://example.com)"
+#: By how much two colours differ, from 0 to 255, before anybody sees it.
+LEAST_SEEN = 16
+#: A letter under a pile of accents, which a browser paints over all that stands above it.
+PILE = "z" + "\u0301" * 3000
+#: Titles, texts and tags of posts: that in the middle is made of piles.
+FOUND = (
+    ("", "Short", ""),
+    (f"Found {PILE[:150]}", f"Found {PILE}", PILE[:30]),
+    ("A walk", f"{HEADINGS}\n\nFound", "tag"),
+)
+
+
+def add_piles(site: LiveSite) -> None:
+    """Posts by Bob with three comments each, those in the middle made of piles, and notices of them for Mona."""
+    from sqlalchemy import select  # noqa: PLC0415 - in this process only to make the rows
+
+    from flasky.plugins.accounts.models import User  # noqa: PLC0415 - see above
+    from flasky.plugins.accounts.work import open_work  # noqa: PLC0415 - see above
+    from flasky.plugins.blog import markdown, search, storage  # noqa: PLC0415 - see above
+    from flasky.plugins.blog.models import Comment, Notice, Post  # noqa: PLC0415 - see above
+
+    with open_work(registry_of(site)) as work:
+        bob, mona = (work.db.scalars(select(User).where(User.username == name)).one() for name in ("bob", "mona"))
+        bob.name, now = PILE[:60], work.now()
+        made = {"author_id": bob.id, "pipeline": markdown.PIPELINE, "created_at": now}
+        for title, body, tag in FOUND:
+            text = markdown.render(body)
+            post = Post(**made, body=body, html=text.html, summary=text.summary, is_long=text.is_long, title=title)
+            post.tag_names, post.published_at, post.listed_at, post.comment_count = tag, now, now, 3
+            work.db.add(post)
+            work.db.flush()
+            search.index(work.db, post, bob.username, bob.name)
+            for said in ("First", PILE, "Last"):
+                html = markdown.render(said, above=2).html
+                work.db.add(Comment(**made, post_id=post.id, body=said, html=html))
+            storage.lists_changed(work.db)
+            work.db.add(Notice(user_id=mona.id, actor_id=bob.id, kind="mention", post_id=post.id, created_at=now))
+
+
+def styles_of(page: Any, selector: str) -> list[list[str]]:
+    """What these elements hold, and how it is shown."""
+    found: list[list[str]] = page.locator(selector).evaluate_all(
+        """elements => elements.map(element => (style => [element.textContent.trim(), style.color, style.fontSize,
+            style.fontWeight, style.letterSpacing, style.lineHeight, style.listStyleType, style.marginTop,
+            style.marginBottom, style.paddingLeft, style.textDecorationLine, style.textDecorationStyle
+        ])(getComputedStyle(element)))"""
+    )
+    assert found, selector
+    return found
+
+
+def paints(element: Any, what: Callable[[], bytes]) -> bool:
+    """Whether `what` a picture shows is another one without this element."""
+    pictures = [what()]
+    element.evaluate("element => element.style.visibility = 'hidden'")
+    pictures.append(what())
+    element.evaluate("element => element.style.visibility = ''")
+    shown, hidden = (Image.open(BytesIO(picture)).convert("RGB") for picture in pictures)
+    # Where text is smoothed, two pictures of the same page may differ by one.
+    return any(highest > LEAST_SEEN for _lowest, highest in ImageChops.difference(shown, hidden).getextrema())
+
+
+def check_that_a_text_looks_the_same_everywhere(page: Any, site: LiveSite) -> None:
+    """In the preview as on the page of its post, and its lists also in a comment and in a list of posts."""
+    parts = ("h1", ".post-text *", ".post-tag")
+    page.goto(f"{site.url}/write")
+    page.locator("[name=title]").fill("A walk")
+    page.locator("main [name=body]").fill(f"{HEADINGS}\n\n{LISTS}")
+    page.locator("[name=tags]").fill("Walks 生活")
+    page.locator("main button[value=preview]").click()
+    page.locator("#preview-head").wait_for()
+    previewed = [styles_of(page, f".preview {part}") for part in parts]
+    width = page.locator(".preview .post-text").evaluate("element => element.clientWidth")
+    page.locator("main form button[type=submit]:not([name])").click()
+    page.wait_for_url("**/post/*")
+    assert previewed == [styles_of(page, f".post-whole {part}") for part in parts]
+    assert width == page.locator(".post-text").evaluate("element => element.clientWidth")
+    # What can be done with the post is no tag.
+    tag, edit = page.locator(".post-tag").last, page.locator(".post-whole a[href$='/edit']")
+    assert tag.bounding_box()["y"] + tag.bounding_box()["height"] <= edit.bounding_box()["y"]
+    assert styles_of(page, ".post-tag")[0][-2:] == ["none", "solid"]
+    assert styles_of(page, ".post-whole a[href$='/edit']")[0][-2:] == ["underline", "solid"]
+    lists = styles_of(page, ".post-text :is(ul, ol, li)")
+    page.locator(".comment-form [name=body]").fill(LISTS)
+    page.locator(".comment-form button:not([name])").click()
+    page.locator("#comments .comment").wait_for()
+    assert styles_of(page, ".comment .post-text :is(ul, ol, li)") == lists
+    # The time of a post is no link on its own page.
+    assert styles_of(page, ".post-whole .post-by > time")[0][-2:] == ["underline", "dotted"]
+    page.goto(f"{site.url}/")
+    assert styles_of(page, ".posts .post-text :is(ul, ol, li)") == lists
+    assert styles_of(page, ".posts .post-time")[0][1:] == styles_of(page, ".posts a[href$='#comments']")[0][1:]
+    assert styles_of(page, ".posts .post-time time")[0][-2] == "none"
+
+
+def check_that_nothing_is_painted_elsewhere(page: Any, site: LiveSite) -> None:
+    """Neither over other rows nor over what else there is in its own."""
+    for path, rows in (
+        ("/", ".posts > li"),
+        ("/post/3", ".comments > li"),
+        ("/search?q=found", ".posts > li"),
+        ("/notices", ".notices > li"),
+        ("/moderate?show=newest", ".posts > li"),
+    ):
+        page.goto(f"{site.url}{path}")
+        pile = page.locator(rows).filter(has_text="\u0301").first
+        assert not paints(pile, lambda row=pile: page.screenshot(full_page=True, mask=[row])), path
+        if path != "/notices":
+            assert not paints(pile.locator(".post-text"), pile.locator(".post-by").first.screenshot), path
+        assert cut_rings(page) == [], path
+    page.goto(f"{site.url}/post/3")
+    article = page.locator(".post-whole")
+    for part in ("h1", ".post-text", ".post-foot"):
+        assert not paints(article.locator(part).first, article.locator(".post-by").screenshot), part
+
+
+def cut_rings(page: Any) -> list[str]:
+    """Links and buttons around which the ring of the focus does not fit into what keeps a text in its place."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('main :is(a, button):not([tabindex])')].filter(element => {
+            element.focus({preventScroll: true});
+            const style = getComputedStyle(element), box = element.getBoundingClientRect();
+            const room = parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset);
+            for (let around = element; around; around = around.parentElement) {
+                const clip = getComputedStyle(around).clipPath.match(/^inset\\((\\S+)px -\\S+px\\)$/);
+                const edges = around.getBoundingClientRect();
+                if (clip && box.top - room < edges.top + Number(clip[1])) return true;
+                if (clip && box.bottom + room > edges.bottom - Number(clip[1])) return true;
+            }
+            return !(room > 0);
+        }).map(element => element.outerHTML)"""
+    )
+    return found
+
+
+def check_that_moderators_see_what_others_see(page: Any, site: LiveSite) -> None:
+    """The preview in which they decide has the headings of the post."""
+    page.goto(f"{site.url}/post/4")
+    whole = styles_of(page, ".post-whole .post-text *")
+    page.goto(f"{site.url}/post/4/hide")
+    assert styles_of(page, ".preview .post-text *") == whole
+
+
+# Computed styles and pixels, which no database changes.
+@pytest.mark.databases("sqlite")
+def test_what_members_write_looks_the_same_everywhere_and_stays_in_its_place(
+    make_live_site: Callable[..., LiveSite], make_page: Callable[..., Any]
+) -> None:
+    site = make_live_site()
+    add_people(site)
+    # Pictures that are compared have nothing in them that moves.
+    page = make_page(**SCREENS["desktop-en"], reduced_motion="reduce")
+    sign_in(page, site, "mona")
+    check_that_a_text_looks_the_same_everywhere(page, site)
+    add_piles(site)
+    check_that_nothing_is_painted_elsewhere(page, site)
+    check_that_moderators_see_what_others_see(page, site)
+
+
 def add_vectors(site: LiveSite) -> int:
     """A post, a comment and a profile with every vector, each rendered by itself as that place does it."""
-    import flasky  # noqa: PLC0415 - as above
     from flasky.plugins.accounts import profile, registration  # noqa: PLC0415 - as above
     from flasky.plugins.accounts.models import User  # noqa: PLC0415 - as above
     from flasky.plugins.accounts.work import open_work  # noqa: PLC0415 - as above
     from flasky.plugins.blog import markdown, mentions  # noqa: PLC0415 - as above
     from flasky.plugins.blog.models import Comment, Post  # noqa: PLC0415 - as above
 
-    settings = {
-        "flasky.environment": "testing",
-        "flasky.plugins": "main accounts api blog",
-        "flasky.base_url": site.url,
-        "sqlalchemy.url": url_of(site),
-        "mail.host": "127.0.0.1",
-    }
-    registry = flasky.main({}, **settings).registry
+    registry = registry_of(site)
     with open_work(registry) as work:
         anna_id = registration.create(work, username="anna", email="anna@example.com", password=None, role="User").id
     # Whom a text calls is looked for beside the transaction that stores it.

@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from flasky.plugins.accounts.services import erased_without, note_erased, work_of
 from flasky.plugins.blog import following
 from flasky.plugins.blog.models import Notice, Post
-from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.storage import changed, lists_changed, lock
 
 _PART = "blog"
 
@@ -25,11 +25,12 @@ def catch_up(request: Request) -> None:
     missed = erased_without(work, _PART)
     if not missed:
         return
-    following.recount(work)
-    changed(work.db, delete(Notice).where(Notice.actor_id.is_(None), Notice.kind == "follow"))
     # Of no author and in no list are few: the index has them together.
     drafts = Post.author_id.is_(None) & Post.listed_at.is_(None) & Post.published_at.is_(None)
+    lock(work.db, drafts, Post.id)
     changed(work.db, delete(Post).where(drafts))
+    changed(work.db, delete(Notice).where(Notice.actor_id.is_(None), Notice.kind == "follow"))
+    following.recount(work)
     request.enqueue("blog.names", user_id=None)
     note_erased(work, _PART, missed)
     # Browsers may have pages with their names.

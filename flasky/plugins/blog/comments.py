@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, delete, insert, select, union_all, update
+from sqlalchemy import Integer, and_, bindparam, delete, insert, select, union_all, update
 from sqlalchemy.orm import Session, aliased, joinedload, make_transient_to_detached
 
 from flasky.plugins.accounts.services import Work
@@ -31,8 +31,12 @@ _COMMENT = (
 )
 _THIS = Comment.id == bindparam("comment")
 _ITS_POST = select(Comment.post_id).where(_THIS).scalar_subquery()
-#: Holds the author of a comment and that of its post (`storage.hold_members`).
-_AUTHORS = holding(select(Comment.author_id).where(_THIS).union(select(Post.author_id).where(Post.id == _ITS_POST)))
+#: Holds whoever asks, the author of a comment and that of its post (`storage.hold_members`).
+_AUTHORS = holding(
+    select(bindparam("me", type_=Integer())).union(
+        select(Comment.author_id).where(_THIS), select(Post.author_id).where(Post.id == _ITS_POST)
+    )
+)
 _LOCK_POST = select(Post.id).where(Post.id == _ITS_POST).with_for_update(key_share=True)
 _INSERT = insert(Comment).returning(Comment.id)
 #: The columns of a new comment of which there is nothing to say yet.
@@ -69,7 +73,7 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
     # What was sent before can be deleted just then.
     rendered = rendered or render(work, body)
     # The post's author is told; who comments on the same post waits for its row, and nobody for somebody who waits.
-    hold_members(work.db, AUTHOR, {"post": post.id})
+    hold_members(work.db, AUTHOR, {"me": author.user_id, "post": post.id})
     if not changed(work.db, _ONE_MORE, {"post": post.id, "begun": post.created_at}):
         raise NotThere
     comment = _store(
@@ -214,8 +218,8 @@ def _unseen(me: int, below: int, limit: int) -> Rows:
 
 
 def _lock_above(work: Work, comment_id: int) -> None:
-    """Lock what is locked before a comment (`hold_members`): its author, its post's author, and the post."""
-    hold_members(work.db, _AUTHORS, {"comment": comment_id})
+    """Lock what is locked before a comment (`hold_members`): who asks, its author, its post's author, and the post."""
+    hold_members(work.db, _AUTHORS, {"me": who(work).user_id, "comment": comment_id})
     work.db.connection().execute(_LOCK_POST, {"comment": comment_id})
 
 

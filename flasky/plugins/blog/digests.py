@@ -7,12 +7,13 @@ write on SQLite, and a mail that cannot be made keeps nobody else's back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from pyramid.registry import Registry
 from pyramid.request import Request
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from flasky.database import get_database, utc_now
@@ -20,7 +21,6 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work, open_work
 from flasky.plugins.blog.mails import send_digest_to
 from flasky.plugins.blog.models import Comment, Notice, Post
-from flasky.plugins.blog.storage import changed
 from flasky.plugins.blog.titles import OPENING
 from flasky.plugins.blog.unread import is_shown
 
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 _LISTED = 100
 #: How many notices a digest tells of one by one.
 _IN_DIGEST = 20
+#: So many notices are read with one statement: a database takes only so many parameters.
+_READ_AT_ONCE = 1000
 
 
 def mail_due(request: Request) -> None:
@@ -90,9 +92,25 @@ def _send(work: Work, user_id: int) -> bool:
     user = work.db.scalars(member.with_for_update(of=User, key_share=True)).one_or_none()
     if user is None:
         return False
-    waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
-    # What they have read meanwhile, and what is hidden now, is no news.
-    news = (
+    # First, and no other is told of: what is committed from here on waits for the next digest. PostgreSQL shows it to
+    # the statements below, and would have taken it untold by an UPDATE behind them.
+    waiting = update(Notice).where(Notice.user_id == user_id, Notice.mail_due.is_not(None)).values(mail_due=None)
+    taken = sorted(work.db.connection().scalars(waiting.returning(Notice.id)))
+    number, entries = 0, list[Any]()
+    for start in range(0, len(taken), _READ_AT_ONCE):
+        news = _news(user_id, taken[start : start + _READ_AT_ONCE])
+        number += work.db.scalar(select(func.count()).select_from(news.subquery())) or 0
+        if len(entries) < min(number, _IN_DIGEST):
+            entries += work.db.execute(news.order_by(Notice.id).limit(_IN_DIGEST - len(entries)))
+    if not entries:
+        return False
+    send_digest_to(work, user, entries, number - len(entries))
+    return True
+
+
+def _news(user_id: int, taken: Sequence[int]) -> Select[Any]:
+    """What these notices tell; what the member has read meanwhile, and what is hidden now, is no news."""
+    return (
         select(
             Notice.kind, User.username.label("actor"), User.has_profile, Notice.post_id, Notice.comment_id, Post.title,
             OPENING, Notice.reason,
@@ -100,12 +118,5 @@ def _send(work: Work, user_id: int) -> bool:
         .outerjoin(User, User.id == Notice.actor_id)
         .outerjoin(Post, Post.id == Notice.post_id)
         .outerjoin(Comment, Comment.id == Notice.comment_id)
-        .where(waiting, Notice.read_at.is_(None), is_shown(Notice, user_id))
+        .where(Notice.id.in_(taken), Notice.read_at.is_(None), is_shown(Notice, user_id))
     )  # fmt: skip
-    number = work.db.scalar(select(func.count()).select_from(news.subquery())) or 0
-    entries = work.db.execute(news.order_by(Notice.id).limit(_IN_DIGEST)).all() if number else []
-    changed(work.db, update(Notice).where(waiting).values(mail_due=None))
-    if not entries:
-        return False
-    send_digest_to(work, user, entries, number - len(entries))
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, delete, func, select, update
+from sqlalchemy import ScalarSelect, bindparam, case, delete, func, select, update
 from sqlalchemy.orm import aliased
 
 from flasky.languages import _
@@ -17,7 +17,7 @@ from flasky.plugins.blog.events import Followed, Unfollowed
 from flasky.plugins.blog.models import BlogMember, Follow
 from flasky.plugins.blog.posts import who
 from flasky.plugins.blog.reading import Bounds, Part, part
-from flasky.plugins.blog.storage import add_unless_there, changed, count
+from flasky.plugins.blog.storage import add_unless_there, changed, count, lock
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class Standing:
 #: What `request.identity.values` calls the number of members whom one follows; None for who never did.
 FOLLOWING = "blog.following"
 _BEGINNING = Bounds()
+#: Those of two members who are there, and whose accounts nobody erases before the transaction ends.
+_BOTH = (
+    select(User.id)
+    .where(User.id.in_((bindparam("me"), bindparam("other"))))
+    .order_by(User.id)
+    .with_for_update(read=True, key_share=True)
+)
 #: Counters that one statement puts right.
 _AT_ONCE = 500
 
@@ -46,11 +53,16 @@ def find(work: Work, user_id: int, *, left_too: bool = False) -> User:
 
 
 def follow(work: Work, user: User) -> bool:
-    """Follow a member; returns False when one did already. Raises Refused for oneself, TooManyTries."""
+    """Follow a member; returns False when one did already.
+
+    Raises Refused for oneself, TooManyTries, and NotThere for one whose account was erased meanwhile.
+    """
     me = who(work).user_id
     if user.id == me:
         raise Refused(_("You cannot follow yourself."))
     pace.of_member(work, pace.FOLLOWS)
+    if user.id not in set(work.db.scalars(_BOTH, {"me": me, "other": user.id})):
+        raise NotThere
     if not add_unless_there(work.db, Follow, follower_id=me, followed_id=user.id, created_at=work.now()):
         return False
     _count_both(work, me, user.id, 1)
@@ -87,20 +99,19 @@ def leave(work: Work, user_id: int) -> None:
     followed = select(Follow.followed_id).where(Follow.follower_id == user_id)
     followers = select(Follow.follower_id).where(Follow.followed_id == user_id)
     # In the order in which whoever unfollows them locks: the row, and then the counters by their ids.
-    _lock(work, select(Follow.follower_id).where(is_theirs).order_by(Follow.follower_id, Follow.followed_id))
+    lock(work.db, is_theirs, Follow.follower_id, Follow.followed_id)
     others = BlogMember.user_id.in_(followed.union(followers))
-    _lock(work, select(BlogMember.user_id).where(others).order_by(BlogMember.user_id))
-    counters = update(BlogMember)
-    fewer = {"follower_count": BlogMember.follower_count - 1}
-    changed(work.db, counters.where(BlogMember.user_id.in_(followed)).values(fewer))
-    fewer = {"following_count": BlogMember.following_count - 1}
-    changed(work.db, counters.where(BlogMember.user_id.in_(followers)).values(fewer))
+    lock(work.db, others, BlogMember.user_id)
+    # Both by one statement: a second change of a row would wait for its member, who may leave as well
+    # (`storage.hold_members`).
+    was_followed = followed.where(Follow.followed_id == BlogMember.user_id).exists()
+    was_follower = followers.where(Follow.follower_id == BlogMember.user_id).exists()
+    fewer = {
+        "follower_count": BlogMember.follower_count - case((was_followed, 1), else_=0),
+        "following_count": BlogMember.following_count - case((was_follower, 1), else_=0),
+    }
+    changed(work.db, update(BlogMember).where(others).values(fewer))
     changed(work.db, delete(Follow).where(is_theirs))
-
-
-def _lock(work: Work, rows: Select[int]) -> None:
-    """Lock rows in their order, of which nothing but their number is fetched."""
-    work.db.execute(select(func.count()).select_from(rows.with_for_update().subquery()))
 
 
 def recount(work: Work) -> None:
@@ -113,7 +124,7 @@ def recount(work: Work) -> None:
     for first in range(0, len(wrong), _AT_ONCE):
         some = BlogMember.user_id.in_(wrong[first : first + _AT_ONCE])
         # Locked by a statement of its own: one that counts sees nothing of what it has waited for.
-        work.db.execute(select(BlogMember.user_id).where(some).order_by(BlogMember.user_id).with_for_update()).all()
+        lock(work.db, some, BlogMember.user_id)
         changed(work.db, update(BlogMember).where(some).values(follower_count=followers, following_count=following))
 
 

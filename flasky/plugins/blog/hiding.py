@@ -19,7 +19,7 @@ from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Decision, Post, PostTag, Report
 from flasky.plugins.blog.moderation import checked_reason, moderator, note
 from flasky.plugins.blog.portions import Number, Order, Things
-from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.storage import changed, lists_changed, lock
 
 #: Beyond that nobody counts.
 MOST_COUNTED = 1000
@@ -146,6 +146,8 @@ def _hide_comments(work: Work, order: Order, ids: list[int]) -> None:
 
 def _answer(work: Work, order: Order, done: Things) -> int:
     about = or_(Report.post_id.in_(done.posts), Report.comment_id.in_(done.comments))
+    open_ones = about & Report.resolved_at.is_(None)
+    lock(work.db, open_ones, Report.id)
     answered_by = _decision(order)["hidden_by_id"]
-    open_ones = update(Report).where(about, Report.resolved_at.is_(None))
-    return changed(work.db, open_ones.values(resolved_at=work.now(), resolved_by_id=answered_by))
+    answered = update(Report).where(open_ones).values(resolved_at=work.now(), resolved_by_id=answered_by)
+    return changed(work.db, answered)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
 from flasky.plugins.accounts.events import ProfileChanged
 from flasky.plugins.accounts.models import User
@@ -12,11 +12,15 @@ from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import following, notices, rebuilding
 from flasky.plugins.blog.mails import DECISIONS
 from flasky.plugins.blog.models import Comment, Decision, Follow, Notice, Post, Report
-from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.storage import changed, lists_changed, lock
 from flasky.plugins.blog.unread import is_shown
 
-#: Who reported, who answered, and whom decisions name, in the order in which these tables are locked.
-_REPORTED_AND_DECIDED = (Report.reporter_id, Report.resolved_by_id, Decision.moderator_id, Decision.author_id)
+#: Whom what stays names, beside posts and the notices of others.
+_NAMED: dict[Any, tuple[Any, ...]] = {
+    Comment: (Comment.author_id, Comment.hidden_by_id),
+    Report: (Report.reporter_id, Report.resolved_by_id),
+    Decision: (Decision.moderator_id, Decision.author_id),
+}
 
 
 def export(work: Work, user: User) -> dict[str, Any]:
@@ -120,17 +124,19 @@ def erase(work: Work, user: User) -> None:
     """
     # Whoever is about to follow them waits for this row, and finds it gone.
     work.db.execute(select(User.id).where(User.id == user.id).with_for_update())
-    changed(work.db, delete(Notice).where(Notice.actor_id == user.id, Notice.kind == "follow"))
+    lock(work.db, (Post.author_id == user.id) | (Post.hidden_by_id == user.id), Post.id)
     changed(work.db, delete(Post).where(Post.author_id == user.id, Post.published_at.is_(None)))
     rebuilding.forget_author(work, user.id)
     # What their foreign keys would do as the account goes: then it would be done behind the change of the lists, which
     # all who write wait for.
     changed(work.db, update(Post).where(Post.hidden_by_id == user.id).values(hidden_by_id=None))
-    changed(work.db, update(Comment).where(Comment.author_id == user.id).values(author_id=None))
-    changed(work.db, update(Comment).where(Comment.hidden_by_id == user.id).values(hidden_by_id=None))
-    changed(work.db, delete(Notice).where(Notice.user_id == user.id))
+    for model, columns in _NAMED.items():
+        theirs = or_(*(column == user.id for column in columns))
+        lock(work.db, theirs, model.id)
+        without = {column: func.nullif(column, user.id) for column in columns}
+        changed(work.db, update(model).where(theirs).values(without))
+    follows = (Notice.actor_id == user.id) & (Notice.kind == "follow")
+    changed(work.db, delete(Notice).where((Notice.user_id == user.id) | follows))
     changed(work.db, update(Notice).where(Notice.actor_id == user.id).values(actor_id=None))
-    for column in _REPORTED_AND_DECIDED:
-        changed(work.db, update(column.class_).where(column == user.id).values({column.key: None}))
     following.leave(work, user.id)
     lists_changed(work.db)

@@ -16,6 +16,8 @@ from operator import is_not
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.parser_block import ParserBlock
+from markdown_it.ruler import Ruler
 from markdown_it.rules_block import StateBlock, blockquote, fence, heading, hr, list_block
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline, emphasis
@@ -56,6 +58,11 @@ _LEAST_FILLED, _CHARACTERS_FOR_FILLED = 200, 3
 #: So many quotations and lists may begin within others, and one more for so many characters of the text: thirty marks
 #: are as many elements, in each line anew. Further marks are text.
 _LEAST_WITHIN, _CHARACTERS_FOR_WITHIN = 50, 6
+#: So many lines quotations may take and give back, and one more for each character of the text. A quotation takes all
+#: lines that could go on with its last paragraph, before it is known whether its last block is one: below code or a
+#: heading it gives them back, and the next one, within those, takes them anew. Quotations so close to each other are
+#: rare. Further lines without its mark belong to no quotation.
+_LEAST_GIVEN_BACK = 10_000
 
 _TAGS = {
     "a", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
@@ -462,6 +469,7 @@ def _parser_of_lines() -> MarkdownIt:
 
 def _parser_up_to(most: int) -> MarkdownIt:
     parser = linking_parser(most)
+    parser.block = _Blocks(parser.block.ruler)
     for name, rule, ends in _ENDING:
         parser.block.ruler.at(name, rule, {"alt": ends})
     parser.block.ruler.push("end", _ends_block, {"alt": ["blockquote"]})
@@ -470,6 +478,20 @@ def _parser_up_to(most: int) -> MarkdownIt:
     parser.disable("html_block")
     parser.inline.ruler.at("emphasis", _emphasis)
     return parser
+
+
+class _Blocks(ParserBlock):
+    """Counts the lines that quotations give back."""
+
+    def __init__(self, ruler: Ruler[_BlockRule]) -> None:
+        self.ruler = ruler
+
+    def tokenize(self, state: StateBlock, startLine: int, endLine: int) -> None:  # noqa: N803 - the parser's names
+        """Make tokens of lines, as far as they belong together."""
+        is_quotation = state.parentType == "blockquote"
+        super().tokenize(state, startLine, endLine)
+        if is_quotation:
+            state.env["given_back"] = state.env.get("given_back", 0) + endLine - state.line
 
 
 def _bounded_quotation(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
@@ -516,6 +538,8 @@ def _ends_block(state: StateBlock, line: int, end: int, silent: bool) -> bool:
     """
     if state.sCount[line] < 0 or not silent:
         return False
+    if state.parentType == "blockquote" and state.env.get("given_back", 0) > _LEAST_GIVEN_BACK + len(state.src):
+        return True
     if any(rule(state, line, end, True) for _name, rule, _ends in _ENDING):
         return True
     return state.parentType == "table" and _has_no_room_for_row(state, line)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from flasky.jobs.models import BackgroundJob, Status
@@ -25,9 +25,13 @@ from flasky.plugins.blog.storage import hold_members, holding
 AT_ONCE = 100
 _JOB = "blog.hide_all"
 _POSTS_ABOVE = select(Comment.post_id).where(Comment.id.in_(bindparam("comments", expanding=True)))
-#: Holds a member (`storage.hold_members`), and whom a comment that is shown again may call of those whose posts are
-#: locked for their numbers of comments.
-_MEMBERS = holding(select(bindparam("user")).union(select(Post.author_id).where(Post.id.in_(_POSTS_ABOVE))))
+#: Holds a member and the moderator (`storage.hold_members`), and whom a comment that is shown again may call of those
+#: whose posts are locked for their numbers of comments.
+_MEMBERS = holding(
+    select(bindparam("user", type_=Integer())).union(
+        select(bindparam("moderator", type_=Integer())), select(Post.author_id).where(Post.id.in_(_POSTS_ABOVE))
+    )
+)
 
 
 class Number(NamedTuple):
@@ -145,7 +149,8 @@ def _locked(
     db: Session, order: Order, found: Things, posts: ColumnElement[bool], comments: ColumnElement[bool]
 ) -> Things:
     """What of these fits still, and nobody else changes; in the order of `storage.hold_members`."""
-    hold_members(db, _MEMBERS, {"user": order.user_id, "comments": found.comments})
+    values = {"user": order.user_id, "moderator": order.moderator_id, "comments": found.comments}
+    hold_members(db, _MEMBERS, values)
     # The posts below which the comments stand, too: their numbers change.
     above = select(Comment.post_id).where(Comment.id.in_(found.comments))
     rows = select(Post.id, posts.label("fits")).where(or_(Post.id.in_(found.posts), Post.id.in_(above)))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Integer, bindparam, delete, select
 from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
@@ -27,8 +27,10 @@ from flasky.plugins.blog.words import is_blank, unturned
 #: Drafts and hidden posts on a page.
 _PAGE = 20
 
-#: Holds the author of a post (`storage.hold_members`).
-AUTHOR = holding(select(Post.author_id).where(Post.id == bindparam("post")))
+#: Holds whoever asks, and the author of a post (`storage.hold_members`).
+AUTHOR = holding(
+    select(bindparam("me", type_=Integer())).union(select(Post.author_id).where(Post.id == bindparam("post")))
+)
 _POST = select(Post).where(Post.id == bindparam("id")).options(joinedload(Post.author))
 
 
@@ -52,7 +54,7 @@ def create(work: Work, writing: Writing, *, key: str = "", again: bool = False) 
     author = who(work)
     _check(writing)
     names = tags.parse_tags(writing.tags)
-    title = _title_of(writing)
+    title = title_of(writing.title)
     sent = Sent(key, DRAFT if writing.draft else POST, (POST, title, writing.body, *names))
     was_sent = submissions.was_sent(work, author.user_id, sent, again=again)
     rendered = None if was_sent else _render(work, writing, pace.POSTS)
@@ -138,7 +140,7 @@ def find(work: Work, post_id: int, *, lock: bool = False) -> Post:
     """
     statement = _POST
     if lock:
-        hold_members(work.db, AUTHOR, {"post": post_id})
+        hold_members(work.db, AUTHOR, {"me": who(work).user_id, "post": post_id})
         statement = statement.with_for_update(of=Post).execution_options(populate_existing=True)
     return _seen(work, work.db.scalars(statement, {"id": post_id}).one_or_none())
 
@@ -227,9 +229,9 @@ def _check(writing: Writing) -> None:
     check_text("body", writing.body, limits.LONGEST_BODY)
 
 
-def _title_of(writing: Writing) -> str:
-    """The title as it is stored: in lists, notices and mails it stands in a line with other text."""
-    title = " ".join(unturned(writing.title).split())
+def title_of(typed: str) -> str:
+    """A title as it is stored: in lists, notices and mails it stands in a line with other text."""
+    title = " ".join(unturned(typed).split())
     # Nobody would see the link to the post.
     return "" if is_blank(title) else title
 
@@ -244,7 +246,7 @@ def _is_done(post: Post, writing: Writing, names: list[str], version: int) -> bo
 
 
 def _is_stored(post: Post, writing: Writing, names: list[str]) -> bool:
-    typed = (_title_of(writing), " ".join(names))
+    typed = (title_of(writing.title), " ".join(names))
     is_as_public = writing.draft or not post.is_draft
     return is_as_public and (post.title, post.tag_names) == typed and is_equal(post.body, writing.body)
 
@@ -262,7 +264,7 @@ def _fill(post: Post, writing: Writing, names: list[str], rendered: markdown.Ren
     """Put what was typed into the row; returns the ids of those whom the text calls."""
     # The tags' names too: stored later, they would count as a second edit.
     post.tag_names = " ".join(names)
-    post.title = _title_of(writing)
+    post.title = title_of(writing.title)
     post.body = writing.body
     post.html, post.summary, post.is_long = rendered.html, rendered.summary, rendered.is_long
     post.pipeline = markdown.PIPELINE

@@ -8,7 +8,7 @@ earlier pipeline made, and tell at little cost whether there are any (`rebuild_i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
@@ -95,8 +95,9 @@ def index_posts_of(request: Request, user_id: int | None, highest: int = limits.
         words = [(row, search.words_of_post(row, row.username or "", row.name or "")) for row in rows]
         renamed = [(row, found) for row, found in words if not search.is_stored(connection, row.id, found)]
     begins = portion.next
+    unchanged = _lock_unchanged(work.db, Post, [row for row, _ in renamed])
     for row, found in renamed:
-        if work.db.scalar(select(Post.id).where(_is_as_read(Post, row)).with_for_update()) is None:
+        if row.id not in unchanged:
             begins = row.id
             break
         search.store(work.db, row.id, found)
@@ -105,14 +106,15 @@ def index_posts_of(request: Request, user_id: int | None, highest: int = limits.
 
 
 def forget_author(work: Work, user_id: int) -> None:
-    """Take a member who is being erased off their posts. Two statements, however many these are.
+    """Take a member who is being erased off their posts, which are locked. Two statements, however many these are.
 
     Their words still have the name, and take long to be made anew: until the job `blog.forget_names` did that, nobody
     finds the posts by any word.
     """
-    # One change for both: the foreign key, which would do the first, writes each row with its text once more.
+    # One change for all: the foreign key, which would do the first, writes each row with its text once more.
     theirs = update(Post).where(Post.author_id == user_id)
-    if changed(work.db, theirs.values(author_id=None, pipeline=-Post.pipeline)):
+    hidden_by_id = func.nullif(Post.hidden_by_id, user_id)
+    if changed(work.db, theirs.values(author_id=None, hidden_by_id=hidden_by_id, pipeline=-Post.pipeline)):
         enqueue(work.registry, work.db, _LEFT)
 
 
@@ -126,10 +128,12 @@ def forget_names(request: Request) -> None:
         portion = _portion(connection, Post, Post.author_id.is_(None) & (Post.pipeline < 0))
         rows = connection.execute(_posts_with_names(portion.ids)).all()
         words = [(row, search.words_of_post(row)) for row in rows]
+    # `flasky blog rebuild` may have done some meanwhile.
+    still = select(Post.id).where(Post.id.in_(portion.ids), Post.pipeline < 0).order_by(Post.id)
+    marked = set(work.db.scalars(still.with_for_update(key_share=True)))
+    changed(work.db, update(Post).where(Post.id.in_(marked)).values(pipeline=-Post.pipeline))
     for row, found in words:
-        is_marked = (Post.id == row.id) & (Post.pipeline < 0)
-        # `flasky blog rebuild` may have done it meanwhile.
-        if changed(work.db, update(Post).where(is_marked).values(pipeline=-Post.pipeline)):
+        if row.id in marked:
             search.store(work.db, row.id, found)
     if portion.next is not None:
         request.enqueue(_LEFT)
@@ -167,12 +171,16 @@ def _posts_with_names(ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
     return select(*columns).outerjoin(User, User.id == Post.author_id).where(Post.id.in_(ids)).order_by(Post.id.desc())
 
 
-def _is_as_read(model: Any, item: Any) -> ColumnElement[bool]:
-    """Whether nobody has edited a text since it was read, and its author has not left, whose name is in its words."""
-    is_same: ColumnElement[bool] = (
-        (model.id == item.id) & (model.version == item.version) & model.author_id.is_not_distinct_from(item.author_id)
-    )
-    return is_same
+def _lock_unchanged(db: Session, model: Any, items: Collection[Any]) -> set[int]:
+    """Lock texts, the lowest id first (`storage.hold_members`), before anything of them is stored.
+
+    Returns the ids of those that nobody has edited since they were read, and whose authors, with their names in the
+    words, have not left.
+    """
+    read = {(item.id, item.version, item.author_id) for item in items}
+    stored = select(model.id, model.version, model.author_id).where(model.id.in_([item.id for item in items]))
+    locked = db.execute(stored.order_by(model.id).with_for_update(key_share=True))
+    return {row.id for row in locked if tuple(row) in read}
 
 
 def _through(registry: Registry, model: Any, *, everything: bool) -> int:
@@ -182,10 +190,12 @@ def _through(registry: Registry, model: Any, *, everything: bool) -> int:
     while begins is not None:
         begins, made = _made(registry, model, wanted & (model.id <= begins))
         with open_work(registry) as work:
+            unchanged = _lock_unchanged(work.db, model, [one.item for one in made])
             for one in made:
-                if not _store(work.db, model, one):
+                if one.item.id not in unchanged:
                     begins = one.item.id
                     break
+                _store(work.db, model, one)
                 number += 1
             if made:
                 lists_changed(work.db)
@@ -227,11 +237,8 @@ class _Text(NamedTuple):
     tag_names: str
 
 
-def _store(db: Session, model: Any, made: _Made) -> bool:
-    """Store what was made of a text; False when that is not what is stored any more."""
+def _store(db: Session, model: Any, made: _Made) -> None:
     # Not through the session: that would count as an edit.
-    if not changed(db, update(model).where(_is_as_read(model, made.item)).values(**made.values)):
-        return False
+    changed(db, update(model).where(model.id == made.item.id).values(**made.values))
     if made.words is not None:
         search.store(db, made.item.id, made.words)
-    return True

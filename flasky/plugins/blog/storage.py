@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Select, SelectBase, bindparam, case, inspect, select, update
+from sqlalchemy import ColumnElement, Select, SelectBase, bindparam, case, func, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -91,13 +91,30 @@ def hold_members(db: Session, held: Select[int], values: Mapping[str, Any]) -> N
     """Have whoever erases one of these members wait until the transaction ends; `held` is made by `holding`.
 
     All who change something lock in this order: members, posts, comments, reports, decisions, counters, and the version
-    of the lists. Otherwise two would wait for each other: who erases locks the member and then what they wrote,
-    reported and decided, and who hides that tells the member, whose row a notice refers to. SQLite has one writer at a
-    time, and nothing to be locked.
+    of the lists; and of each, the lower id first. Who changes several rows locks them all before the first of them
+    changes (`lock`): an UPDATE takes them as they come. Otherwise two would wait for each other: who erases locks the
+    member and then what they wrote, reported and decided, and who hides that tells the member, whose row a notice
+    refers to. SQLite has one writer at a time, and nothing to be locked.
+
+    Members are also locked by what refers to them: by a row that is new, one whose reference changes, and one that
+    changes for the second time in a transaction, whose references PostgreSQL checks once more. So who decides is held
+    with the others, and where a row of somebody else has two columns to be changed, one statement changes both.
     """
-    if db.get_bind().dialect.name == "postgresql":
+    if _has_locks(db):
         db.flush()
         db.connection().execute(held, values)
+
+
+def lock(db: Session, which: ColumnElement[bool], *key: Any) -> None:
+    """Lock the rows for which `which` holds in the order of their `key`; nothing of them is fetched."""
+    if _has_locks(db):
+        db.flush()
+        rows = select(*key).where(which).order_by(*key).with_for_update(key_share=True)
+        db.connection().execute(select(func.count()).select_from(rows.subquery()))
+
+
+def _has_locks(db: Session) -> bool:
+    return db.get_bind().dialect.name == "postgresql"
 
 
 def lists_changed(db: Session) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
-from flasky.database import utc_now
+from flasky.database import get_database, utc_now
 from flasky.jobs.contracts import schedules
 from flasky.jobs.services import enqueue
 from flasky.jobs.worker import JobWorker
@@ -80,3 +83,54 @@ def test_a_digest_does_not_wait_for_who_comments_nor_they_for_it(
         key_share = select(User.id).where(User.id.in_([anna, bob])).with_for_update(read=True, key_share=True)
         assert len(work.db.execute(key_share).all()) == 2
         assert pool.submit(digests.send_digests, registry, clock=lambda: tomorrow).result(timeout=10) == 2
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+def test_what_is_told_while_a_digest_is_made_is_in_the_next_one(
+    registry: Any, member: Any, write: Any, choose: Any, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(digests, "_READ_AT_ONCE", most)
+    anna, bob = member("anna"), member("bob")
+    choose(bob, "daily")
+    titles = ["Walk 1", "Walk 2"]
+    for title in titles:
+        write(anna, "@bob", title=title)
+
+    def mention() -> None:
+        titles.append(f"Walk {len(titles) + 1}")
+        write(anna, "@bob", title=titles[-1])
+
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    with _before_each_look_at_notices(registry, mention):
+        assert digests.send_digests(registry, clock=lambda: tomorrow) == 1
+    assert len(titles) > 3
+    assert digests.send_digests(registry, clock=lambda: tomorrow) == 1
+    first, second = (mail.get_body("plain").get_content() for mail in mailbox.messages)
+    assert [title for title in titles if (title in first) + (title in second) != 1] == []
+    assert "Walk 2" in first
+    assert titles[-1] in second
+    assert digests.send_digests(registry, clock=lambda: tomorrow) == 0
+
+
+@contextmanager
+def _before_each_look_at_notices(registry: Any, write: Callable[[], None]) -> Iterator[None]:
+    """Have another connection `write` before each statement about notices of the one that sends digests.
+
+    PostgreSQL commits it before the statement; on SQLite it waits until the digest is committed.
+    """
+    engine, here, writing = get_database(registry).engine, threading.get_ident(), list[Future[None]]()
+
+    def interfere(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if threading.get_ident() == here and "notices" in statement:
+            writing.append(pool.submit(write))
+            if engine.dialect.name == "postgresql":
+                writing[-1].result(timeout=10)
+
+    with ThreadPoolExecutor(1) as pool:
+        event.listen(engine, "before_cursor_execute", interfere)
+        try:
+            yield
+            for done in writing:
+                done.result(timeout=10)
+        finally:
+            event.remove(engine, "before_cursor_execute", interfere)

@@ -538,6 +538,20 @@ def test_xss_03_quotations_and_lists_begin_within_others_while_there_is_room() -
     assert html.endswith('<blockquote dir="auto">\n<p>' + "&gt;" * 28 + "word</p>\n</blockquote>\n")
 
 
+def test_xss_03_quotations_go_on_without_their_mark_until_they_gave_back_too_many_lines() -> None:
+    """Below a heading each quotation takes the rest of the text, and gives it back."""
+    answers = "> # part\nanswer\n" * 100 + "\n"
+    html = markdown.render(answers + "> said\nmore").html
+    assert html.endswith('<blockquote dir="auto">\n<p>said<br>\nmore</p>\n</blockquote>\n')
+    # Beyond the bound such a line stands below the quotation; nothing is lost.
+    html = markdown.render(answers * 10 + "> said\nmore").html
+    assert html.endswith('<blockquote dir="auto">\n<p>said</p>\n</blockquote>\n<p>more</p>\n')
+    assert html.count("answer") == html.count("part") == 1000
+    # A paragraph that goes on gives nothing back, however long it is.
+    html = markdown.render("> said\n" + "more\n> and\n" * 3000).html
+    assert html.count("<p>") == 1
+
+
 def test_xss_03_the_rows_of_a_table_that_lack_cells_get_them_while_there_is_room() -> None:
     """GFM fills them all: of two thousand characters it makes three hundred times as many."""
     head = "|a" * 12 + "\n" + "|-" * 12 + "\n"

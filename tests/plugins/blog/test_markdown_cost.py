@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import time
 
+import blog_vectors
 import pace
 import pytest
-from blog_vectors import SHAPES
 from pace import Stopwatch
 
 from flasky.plugins.blog import limits, markdown
 
+#: Quotations whose last block no line without their mark goes on with, and such a line.
+GIVEN_BACK = {
+    "headings given back": "> # a\nb\n",
+    "code given back": "> ```\na\n",
+    "indented code given back": ">     a\nb\n",
+    "rules given back": "> ---\nb\n",
+    "items given back": "> - \na\n",
+    "definitions given back": "> [a]: b\na\n",
+    "tables given back": "> |a|\n> |-|\nb\n",
+    "quotes given back within quotes": "> > # a\n> b\n",
+}
+SHAPES = blog_vectors.SHAPES | {
+    name: lambda size, piece=piece: (piece * (size // len(piece) + 1))[:size] for name, piece in GIVEN_BACK.items()
+}
 #: Go the same way through the parser as others that are tried at 100,000 characters: here up to what a form takes.
 LIKE_OTHERS = {
     "brackets": "image brackets",
@@ -30,7 +44,7 @@ LIKE_OTHERS = {
     "quotes anew": "lines below quotes",
     "lists anew": "bullets",
     "short rows": "tables",
-}
+} | {name: "definitions given back" for name in GIVEN_BACK if name != "definitions given back"}
 
 
 def everybody(names: list[str]) -> dict[str, markdown.Called]:

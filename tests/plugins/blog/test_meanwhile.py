@@ -118,6 +118,52 @@ def test_an_edit_of_what_is_deleted_meanwhile_is_given_back(
     assert db.execute(select(Post.title, Post.tag_names).where(Post.body == "edited post")).one() == ("A title", "walk")
 
 
+def test_hdr_07_what_is_hidden_meanwhile_is_shown_by_no_cache(
+    people: Any, write: Any, comment: Any, client: Any
+) -> None:
+    """A cache that is told nothing, and one in front of the site, would go on showing it."""
+    post = write(people["anna"], "apple", tags="walk")
+    made = comment(people["bob"], post)
+    paths = ("/", f"/post/{post}", "/tag/walk", "/search?q=apple", "/user/anna", "/feed", "/sitemap.xml",
+             f"/comment/{made}", "/tag/WALK", f"/post/{post + 1}", "/api/posts", f"/api/posts/{post}",
+             f"/api/posts/{post}/comments", f"/api/comments/{made}")  # fmt: skip
+    said = {path: client().get(path, status="*").headers["Cache-Control"] for path in paths}
+    assert {value for path, value in said.items() if path != f"/post/{post + 1}"} == {"no-cache"}, said
+    assert said[f"/post/{post + 1}"] == "no-store"
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+def test_an_edit_of_what_is_deleted_while_it_is_rendered_is_given_back(
+    people: Any, write: Any, comment: Any, work_as: Any, client: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is locked until the text is rendered, which may take a while."""
+    anna, browser = people["anna"], client(people["anna"])
+    post = write(anna, "x", title="A title")
+    made = comment(anna, write(people["bob"]))
+    comment_form, post_form = (form_of(browser.get(path)) for path in (f"/comment/{made}/edit", f"/post/{post}/edit"))
+    comment_form["body"], post_form["body"] = "edited comment", "edited post"
+
+    def meanwhile(module: Any, number: int) -> None:
+        render = module.render
+
+        def rendered(*arguments: Any) -> Any:
+            monkeypatch.setattr(module, "render", render)
+            remove(work_as, anna, module, number)
+            return render(*arguments)
+
+        monkeypatch.setattr(module, "render", rendered)
+
+    meanwhile(comments, made)
+    there = comment_form.submit(status=404)
+    assert "edited comment" in there.html.find("textarea", id="typed").get_text()
+    meanwhile(posts, post)
+    there = post_form.submit(status=404)
+    assert "You can publish it as a new post" in there
+    assert db.scalars(select(Post.id).where(Post.id == post)).all() == []
+    db.rollback()
+    assert "edited post" in form_of(there).submit(status=303).follow()
+
+
 def test_ones_own_comment_below_a_hidden_post_is_found_edited_and_deleted(
     people: Any, write: Any, comment: Any, work_as: Any, client: Any, db: Session
 ) -> None:

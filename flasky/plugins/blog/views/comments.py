@@ -150,6 +150,9 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         request.response.status_int = 409
         form.version.data, form.conflict.data = str(stale.current.version), "1"
         return {**page, "current": stale.current}
+    except NotThere:
+        # Deleted while it was rendered, or its post.
+        return keep_comment(request, form.body.data, is_edit=True)
     if comment.hidden_at is None:
         request.flash(_("Your comment is saved."), "success")
     else:

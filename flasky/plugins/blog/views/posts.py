@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.request import Request
 from pyramid.response import Response
@@ -16,7 +16,7 @@ from flasky.languages import _
 from flasky.languages.switching import switched
 from flasky.parameters import number_parameter, parse_id
 from flasky.plugins.accounts.services import Fault, Work
-from flasky.plugins.blog import comments, limits, markdown, posts, reading, titles
+from flasky.plugins.blog import comments, limits, markdown, posts, reading, tags, titles
 from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm, PostForm
 from flasky.plugins.blog.models import Post
@@ -28,6 +28,14 @@ from flasky.plugins.blog.words import unturned
 
 #: What the two buttons beside "Publish" send as `do`.
 _PREVIEW, _DRAFT = "preview", "draft"
+
+
+class Preview(NamedTuple):
+    """What somebody types, as it will look once it is published."""
+
+    title: str
+    html: str
+    tags: list[str]
 
 
 @view_config(
@@ -123,9 +131,7 @@ def save(request: Request) -> Mapping[str, Any] | Response:
     if (is_switched and not form.body.data) or not form.validate():
         return _page(form, stored, current=current)
     if is_switched or request.POST.get("do") == _PREVIEW:
-        has_preview = may_preview(request, is_switched=is_switched)
-        preview = posts.render(request.accounts, form.body.data).html if has_preview else ""
-        return _page(form, stored, preview=preview, current=current)
+        return _page(form, stored, preview=_preview(request, form, is_switched=is_switched), current=current)
     writing = Writing(form.body.data, form.title.data, form.tags.data, draft=request.POST.get("do") == _DRAFT)
     was_public = stored is not None and not stored.is_draft
     try:
@@ -140,8 +146,23 @@ def save(request: Request) -> Mapping[str, Any] | Response:
         return _page(form, before=ask_again(request, form, sent))
     except Stale as stale:
         return _conflict(request, form, stale)
+    except NotThere:
+        # Deleted while it was rendered.
+        return _gone(request, form)
     request.flash(_done(stored, was_public), "success")
     return see_other(request.route_path("blog.post", id=stored.id))
+
+
+def _preview(request: Request, form: PostForm, *, is_switched: bool) -> Preview | None:
+    if not may_preview(request, is_switched=is_switched):
+        return None
+    html = posts.render(request.accounts, form.body.data).html
+    names: list[str] = []
+    try:
+        names = tags.parse_tags(form.tags.data)
+    except Fault as fault:
+        show_fault(form, fault)
+    return Preview(posts.title_of(form.title.data), html, names)
 
 
 def _done(post: Post, was_public: bool) -> Any:
@@ -213,7 +234,12 @@ def _gone(request: Request, form: PostForm) -> Mapping[str, Any]:
 
 
 def _page(
-    form: PostForm, post: Any = None, *, preview: str = "", current: Any = None, before: Before | None = None
+    form: PostForm,
+    post: Any = None,
+    *,
+    preview: Preview | None = None,
+    current: Any = None,
+    before: Before | None = None,
 ) -> Mapping[str, Any]:
     return {"form": form, "post": post, "preview": preview, "current": current, "before": before, "is_gone": False}
 
