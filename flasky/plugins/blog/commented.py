@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
-from sqlalchemy import Boolean, Connection, Integer, bindparam, select
+from sqlalchemy import Connection, Integer, bindparam, select
 
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.moderation import moderator
-from flasky.plugins.blog.reading import Bounds, Part, Reader, Rows, part
+from flasky.plugins.blog.reading import (
+    HIDDEN,
+    SHOWN,
+    Bounds,
+    Kind,
+    Part,
+    Reader,
+    Rows,
+    comments_part,
+    found_comments,
+    part,
+)
 from flasky.plugins.blog.titles import OPENING
 
 _BEGINNING = Bounds()
@@ -25,22 +36,21 @@ def of_member(connection: Connection, author_id: int, reader: Reader, bounds: Bo
 
     One statement. What is hidden, or stands below what is hidden, is seen by whom it is seen there.
     """
-    values = {"author": author_id, "me": reader.user_id, "moderates": reader.moderates}
-    return part(connection, _of_member(), Comment.id, bounds, limit, values=values)
+    sees_all = reader.moderates or reader.user_id == author_id
+    find = partial(_of_member, sees_all, reader.moderates)
+    return comments_part(connection, find, bounds, limit, {"author_id": author_id, "me": reader.user_id})
 
 
 @cache
-def _of_member() -> Rows:
-    me, moderates = bindparam("me", type_=Integer()), bindparam("moderates", type_=Boolean())
-    return (
-        select(*_COLUMNS)
-        .join(Post, Post.id == Comment.post_id)
-        .where(
-            Comment.author_id == bindparam("author"),
-            Comment.hidden_at.is_(None) | (Comment.author_id == me) | moderates,
-            Post.listed_at.is_not(None) | (Post.author_id == me) | moderates,
-        )
-    )
+def _of_member(sees_all: bool, moderates: bool, dialect: str, descending: bool) -> Rows:
+    theirs = select(Comment.id)
+    if not moderates:
+        is_seen = Post.listed_at.is_not(None) | (Post.author_id == bindparam("me", type_=Integer()))
+        theirs = theirs.join(Post, Post.id == Comment.post_id).where(is_seen)
+    seen = (SHOWN, HIDDEN) if sees_all else (SHOWN,)
+    kinds = [Kind(theirs.where(which), (Comment.author_id,)) for which in seen]
+    found = found_comments(select(*_COLUMNS), kinds, dialect, descending=descending)
+    return found.join(Post, Post.id == Comment.post_id)
 
 
 def newest(work: Work, bounds: Bounds = _BEGINNING, limit: int = 20) -> Part:

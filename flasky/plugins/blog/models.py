@@ -33,7 +33,7 @@ _SET_NULL = "SET NULL"
 #: SQLite would give the number of the newest one, once it is deleted, to the next: forms, links and feeds that name it
 #: would mean another text.
 _NUMBERS = {"sqlite_autoincrement": True}
-_HIDDEN = text("hidden_at IS NOT NULL")
+_HIDDEN, _SHOWN = text("hidden_at IS NOT NULL"), text("hidden_at IS NULL")
 _UNREAD = text("read_at IS NULL")
 _UNREAD_ANSWER = text("kind = 'answer' AND read_at IS NULL")
 
@@ -118,10 +118,25 @@ class Comment(Base):
     __tablename__ = "comments"
     __table_args__ = (
         Index("ix_comments_post_id_id", "post_id", "id"),
-        Index("ix_comments_author_id_id", "author_id", "id"),
-        Index("ix_comments_hidden_at_id", "hidden_at", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
-        # What others do not see of a member's: hidden itself, or below a hidden post (`comments.unseen`).
+        # What everybody sees below a post, and of a member, with none of the hidden ones between them; then the hidden
+        # ones of a member, below a post and all of them. With `hidden_at` SQLite reads nothing else, and so takes these
+        # where another index has the same columns (`reading.found_comments`).
+        Index(
+            "ix_comments_shown_post_id_id", "post_id", "id", "hidden_at", sqlite_where=_SHOWN, postgresql_where=_SHOWN
+        ),
+        Index("ix_comments_shown_author_id_id", "author_id", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+        Index(
+            "ix_comments_hidden_author_id_post_id_id",
+            "author_id",
+            "post_id",
+            "id",
+            "hidden_at",
+            sqlite_where=_HIDDEN,
+            postgresql_where=_HIDDEN,
+        ),
         Index("ix_comments_hidden_author_id_id", "author_id", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
+        Index("ix_comments_hidden_at_id", "hidden_at", "id", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
+        # A member's, below posts that are hidden (`comments.unseen`).
         Index("ix_comments_author_id_post_id", "author_id", "post_id"),
         _NUMBERS,
     )

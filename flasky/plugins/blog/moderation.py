@@ -41,10 +41,8 @@ def report(work: Work, thing: Post | Comment, reason: str) -> None:
     One's report is told again with another reason, and opened again when they have answered it: something may have
     changed since. Raises Fault, Refused, TooManyTries, and NotThere for a draft.
     """
-    me = who(work).user_id
     check_published(thing)
-    if thing.author_id == me:
-        raise Refused(_("This is your own: edit or delete it."))
+    me = _reporter(work, thing)
     reason = checked_reason(reason)
     pace.of_member(work, pace.REPORTS)
     named = {"post_id": thing.id} if isinstance(thing, Post) else {"comment_id": thing.id}
@@ -56,12 +54,22 @@ def report(work: Work, thing: Post | Comment, reason: str) -> None:
 
 
 def own_report(work: Work, thing: Post | Comment) -> Any:
-    """The open report (reason, created_at) of whoever asks about a post or comment, or None. It only reads."""
+    """The open report (reason, created_at) of whoever asks about a post or comment, or None. It only reads.
+
+    Raises Refused for what is their own.
+    """
     mine = select(Report.reason, Report.created_at).where(
-        _about(thing), Report.reporter_id == who(work).user_id, Report.resolved_at.is_(None)
+        _about(thing), Report.reporter_id == _reporter(work, thing), Report.resolved_at.is_(None)
     )
     with work.reading() as connection:
         return connection.execute(mine).one_or_none()
+
+
+def _reporter(work: Work, thing: Post | Comment) -> int:
+    me = who(work).user_id
+    if thing.author_id == me:
+        raise Refused(_("This is your own: edit or delete it."))
+    return me
 
 
 def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = None) -> bool:

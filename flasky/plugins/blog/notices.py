@@ -245,7 +245,7 @@ def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
     """The notices of whoever asks, newest first, with what they are about and who did it (None: who left).
 
     It only reads. Each row has the id of the `newest` notice of all, as it is now.
-    What is about a post or comment that is hidden now is left out, but for what tells its author so.
+    What is about a post or comment that is hidden from them now is left out, but for what tells its author so.
     """
     me = work.identity.user_id if work.identity else 0
     # On each page, so that also from an older one all can be marked as read.
@@ -318,7 +318,7 @@ class About(NamedTuple):
 def read_one(work: Work, notice_id: int) -> About | None:
     """Mark one notice of whoever asks as read; returns what it is about, None where it is not there any more.
 
-    It goes with its post or comment, and is not there while that is hidden.
+    It goes with its post or comment, and is not there while that is hidden from them.
     """
     me = work.identity.user_id if work.identity else 0
     found = work.db.execute(

@@ -8,11 +8,12 @@ are more, and addresses put together from a beginning that was made once.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from operator import eq
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
@@ -30,6 +31,7 @@ from sqlalchemy import (
     select,
     tuple_,
     type_coerce,
+    union_all,
 )
 from sqlalchemy.types import NullType
 
@@ -37,6 +39,7 @@ from flasky.database import UTCDateTime, read_rows
 from flasky.languages import DOMAIN
 from flasky.markup import NOTHING, safe
 from flasky.plugins.accounts.models import User
+from flasky.plugins.blog.limits import LARGEST_ID
 from flasky.plugins.blog.markdown import placed
 from flasky.plugins.blog.models import Comment, ListVersion, Post, PostTag, Tag
 from flasky.plugins.blog.titles import name_of
@@ -168,6 +171,10 @@ def part(
         statement = statement.where(key > bounds.above)
     order = key.asc() if ascending != turned else key.desc()
     found = connection.execute(statement.order_by(order).limit(limit + 1), values or {}).all()
+    return _part_of(found, turned, bounds, limit)
+
+
+def _part_of(found: Sequence[Any], turned: bool, bounds: Bounds, limit: int) -> Part:
     goes_on, rows = len(found) > limit, list(found[:limit])
     if turned:
         rows.reverse()
@@ -449,19 +456,14 @@ _POST = (
     )
 )  # fmt: skip
 
-_COMMENTS = (
-    select(
-        Comment.id, Comment.html, Comment.created_at, Comment.edited_at, Comment.hidden_at, Comment.hidden_reason,
-        Comment.author_id, User.username, User.has_profile, User.avatar_version,
-    )
-    .outerjoin(User, User.id == Comment.author_id)
-    .where(Comment.post_id == bindparam("id"))
-    .where(
-        Comment.hidden_at.is_(None)
-        | (Comment.author_id == bindparam("me"))
-        | bindparam("moderates", type_=Boolean())
-    )
+#: What is shown of a comment below its post, beside who wrote it.
+_OF_COMMENT = (
+    Comment.id, Comment.html, Comment.created_at, Comment.edited_at, Comment.hidden_at, Comment.hidden_reason,
+    Comment.author_id, User.username, User.has_profile, User.avatar_version,
 )  # fmt: skip
+#: What everybody sees of the comments, and the rest. Each has indexes of its own: none of the other is passed.
+SHOWN, HIDDEN = Comment.hidden_at.is_(None), Comment.hidden_at.is_not(None)
+_ID = select(Comment.id)
 
 
 def one_post(connection: Connection, post_id: int, reader: Reader) -> Any:
@@ -471,19 +473,86 @@ def one_post(connection: Connection, post_id: int, reader: Reader) -> Any:
 
 def comments_of(connection: Connection, post_id: int, reader: Reader, bounds: Bounds, limit: int) -> Part:
     """Comments on a post that this reader may see, oldest first. One statement."""
-    return _comments_of(connection, _COMMENTS, post_id, reader, bounds, limit)
+    return _comments_of(connection, post_id, reader, bounds, limit, with_version=False)
 
 
 def comments_for_programs(connection: Connection, post_id: int, reader: Reader, bounds: Bounds, limit: int) -> Part:
     """The same with the version of each."""
-    return _comments_of(connection, _COMMENTS.add_columns(Comment.version), post_id, reader, bounds, limit)
+    return _comments_of(connection, post_id, reader, bounds, limit, with_version=True)
 
 
 def _comments_of(
-    connection: Connection, statement: Rows, post_id: int, reader: Reader, bounds: Bounds, limit: int
+    connection: Connection, post_id: int, reader: Reader, bounds: Bounds, limit: int, *, with_version: bool
 ) -> Part:
-    values = {"id": post_id, "me": reader.user_id, "moderates": reader.moderates}
-    return part(connection, statement, Comment.id, bounds, limit, ascending=True, values=values)
+    find = partial(_on_post, with_version, reader.moderates, reader.user_id != 0)
+    values = {"post_id": post_id, "author_id": reader.user_id}
+    return comments_part(connection, find, bounds, limit, values, ascending=True)
+
+
+@cache
+def _on_post(with_version: bool, moderates: bool, is_member: bool, dialect: str, descending: bool) -> Rows:
+    kinds = [Kind(_ID if moderates else _ID.where(SHOWN), (Comment.post_id,))]
+    if is_member and not moderates:
+        kinds.append(Kind(_ID.where(HIDDEN), (Comment.author_id, Comment.post_id)))
+    statement = select(*_OF_COMMENT, *([Comment.version] if with_version else []))
+    found = found_comments(statement, kinds, dialect, descending=descending)
+    return found.outerjoin(User, User.id == Comment.author_id)
+
+
+def comments_part(
+    connection: Connection,
+    find: Callable[[str, bool], Rows],
+    bounds: Bounds,
+    limit: int,
+    values: Mapping[str, Any],
+    *,
+    ascending: bool = False,
+) -> Part:
+    """The comments that a statement of `found_comments` gives, as `part` does. One statement.
+
+    `find` gives it for a dialect, and for whether what has the highest id comes first.
+    """
+    turned = bool(bounds.below if ascending else bounds.above)
+    descending = ascending == turned
+    edge = bounds.below or LARGEST_ID if descending else bounds.above
+    statement = find(connection.dialect.name, descending)
+    found = connection.execute(statement, {**values, "edge": edge, "limit": limit + 1}).all()
+    return _part_of(found, turned, bounds, limit)
+
+
+class Kind(NamedTuple):
+    """Comments (a statement of their ids) of which an index has those that are alike in these columns together."""
+
+    ids: Select[int]
+    columns: tuple[Any, ...]
+
+
+def found_comments(statement: Rows, kinds: Sequence[Kind], dialect: str, *, descending: bool) -> Rows:
+    """`statement` for comments of some kinds in the order of their ids; each column is the parameter of its name.
+
+    They begin behind the parameter `edge`. Of each kind no more than a page is read, from its index.
+    """
+    found = union_all(*(_page(kind, dialect, descending=descending) for kind in kinds)).subquery("found")
+    joined = statement.select_from(found).join(Comment, Comment.id == found.c.id)
+    return joined.order_by(Comment.id.desc() if descending else Comment.id).limit(LIMIT)
+
+
+def _page(kind: Kind, dialect: str, *, descending: bool) -> Rows:
+    key, columns, edge = Comment.id, kind.columns, bindparam("edge", type_=Integer())
+    these = [bindparam(column.key, type_=Integer()) for column in columns]
+    if dialect == "postgresql":
+        # A place in the index and the rows behind it, with no word of where they end: of few that are alike it reads
+        # all and sorts them, or it looks for many in the index of all ids, and takes the one for the other. Nor is it
+        # told which they are, but has to ask for that: it would plan anew at each visit.
+        order, place = [*columns, key], tuple_(*(select(this).scalar_subquery() for this in these), edge)
+        behind = [tuple_(*order) < place if descending else tuple_(*order) > place]
+    else:
+        order = [key]
+        behind = [*map(eq, columns, these), key < edge if descending else key > edge]
+    ordered_by = (each.desc() if descending else each for each in order)
+    page = kind.ids.add_columns(*columns).where(*behind).order_by(*ordered_by).limit(LIMIT).subquery()
+    # On PostgreSQL it may have gone on with what comes next in the index.
+    return select(page.c.id).where(*(page.c[column.key] == this for column, this in zip(columns, these, strict=True)))
 
 
 _BEFORE = (

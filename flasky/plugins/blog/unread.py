@@ -22,13 +22,12 @@ _MOST_TOLD = 9
 def is_shown(notice: Any, user_id: Any) -> ColumnElement[bool]:
     """Whether a notice (the table, or a part of it) of this member is shown; its post and comment are joined.
 
-    What is about a post or comment that is hidden now is not, but for what tells its author so.
+    What is about a post or comment that is hidden now is not, but for what tells its author so. Nor is a post hidden
+    from its author, who reads the comments on it.
     """
     # No IN: it would be spelt out anew for each page.
     decision = or_(*(notice.kind == kind for kind in DECISIONS))
-    post: ColumnElement[bool] = or_(
-        notice.post_id.is_(None), Post.listed_at.is_not(None), decision & (Post.author_id == user_id)
-    )
+    post: ColumnElement[bool] = or_(notice.post_id.is_(None), Post.listed_at.is_not(None), Post.author_id == user_id)
     return post & or_(Comment.hidden_at.is_(None), decision)
 
 

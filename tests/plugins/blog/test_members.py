@@ -151,7 +151,7 @@ def test_the_export_has_all_that_is_the_members_and_of_others_what_they_see(
     anna, bob, mona, gone = member("anna"), member("bob"), member("mona", role="Moderator"), member("gone")
     post, hers = write(bob, "of bob"), write(anna, "mine", tags="walk")
     said = comment(anna, post, "said")
-    comment(bob, hers, "words of bob")
+    answered = comment(bob, hers, "words of bob")
     with work_as(anna) as work:
         comments.edit(work, comments.find(work, said), "said otherwise", version=1)
         moderation.report(work, posts.find(work, post), "boring")
@@ -177,8 +177,9 @@ def test_the_export_has_all_that_is_the_members_and_of_others_what_they_see(
     assert None not in (answer["hidden_at"], answer["edited_at"])
     assert (told["reason"], told["post_id"], told["comment_id"]) == ("boring", post, None)
     assert (taken["following"], taken["followers"], taken["notices_by_mail"]) == (["bob"], ["bob"], "daily")
-    # Bob's comment stands below a post that is hidden now: no notice on the site tells of it either.
+    # Bob's comment stands below a post of theirs that is hidden now: they read it there.
     assert [(item["kind"], item["username"], item["comment_id"]) for item in taken["notices"]] == [
+        ("comment", "bob", answered),
         ("follow", "bob", None),
         ("follow", "gone", None),
         ("hidden", None, None),

@@ -42,13 +42,26 @@ def open_reports(db: Session) -> int:
     return number or 0
 
 
-def test_nobody_reports_their_own(people: Any, write: Any, work_as: Any, client: Any, db: Session) -> None:
+def test_nobody_reports_their_own(
+    people: Any, write: Any, comment: Any, work_as: Any, client: Any, db: Session
+) -> None:
     post = write(people["anna"])
+    made = comment(people["anna"], post, "mine")
     with work_as(people["anna"]) as work, pytest.raises(Refused):
         moderation.report(work, posts.find(work, post), "mine")
     browser = client(people["anna"])
-    assert f"/post/{post}/report" not in browser.get(f"/post/{post}")
-    assert "This is your own" in send(browser.get(f"/post/{post}/report"), reason="mine").follow()
+    page = browser.get(f"/post/{post}")
+    assert "/report" not in page
+    token = next(form["csrf_token"].value for form in page.forms.values() if "body" in form.fields)
+    for thing, there in ((f"/post/{post}", f"/post/{post}"), (f"/comment/{made}", f"/post/{post}#comment-{made}")):
+        # Before one has typed a reason for nothing.
+        answers = [browser.get(f"{thing}/report", status=303)]
+        for reason in ("mine", ""):
+            values = {"csrf_token": token, "reason": reason}
+            answers.append(browser.post(f"{thing}/report", values, status=303))
+        for answer in answers:
+            assert answer.location.removeprefix("http://localhost") == there
+        assert "This is your own: edit or delete it." in answers[0].follow()
     assert open_reports(db) == 0
 
 

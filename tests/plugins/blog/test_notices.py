@@ -203,6 +203,40 @@ def test_notices_of_others_and_of_what_is_hidden_are_not_shown(
     assert "commented on your post" not in client(anna).get("/notices")
 
 
+def test_an_author_keeps_the_notices_about_their_post_while_it_is_hidden(
+    member: Any,
+    write: Any,
+    comment: Any,
+    client: Any,
+    choose: Any,
+    pressed: Any,
+    registry: Any,
+    work_as: Any,
+    mailbox: Mailbox,
+) -> None:
+    """They see the post and its comments; who commented there, and was told of an answer, sees neither."""
+    anna, bob, carl = (member(name) for name in ("anna", "bob", "carl"))
+    mona = member("mona", role="Moderator")
+    for who in (anna, bob):
+        choose(who, "daily")
+    post = write(anna, "x", title="A title")
+    made = [comment(who, post, f"words {number}") for number, who in enumerate((bob, carl, carl))]
+    with work_as(mona) as work:
+        moderation.hide(work, comments.find(work, made[2]), "rude")
+        moderation.hide(work, posts.find(work, post), "off topic")
+    page = client(anna).get("/notices")
+    assert page.text.count("commented on your post") == 2
+    # With the one that says that the post is hidden.
+    assert '<span class="visually-hidden">3 unread' in page
+    assert "A title" not in client(bob).get("/notices")
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    assert digests.send_digests(registry, clock=lambda: tomorrow) == 1
+    (mail,) = mailbox.to("anna@example.com")
+    assert [f"/comment/{comment_id}\r\n" in text_of(mail) for comment_id in made] == [True, True, False]
+    assert not mailbox.to("bob@example.com")
+    assert f'id="comment-{made[1]}"' in pressed(page, "commented on your post")
+
+
 def test_notices_go_on_by_keyset(member: Any, write: Any, work_as: Any) -> None:
     anna, bob = member("anna"), member("bob")
     for number in range(3):

@@ -112,10 +112,13 @@ def _excerpt(html: str) -> str:
 
 @view_config(route_name="blog.report_post", request_method="GET", renderer=_TEMPLATE, permission="blog.comment")
 @view_config(route_name="blog.report_comment", request_method="GET", renderer=_TEMPLATE, permission="blog.comment")
-def ask(request: Request) -> Mapping[str, Any]:
+def ask(request: Request) -> Mapping[str, Any] | Response:
     """Ask for the reason, or show the one that the moderators have not answered yet."""
     thing = _thing(request)
-    mine = moderation.own_report(request.accounts, thing)
+    try:
+        mine = moderation.own_report(request.accounts, thing)
+    except Refused as refusal:
+        return _refused(request, thing, refusal)
     return _report_page(request, thing, ReasonForm(request, data={"reason": mine.reason if mine else ""}), mine)
 
 
@@ -129,17 +132,22 @@ def report(request: Request) -> Mapping[str, Any] | Response:
         thing = _thing(request)
     except NotThere:
         return keep_reason(request, form.reason.data)
-    if not is_switched and form.validate():
-        try:
-            moderation.report(request.accounts, thing, form.reason.data)
-        except Fault as fault:
-            show_fault(form, fault)
-        except Refused as refusal:
-            return _refused(request, thing, refusal)
-        else:
+    try:
+        if not is_switched and form.validate() and _is_told(request, thing, form):
             request.flash(_("Thank you. The moderators will look at it."), "success")
             return see_other(_path(request, thing))
-    return _report_page(request, thing, form, moderation.own_report(request.accounts, thing))
+        return _report_page(request, thing, form, moderation.own_report(request.accounts, thing))
+    except Refused as refusal:
+        return _refused(request, thing, refusal)
+
+
+def _is_told(request: Request, thing: Post | Comment, form: ReasonForm) -> bool:
+    try:
+        moderation.report(request.accounts, thing, form.reason.data)
+    except Fault as fault:
+        show_fault(form, fault)
+        return False
+    return True
 
 
 @view_config(route_name="blog.hide_post", request_method="GET", renderer=_TEMPLATE, permission="blog.moderate")
