@@ -87,7 +87,7 @@ RECORDS = (
 @pytest.fixture
 def site(database_server: Any) -> Iterator[Site]:
     """A site without plug-ins, on an empty database."""
-    url = database_server.create(lambda _url: None).url
+    url = database_server.create(lambda _url: None, "empty").url
     settings, _faults = resolve(KERNEL_SETTINGS, {"sqlalchemy.url": url}, {})
     return Site(settings, NO_PLUGINS)
 

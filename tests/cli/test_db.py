@@ -71,7 +71,7 @@ def things(things_folder: Path) -> Iterator[Path]:
 def ini(database_server: Any, tmp_path: Path, things: Path) -> Path:
     """A site with what ships, migrated; `things` is installed and not enabled."""
     settings = {**TEST_SETTINGS, "flasky.plugins": "main accounts"}
-    database = database_server.create(lambda url: migrate({**settings, "sqlalchemy.url": url}))
+    database = database_server.create(lambda url: migrate({**settings, "sqlalchemy.url": url}), "main accounts")
     return write_ini(tmp_path / "site.ini", {**settings, "sqlalchemy.url": database.url})
 
 

@@ -104,6 +104,7 @@ def test_models_that_cannot_be_imported_name_their_plugin(
 
 
 def test_constraints_are_named_by_convention() -> None:
+    import_models(site("main accounts shelf"))
     shelves: Any = Base.metadata.tables["shelves"]
     assert {constraint.name for constraint in shelves.constraints} == {"pk_shelves", "uq_shelves_name"}
     [key] = Base.metadata.tables["books"].foreign_key_constraints

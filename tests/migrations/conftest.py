@@ -27,7 +27,7 @@ def make_workshop(database_server: Any, warm: WarmAlembic, tmp_path: Path) -> Ca
         folder.mkdir()
         if database_server.name == "sqlite":
             return Workshop(folder, warm, f"sqlite:///{folder}/data.sqlite")
-        return Workshop(folder, warm, database_server.create(lambda _url: None).url)
+        return Workshop(folder, warm, database_server.create(lambda _url: None, "empty").url)
 
     return make
 

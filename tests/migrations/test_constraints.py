@@ -74,7 +74,7 @@ AFTER = follows("followings", "person_id", "brief", "is_named_by_hand")
 def connection(database_server: Any) -> Iterator[Connection]:
     """An empty database."""
     lite = database_server.name == "sqlite"
-    engine = create_engine("sqlite://" if lite else database_server.create(lambda _url: None).url)
+    engine = create_engine("sqlite://" if lite else database_server.create(lambda _url: None, "empty").url)
     with engine.connect() as connection:
         yield connection
     engine.dispose()

@@ -84,7 +84,7 @@ def life(
     monkeypatch.setenv("PYTHONPATH", str(samples))
     monkeypatch.delenv("FLASKY_INI", raising=False)
     settings = {**TEST_SETTINGS, "flasky.plugins": "main accounts"}
-    database = database_server.create(lambda url: migrate({**settings, "sqlalchemy.url": url}))
+    database = database_server.create(lambda url: migrate({**settings, "sqlalchemy.url": url}), "main accounts")
     ini = write_ini(tmp_path / "site.ini", {**settings, "sqlalchemy.url": database.url})
     ini.write_text(ini.read_text().replace("flasky.plugins", "# Ours, and theirs.\nflasky.plugins"))
     return Life(ini, database.url)
@@ -307,7 +307,7 @@ def test_an_ini_file_without_flaskys_migrations_is_told_which_they_are(
 @pytest.fixture
 def own_server(database_server: Any) -> Iterator[Connection]:
     """A connection to an empty database on PostgreSQL."""
-    url = make_url(database_server.create(lambda _url: None).url)
+    url = make_url(database_server.create(lambda _url: None, "empty").url)
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection
