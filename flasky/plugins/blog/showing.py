@@ -31,11 +31,11 @@ _NOT_HIDDEN = {"hidden_at": None, "hidden_by_id": None, "hidden_reason": ""}
 _MODERATOR = aliased(User)
 
 
-def decisions_about(work: Work, user: User) -> Sequence[Any]:
+def decisions_about(work: Work, user: User, first: int = 0) -> Sequence[Any]:
     """The last decisions that hid all of a member, with how many `posts` and `comments` of that are hidden still.
 
-    Those of which nothing is hidden any more are left out; it is counted up to 1001 of each. One statement; it only
-    reads. Raises NotAllowed.
+    The one with the id `first` comes first, be it older. Those of which nothing is hidden any more are left out; it is
+    counted up to 1001 of each. One statement; it only reads. Raises NotAllowed.
     """
     moderator(work)
     each = (
@@ -51,9 +51,11 @@ def decisions_about(work: Work, user: User) -> Sequence[Any]:
         .where(_hid_all(user.id))
         .subquery("each")
     )
-    undone = select(each).where(each.c.posts + each.c.comments > 0).order_by(each.c.id.desc()).limit(_MOST_SHOWN)
+    undone = (
+        select(each).where(each.c.posts + each.c.comments > 0).order_by((each.c.id == first).desc(), each.c.id.desc())
+    )
     with work.reading() as connection:
-        return connection.execute(undone).all()
+        return connection.execute(undone.limit(_MOST_SHOWN)).all()
 
 
 def _hid_all(user_id: int) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from flasky.plugins.accounts.errors import Refused
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, digests, events, hiding, moderation, portions, posts, showing
+from flasky.plugins.blog import comments, digests, events, hiding, moderated, moderation, portions, posts, showing
 from flasky.plugins.blog.errors import NotAllowed, NotThere
 from flasky.plugins.blog.models import Comment, Decision, Notice, Post, PostTag
 from flasky.plugins.blog.posts import Writing
@@ -124,13 +124,13 @@ def test_what_a_decision_hid_is_shown_again_but_not_what_another_hid_before_or_s
     listed = browser.get("/moderate", {"show": "decisions"})
     # The last of them is the first that hid all of it.
     page = listed.click("Show all of it again", index=1)
-    # What was hidden since is a decision of its own.
+    # It comes first. What was hidden since is a decision of its own.
     assert [[dd.get_text() for dd in row.select("dd")] for row in page.html.select("li[id^=decision-]")] == [
-        ["1", "1"],
         ["2", "2"],
+        ["1", "1"],
     ]
-    assert "mona" in page.html.select("li[id^=decision-]")[-1].get_text()
-    form = [form for form in page.forms.values() if "decision" in form.fields][-1]
+    assert "mona" in page.html.select("li[id^=decision-]")[0].get_text()
+    form = next(form for form in page.forms.values() if "decision" in form.fields)
     page = form.submit("do", value="show")
     number = len(statements())
     for kind in kinds:
@@ -515,3 +515,43 @@ def test_the_author_is_told_once_in_the_notice_the_mail_and_the_digest_and_not_w
             assert "http://localhost/user/bob" in body
             assert "mona" not in body
             assert "reason" not in body
+
+
+def test_an_older_decision_leads_to_its_own_button(
+    people: Any, write: Any, hide_all: Any, client: Any, registry: Any
+) -> None:
+    """The page has the last five, and that one."""
+    mona, bob = people["mona"], people["bob"]
+    decisions = []
+    for reason in ("one", "two", "three", "four", "five", "six"):
+        write(bob, reason)
+        decisions.append(hide_all(mona, bob, reason))
+    browser = client(mona)
+    listed = browser.get("/moderate?show=decisions").html
+    links = [link["href"] for link in listed.find_all("a") if f"/people/{bob}/hide" in link["href"]]
+    assert [link.rpartition("#decision-")[2] for link in links] == [str(number) for number in reversed(decisions)]
+    page = browser.get(links[-1].partition("#")[0])
+    offered = [form["decision"].value for form in page.forms.values() if "decision" in form.fields]
+    assert offered == [str(number) for number in (decisions[0], *reversed(decisions[2:]))]
+    browser.get(f"/people/{bob}/hide?decision=x", status=400)
+
+
+@pytest.mark.databases("postgresql")
+def test_the_list_of_decisions_reads_no_whole_table(people: Any, db: Session) -> None:
+    """Asked whether there is one, for each of many decisions, PostgreSQL would make a table of all that is hidden."""
+    post = text(
+        "INSERT INTO posts (author_id, body, html, summary, pipeline, created_at, version, hidden_at, hidden_reason)"
+        " SELECT :bob, 'x', 'x', 'x', 1, now(), 1, CASE WHEN n % 100 = 0 THEN now() END, 'spam'"
+        " FROM generate_series(1, 20000) AS n"
+    )
+    decision = text(
+        "INSERT INTO blog_decisions (kind, about, author_id, moderator_id, reason, created_at)"
+        " SELECT 'hidden', 'all', :bob, :mona, 'spam', now() FROM generate_series(1, 5000)"
+    )
+    values = {"bob": people["bob"], "mona": people["mona"]}
+    for statement in (post, decision, text("ANALYZE posts"), text("ANALYZE blog_decisions")):
+        db.execute(statement, values if ":bob" in statement.text else {})
+    asked = moderated._decisions().order_by(Decision.id.desc()).limit(20)
+    plan = asked.params(**dict.fromkeys(asked.compile().params, 0)).compile(dialect=db.get_bind().dialect)
+    found = db.connection().exec_driver_sql(f"EXPLAIN {plan}", {**plan.params})
+    assert "Seq Scan on posts" not in "\n".join(row[0] for row in found)

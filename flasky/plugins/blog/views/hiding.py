@@ -12,11 +12,12 @@ from pyramid.view import view_config
 
 from flasky.languages import _
 from flasky.languages.switching import switched
-from flasky.parameters import parse_id
+from flasky.parameters import number_parameter, parse_id
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Fault, Refused
 from flasky.plugins.blog import hiding, showing
 from flasky.plugins.blog.forms import ReasonForm
+from flasky.plugins.blog.limits import LARGEST_ID
 from flasky.plugins.blog.portions import Number
 from flasky.plugins.blog.views.common import see_other, show_fault
 
@@ -95,7 +96,9 @@ def _page(request: Request, user: User, form: ReasonForm) -> Mapping[str, Any]:
         "form": form,
         "posts": number.posts,
         "comments": number.comments,
-        "decisions": showing.decisions_about(request.accounts, user),
+        "decisions": showing.decisions_about(
+            request.accounts, user, number_parameter(request, "decision", default=0, most=LARGEST_ID)
+        ),
         "told": _told,
     }
 
