@@ -171,8 +171,9 @@ class PictureForm(RequestForm):
 
 
 class EmptyingForm(RequestForm):
-    """What is taken away from a profile, and why; its fields but the last are `emptying.PARTS`."""
+    """What is taken away from a profile (`emptying.PARTS`), why, and what it held when this was decided."""
 
+    seen = HiddenField()
     name = BooleanField(_("Full name"), default=True)
     location = BooleanField(_("Location"), default=True)
     about = BooleanField(_("About"), default=True)

@@ -31,7 +31,7 @@ MAILS: Mapping[str, tuple[TranslationString, Mapping[str, Any]]] = {
     "mail/invitation": (_("You are invited"), {**_TOKEN, "days": 7}),
     "mail/profile_emptied": (
         _("Your profile was emptied"),
-        {**_ANN, "parts": ["name", "location", "about", "picture"], "reason": "Advertising"},
+        {**_ANN, "parts": ["name", "location", "about", "picture"], "reason": "Advertising", "has_profile": True},
     ),
     "mail/leaving": (_("Your account will be deleted"), {**_ANN, "due": _SAMPLE_DATE}),
 }

@@ -11,6 +11,7 @@ from pyramid.view import view_config
 
 from flasky.forms import RequestForm
 from flasky.languages import _
+from flasky.languages.switching import switched
 from flasky.parameters import parse_id
 from flasky.plugins.accounts import emptying, people, registration, roles, security_log, two_factor
 from flasky.plugins.accounts.errors import Fault, Refused
@@ -40,7 +41,8 @@ def show_people(request: Request) -> dict[str, Any]:
 @view_config(route_name="accounts.member", request_method="GET", permission="accounts.manage_people", statements=6)
 def show_member(request: Request) -> Response:
     """What those see who look after members."""
-    return _page(request, _member(request), EmptyingForm(request))
+    user = _member(request)
+    return _page(request, user, _blank(request, user))
 
 
 @view_config(
@@ -52,7 +54,10 @@ def show_member(request: Request) -> Response:
 )
 def manage(request: Request) -> Response:
     """Do what the button says: disable, enable, end the sessions, give another role, empty the profile."""
+    is_switched = switched(request)
     user, work = _member(request), work_of(request)
+    if is_switched:
+        return _page(request, user, EmptyingForm(request))
     action = request.POST.get("action", "")
     if action == "empty":
         return _empty(request, user)
@@ -71,7 +76,7 @@ def manage(request: Request) -> Response:
         else:
             raise Refused(_("This cannot be done here."))
     except Refused as refused:
-        return _refuse(request, user, refused, blank(EmptyingForm, request))
+        return _refuse(request, user, refused, _blank(request, user))
     return _done(request, user)
 
 
@@ -102,12 +107,20 @@ def _empty(request: Request, user: User) -> Response:
         return _page(request, user, form, status=UNPROCESSABLE)
     parts = [part for part in emptying.PARTS if form[part].data]
     try:
-        emptying.empty(work_of(request), user, parts, form.reason.data)
+        emptying.empty(work_of(request), user, parts, form.reason.data, seen=form.seen.data or "")
     except Fault as fault:
         return _page(request, user, form, status=refuse(request, form, fault))
     except Refused as refused:
+        # The page that says why shows what there is now: its form is about that.
+        form.seen.data = emptying.digest(user)
         return _refuse(request, user, refused, form)
     return _done(request, user)
+
+
+def _blank(request: Request, user: User) -> RequestForm:
+    form = blank(EmptyingForm, request)
+    form.seen.data = emptying.digest(user)
+    return form
 
 
 def _done(request: Request, user: User) -> Response:

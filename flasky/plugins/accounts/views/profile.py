@@ -77,10 +77,11 @@ def show_avatar(request: Request) -> Response:
         user = roles.find_member(work, user_id)
         if user is None:
             raise HTTPNotFound
-        drawing = profile.drawn_avatar(user.username, 256).replace(
+        # As plain text: markup would escape what is put in.
+        drawing = str(profile.drawn_avatar(user.username, 256)).replace(
             "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1
         )
-        response = Response(str(drawing).encode(), content_type="image/svg+xml")
+        response = Response(drawing.encode(), content_type="image/svg+xml")
     # Opened by itself it is no page of this site: it runs nothing and has no origin (XSS-04).
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["X-Content-Type-Options"] = "nosniff"
