@@ -37,6 +37,13 @@ def run(*command: str, environ: dict[str, str] | None = None, folder: Path = ROO
     )
 
 
+def _with_any_port(name: str, folder: Path) -> Path:
+    """A folder with one of Flasky's INI files and a port that no other test is just listening on."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("port = 6543", "port = 0")
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
 def _kept() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("COV")}
 
@@ -53,13 +60,14 @@ def _kept() -> dict[str, str]:
     ids=lambda command: command[0],
 )
 def test_parity_4_production_refuses_to_start_without_a_secret(
-    command: tuple[str, ...], warm_console: WarmConsole
+    command: tuple[str, ...], warm_console: WarmConsole, tmp_path: Path
 ) -> None:
     """CFG-01: whichever command it is, exit status 1 and one clear line per fault, no traceback.
 
     What the next test sees of a server that is started cold holds for the others too.
     """
-    done = warm_console.run(*command, folder=ROOT, environ=_kept())
+    folder = _with_any_port("production.ini", tmp_path) if command[0] == "pserve" else ROOT
+    done = warm_console.run(*command, folder=folder, environ=_kept())
     output = done.stdout + done.stderr
     # 255 is how Alembic ends for whatever is wrong.
     assert done.returncode == (255 if command[0] == "alembic" else 1)
@@ -69,9 +77,10 @@ def test_parity_4_production_refuses_to_start_without_a_secret(
     assert len(done.stderr.strip().splitlines()) == 2
 
 
-def test_parity_4a_a_port_that_is_no_number_is_one_clear_line() -> None:
+def test_parity_4a_a_port_that_is_no_number_is_one_clear_line(tmp_path: Path) -> None:
     """`MAIL_PORT=abc pserve development.ini`"""
-    done = run("pserve", "development.ini", environ={"MAIL_PORT": "abc"})
+    folder = _with_any_port("development.ini", tmp_path)
+    done = run("pserve", "development.ini", environ={"MAIL_PORT": "abc"}, folder=folder)
     assert done.returncode == 1
     assert done.stderr == (
         "Flasky cannot start: 1 fault in the configuration\n"

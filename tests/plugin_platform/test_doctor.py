@@ -102,7 +102,7 @@ def test_pserve_tells_the_same_without_a_traceback(
     packages = install("boom", "raise RuntimeError('no luck')").parent
     install("one", "config.add_route('shared.page', '/a')")
     install("two", "config.add_route('shared.page', '/b')")
-    ini = ini_file(flasky__plugins="main accounts boom one two")
+    ini = ini_file(port=0, flasky__plugins="main accounts boom one two")
     environ = {**os.environ, "PYTHONPATH": str(packages)}
     done = warm_console.run("pserve", str(ini), folder=tmp_path, environ=environ)
     assert done.returncode == 1

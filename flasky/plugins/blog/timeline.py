@@ -39,9 +39,9 @@ from flasky.plugins.blog.reading import COLUMNS, LIMIT, Cursor, Listing, Rows, W
 _FEW = 300
 #: Who follows more than `_FEW` has so many posts gone through first, and who follows more than `_MANY` fewer: among
 #: them are as many by people whom they follow.
-_MANY, _WINDOW, _SMALL_WINDOW = 3000, 3000, 400
+_MANY, _WINDOW, _SMALL_WINDOW = 3000, 3000, 300
 #: For each post of a page so many of those who wrote last are looked up: what some of them wrote last may be gone.
-_FOR_EACH = 3
+_FOR_EACH = 2
 #: So many but one: how far the last of them is behind the first.
 _REST = LIMIT - 1
 
@@ -63,7 +63,7 @@ def of_followed(
         number = _SMALL_WINDOW if following > _MANY else _WINDOW
         newest = _among_next(way, number, _is_among_many if following > _MANY else _is_among_some, columns)
         listing = listing_of(connection, newest, way, cursor, limit, me=me)
-        if _goes_on(listing, way) or not _is_beyond(connection, way, cursor, number):
+        if _goes_on(listing, way) or (cursor and not _is_beyond(connection, way, cursor, number)):
             return listing
         if way is not Way.NEWER and (last := _of_the_last(connection, me, way, cursor, limit, columns)):
             return last
@@ -107,10 +107,9 @@ def _behind_next(way: Way, number: int) -> Rows:
     return ordered(select(Post.id), Post.listed_at, Post.id, way).offset(number).limit(1)
 
 
-def _is_beyond(connection: Connection, way: Way, cursor: Cursor | None, number: int) -> bool:
-    """Whether there are posts of the site behind the next `number`."""
-    place = {"moment": cursor.moment, "id": cursor.id} if cursor else {}
-    return connection.scalar(_behind_next(way, number), place) is not None
+def _is_beyond(connection: Connection, way: Way, cursor: Cursor, number: int) -> bool:
+    """Whether there are posts of the site behind the next `number`: on the last page there are none."""
+    return connection.scalar(_behind_next(way, number), cursor._asdict()) is not None
 
 
 def _shown(ids: Rows, way: Way, columns: tuple[Any, ...]) -> Rows:
