@@ -8,6 +8,10 @@ from workshop import Workshop
 
 from flasky.testing.ini import REPOSITORY
 
+MEMBER = (
+    "INSERT INTO users (id, username, username_key, username_skeleton, role_id, created_at)"
+    " SELECT {0}, 'name{0}', 'name{0}', 'name{0}', min(id), '2026-01-01' FROM roles"
+)
 NOTICE = "INSERT INTO notices (id, user_id, actor_id, kind, created_at) VALUES ({}, 1, 1, '{}', '2026-01-01')"
 
 
@@ -39,16 +43,12 @@ def test_0007_keeps_the_reasons_that_notices_tell_and_the_notices_of_who_left(wo
     workshop.scripts = REPOSITORY / "alembic"
     workshop.enable("accounts", "blog")
     workshop.alembic("upgrade", "0006")
-    member = (
-        "INSERT INTO users (id, username, username_key, username_skeleton, role_id, created_at)"
-        " SELECT {0}, 'name{0}', 'name{0}', 'name{0}', min(id), '2026-01-01' FROM roles"
-    )
     notice = (
         "INSERT INTO notices (id, user_id, actor_id, kind, post_id, created_at)"
         " VALUES ({}, 1, 2, '{}', {}, '2026-01-01')"
     )
     workshop.sql(
-        *(member.format(number) for number in (1, 2)),
+        *(MEMBER.format(number) for number in (1, 2)),
         "INSERT INTO posts (id, author_id, body, html, summary, pipeline, created_at, version, hidden_at,"
         " hidden_reason) VALUES (1, 1, 'x', 'x', 'x', 1, '2026-01-01', 1, '2026-01-02', 'off topic')",
         "INSERT INTO submissions (user_id, key, created_at, made_id) VALUES (1, 'k', '2026-01-01', 1)",
@@ -112,17 +112,13 @@ def test_0013_remembers_when_each_last_published(workshop: Workshop) -> None:
     workshop.scripts = REPOSITORY / "alembic"
     workshop.enable("accounts", "blog")
     workshop.alembic("upgrade", "0012")
-    member = (
-        "INSERT INTO users (id, username, username_key, username_skeleton, role_id, created_at)"
-        " SELECT {0}, 'name{0}', 'name{0}', 'name{0}', min(id), '2026-01-01' FROM roles"
-    )
     post = (
         "INSERT INTO posts (author_id, body, html, summary, pipeline, created_at, version, published_at, listed_at)"
         " VALUES ({}, 'x', 'x', 'x', 1, '2026-01-09', 1, {}, {})"
     )
     day = "'2026-01-0{} 00:00:00.000000'"
     workshop.sql(
-        *(member.format(number) for number in (1, 2, 3)),
+        *(MEMBER.format(number) for number in (1, 2, 3)),
         post.format(1, day.format(3), day.format(3)),
         post.format(1, day.format(4), "NULL"),
         post.format(1, day.format(2), day.format(2)),

@@ -20,7 +20,7 @@ from flasky.plugins.blog.storage import changed, hold_members, holding, lists_ch
 from flasky.plugins.blog.submissions import COMMENT, Sent
 from flasky.plugins.blog.titles import OPENING
 
-#: The post that was read before, if everybody sees it still; SQLite may have given its number to another.
+#: The post that was read before, if everybody sees it still; an older copy that was put back gives numbers again.
 _ONE_MORE = (
     update(Post)
     .where(Post.id == bindparam("post"), Post.created_at == bindparam("begun"), Post.listed_at.is_not(None))
@@ -59,7 +59,7 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
     if post.listed_at is None:
         raise NotThere
     check_text("body", body, limits.LONGEST_COMMENT)
-    # When the post was begun: SQLite may give its number, and those of its comments, to the next.
+    # When the post was begun: an older copy of the database that was put back gives numbers again.
     sent = Sent(key, COMMENT, (COMMENT, str(post.id), post.created_at.isoformat(), body))
     was_sent = submissions.was_sent(work, author.user_id, sent, again=again)
     rendered = None if was_sent else render_checked(work, body, pace.COMMENTS, render)

@@ -6,10 +6,10 @@ import threading
 from typing import Any
 
 import pytest
+from blog_portions import alert, do_next
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from flasky.background import background_request
 from flasky.database import utc_now
 from flasky.jobs.models import BackgroundJob
 from flasky.plugins.accounts.errors import Fault, Refused
@@ -31,29 +31,11 @@ def shut_out(registry: Any, user_id: int) -> None:
         work.db.get(User, user_id).disabled_at = utc_now()
 
 
-def alert(page: Any) -> str:
-    return " ".join(" ".join(found.get_text() for found in page.html.select(".alert")).split())
-
-
 def send(page: Any, **values: Any) -> Any:
     form = next(form for form in page.forms.values() if "reason" in form.fields)
     for name, value in values.items():
         form[name] = value
     return form.submit()
-
-
-def do_next(registry: Any, db: Session) -> bool:
-    """Do a job that hides the next portion; False when there is none."""
-    job = db.scalars(select(BackgroundJob).where(BackgroundJob.name == "blog.hide_all")).first()
-    if job is None:
-        db.rollback()
-        return False
-    arguments = job.arguments
-    db.delete(job)
-    db.commit()
-    with background_request(registry) as request:
-        hiding.go_on(request, **arguments)
-    return True
 
 
 def test_acl_02_the_posts_of_who_is_shut_out_are_listed_to_moderators_only(

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from blog_portions import alert, do_next
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from flasky.background import background_request
 from flasky.database import utc_now
 from flasky.jobs.models import BackgroundJob, Status
 from flasky.plugins.accounts.errors import Refused
@@ -74,24 +74,6 @@ def hidden(db: Session, model: Any) -> list[int]:
     found = list(db.scalars(select(model.id).where(model.hidden_at.is_not(None)).order_by(model.id)))
     db.rollback()
     return found
-
-
-def alert(page: Any) -> str:
-    return " ".join(" ".join(found.get_text() for found in page.html.select(".alert")).split())
-
-
-def do_next(registry: Any, db: Session) -> bool:
-    """Do the job that goes on with a decision; False when there is none."""
-    job = db.scalars(select(BackgroundJob).where(BackgroundJob.name == "blog.hide_all")).first()
-    if job is None:
-        db.rollback()
-        return False
-    arguments = job.arguments
-    db.delete(job)
-    db.commit()
-    with background_request(registry) as request:
-        hiding.go_on(request, **arguments)
-    return True
 
 
 def test_what_a_decision_hid_is_shown_again_but_not_what_another_hid_before_or_since(

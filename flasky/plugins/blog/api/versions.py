@@ -60,5 +60,5 @@ def check_version(thing: Post | Comment, versions: frozenset[Named]) -> None:
 
 
 def _text(thing: Post | Comment) -> str:
-    """Which text it is: SQLite gives the id of the last one, once that is deleted, to the next."""
+    """Which text it is: an older copy of a database that was put back gives ids again."""
     return f"{zlib.crc32(thing.created_at.isoformat().encode()):08x}"
