@@ -61,6 +61,9 @@ class User(Base):
     """
 
     __tablename__ = "users"
+    #: SQLite would give the number of the newest one, once they have left, to the next: forms, feeds and pages that
+    #: name it would mean somebody else.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     #: As it is shown. Its two keys are derived from it whenever it is set.
@@ -91,7 +94,8 @@ class User(Base):
     timezone: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     last_seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    #: Counts uploads of the picture and stands in its address, so that browsers fetch the new one; 0: none.
+    #: Another number with each upload of the picture, which stands in its address, so that browsers fetch the new one;
+    #: 0: none.
     avatar_version: Mapped[int] = mapped_column(default=0, server_default="0")
 
     role: Mapped[Role] = relationship(back_populates="users")

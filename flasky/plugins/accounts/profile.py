@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import secrets
 import unicodedata
 import zoneinfo
 from collections.abc import Callable
@@ -29,6 +30,7 @@ LARGEST_UPLOAD = 1024 * 1024
 _MOST_PIXELS = 16_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _SIDE = 256
+_LARGEST_VERSION = 2**31 - 1
 
 _TAGS = {"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"}
 
@@ -94,7 +96,8 @@ def set_avatar(work: Work, user: User, upload: BinaryIO) -> None:
     if len(data) > LARGEST_UPLOAD:
         raise Fault("avatar", _("The picture is larger than 1 MiB."))
     work.db.merge(Avatar(user_id=user.id, media_type="image/webp", image=_encode_again(data)))
-    user.avatar_version += 1
+    # By chance: it would begin again behind a picture that was removed, at an address that browsers have kept.
+    user.avatar_version = 1 + secrets.randbelow(_LARGEST_VERSION)
     work.db.flush()
 
 

@@ -290,7 +290,7 @@ class TestPicture:
             assert stored.media_type == "image/webp"
             assert stored.image[:4] == b"RIFF"
             assert b"<script>" not in stored.image
-            assert get(opened, user_id).avatar_version == 1
+            assert get(opened, user_id).avatar_version > 0
             profile.remove_avatar(opened, get(opened, user_id))
         with work() as opened:
             assert profile.uploaded_avatar(opened, user_id) is None
