@@ -152,6 +152,9 @@ def followed(engine: Engine) -> None:
                         name: partial(ask, way=Way.FIRST, cursor=None),
                         f"{name}, from the middle on": partial(ask, way=Way.OLDER, cursor=middle),
                         f"{name}, the last page": partial(ask, way=Way.OLDER, cursor=_last_place(connection, me)),
+                        f"{name}, back to the first": partial(
+                            ask, way=Way.NEWER, cursor=ask(way=Way.FIRST, cursor=None).older
+                        ),
                     }
                     spent |= in_turn({name: _statements_of(connection, call) for name, call in calls.items()})
                     whole |= in_turn(calls)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import Enum
 from functools import cache
 from typing import Any
 
@@ -67,8 +68,9 @@ def of_followed(
             return listing
         if way is not Way.NEWER and (last := _of_the_last(connection, me, way, cursor, limit, columns)):
             return last
-    everybody = _looked_up(way, connection.dialect.name, columns)
-    return listing_of(connection, everybody, way, cursor, limit, me=me)
+    wanted = _People.SINCE if following > _FEW and way is Way.NEWER else _People.ALL
+    theirs = _looked_up(way, connection.dialect.name, columns, wanted)
+    return listing_of(connection, theirs, way, cursor, limit, me=me)
 
 
 def _goes_on(listing: Listing, way: Way) -> bool:
@@ -137,8 +139,8 @@ def _of_the_last(
     """
     dialect = connection.dialect.name
     people = connection.execute(_who_wrote_last(dialect), {"me": me, "number": (number := _FOR_EACH * limit)}).all()
-    some = [person.user_id for person in people]
-    theirs = _looked_up(way, dialect, columns, of_some=True)
+    some = [person.id for person in people]
+    theirs = _looked_up(way, dialect, columns, _People.SOME)
     listing = listing_of(connection, theirs, way, cursor, limit, me=me, some=some)
     if len(people) < number:
         return listing
@@ -150,14 +152,18 @@ def _of_the_last(
 def _who_wrote_last(dialect: str) -> Rows:
     """Those among the followed who published last, and when."""
     published_at = type_coerce(BlogAuthor.published_at, NullType()).label("published_at")
-    columns = select(BlogAuthor.user_id, published_at)
+    those = _authors_followed(dialect).add_columns(published_at)
+    return those.order_by(BlogAuthor.published_at.desc()).limit(bindparam("number", type_=Integer()))
+
+
+def _authors_followed(dialect: str) -> Rows:
+    """The ids of those among the followed who ever published."""
+    ids = select(BlogAuthor.user_id.label("id"))
     if dialect == "postgresql":
         # By an array it goes through the index once, however many they are; a join would read the whole table.
-        those = columns.where(BlogAuthor.user_id == any_(func.array(_followed().scalar_subquery())))
-    else:
-        followed = Follow.followed_id == BlogAuthor.user_id
-        those = columns.join_from(Follow, BlogAuthor, followed).where(Follow.follower_id == bindparam("me"))
-    return those.order_by(BlogAuthor.published_at.desc()).limit(bindparam("number", type_=Integer()))
+        return ids.where(BlogAuthor.user_id == any_(func.array(_followed().scalar_subquery())))
+    is_followed = Follow.followed_id == BlogAuthor.user_id
+    return ids.join_from(Follow, BlogAuthor, is_followed).where(Follow.follower_id == bindparam("me"))
 
 
 def _of_one(person: Any, way: Way) -> Rows:
@@ -166,31 +172,42 @@ def _of_one(person: Any, way: Way) -> Rows:
     return ordered(select(post.listed_at, post.id).where(post.author_id == person), post.listed_at, post.id, way)
 
 
-def _followed_and_me() -> Subquery:
-    me = bindparam("me", type_=Integer())
-    return (
-        select(Follow.followed_id.label("id")).where(Follow.follower_id == me).union_all(select(me)).subquery("people")
-    )
+class _People(Enum):
+    """Who is looked up beside `me`."""
+
+    ALL = "all who are followed"
+    SINCE = "those who published since the moment of the place: nobody else wrote what is newer"
+    SOME = "those whose ids are the parameter `some`"
 
 
-def _some_and_me(dialect: str) -> Subquery:
-    """Those whose ids are the parameter `some`, one parameter however many they are, and `me`."""
+def _people(wanted: _People, dialect: str) -> Subquery:
+    if wanted is _People.SOME:
+        them = _given(dialect)
+    elif wanted is _People.SINCE:
+        moment = bindparam("moment", type_=UTCDateTime())
+        them = _authors_followed(dialect).where(BlogAuthor.published_at >= moment)
+    else:
+        them = select(Follow.followed_id.label("id")).where(Follow.follower_id == bindparam("me"))
+    return them.union_all(select(bindparam("me", type_=Integer()))).subquery("people")
+
+
+def _given(dialect: str) -> Rows:
+    """The ids of one parameter, `some`, however many they are."""
     some: ColumnElement[int]
     if dialect == "postgresql":
         some = func.unnest(bindparam("some", type_=ARRAY(Integer))).column_valued("some")
     else:
         some = func.json_each(bindparam("some", type_=JSON())).table_valued("value").c.value
-    me = bindparam("me", type_=Integer())
-    return select(some.label("id")).union_all(select(me)).subquery("people")
+    return select(some.label("id"))
 
 
 @cache
-def _looked_up(way: Way, dialect: str, columns: tuple[Any, ...], *, of_some: bool = False) -> Rows:
-    """The posts of followed people, or `some` of them, and one's own: one look for each, then the posts of the last.
+def _looked_up(way: Way, dialect: str, columns: tuple[Any, ...], wanted: _People) -> Rows:
+    """The posts of followed people, as `wanted`, and one's own: one look for each, then the posts of the last.
 
     However much each of them wrote: a page has posts of no more people than posts.
     """
-    people = _some_and_me(dialect) if of_some else _followed_and_me()
+    people = _people(wanted, dialect)
     return _shown(_by_lateral(people, way) if dialect == "postgresql" else _by_moment(people, way), way, columns)
 
 
