@@ -21,6 +21,8 @@ _TEMPLATE = (
     .replace("{{ count(post) }}", "{{ post.number }}")
     .replace("post.tag_names.split()", "post.tags")
 )
+#: Compiled once, as Django does with files.
+_LOADER = ("django.template.loaders.locmem.Loader", {"index.html": _TEMPLATE})
 
 
 def _database(url: URL) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def make(folder: Path) -> Any:
         TEMPLATES=[
             {
                 "BACKEND": "django.template.backends.django.DjangoTemplates",
-                "OPTIONS": {"loaders": [("django.template.loaders.locmem.Loader", {"index.html": _TEMPLATE})]},
+                "OPTIONS": {"loaders": [("django.template.loaders.cached.Loader", [_LOADER])]},
             }
         ],
     )

@@ -11,12 +11,14 @@ from benchmarks.peers.tables import Comment, Post
 
 def make(folder: Path) -> Any:
     """The WSGI application."""
-    from flask import Flask, render_template_string, request, url_for
+    from flask import Flask, render_template, request, url_for
+    from jinja2 import DictLoader
     from sqlalchemy import create_engine, func, select
     from sqlalchemy.orm import scoped_session, sessionmaker
 
     app = Flask("peer", static_folder=None)
     app.config["SECRET_KEY"] = "a secret of no site"
+    app.jinja_loader = DictLoader({"index.html": TEMPLATE})
     session = scoped_session(sessionmaker(create_engine(database_url(folder))))
 
     @app.teardown_appcontext
@@ -29,8 +31,8 @@ def make(folder: Path) -> Any:
         listed = select(Post).where(Post.listed_at.is_not(None)).order_by(Post.listed_at.desc(), Post.id.desc())
         total = session.scalar(select(func.count()).select_from(Post).where(Post.listed_at.is_not(None)))
         posts = session.scalars(listed.limit(PER_PAGE).offset((page - 1) * PER_PAGE)).all()
-        return render_template_string(
-            TEMPLATE,
+        return render_template(
+            "index.html",
             posts=posts,
             has_next=total > page * PER_PAGE,
             count=lambda post: session.scalar(select(func.count()).where(Comment.post_id == post.id)),

@@ -21,6 +21,7 @@ from webtest import TestApp, Upload
 from flasky.database import utc_now
 from flasky.plugins.accounts import ownership, registration
 from flasky.plugins.accounts.models import Role, RolePermission, SecondFactor, User
+from flasky.plugins.accounts.profile import LARGEST_VERSION
 from flasky.plugins.accounts.work import open_work
 from flasky.testing.mailbox import Mailbox, PromptMailbox
 
@@ -158,6 +159,8 @@ def test_xss_04_pictures(client: Client, testapp: TestApp) -> None:
     assert answer.content_type == "image/webp"
     assert b"script" not in answer.body
     assert Image.open(io.BytesIO(answer.body)).size == (256, 256)
+    # Whatever number stands for the picture.
+    assert testapp.get(f"/avatar/1/{LARGEST_VERSION}").content_type == "image/webp"
     for shown in (drawn, answer):
         assert "sandbox" in shown.headers.getall("Content-Security-Policy")[0]
         assert shown.headers["X-Content-Type-Options"] == "nosniff"

@@ -210,12 +210,15 @@ def _is_right(work: Work, known: Known | None, password: str) -> bool:
 
 
 def lock_member(work: Work, known: Known) -> User | None:
-    """The member, locked; None when their password or state changed since it was checked."""
+    """The member, locked; None when their password or state changed since it was checked.
+
+    What refers to them can be stored meanwhile: a notice for who just signs in waits for nothing.
+    """
     user = work.db.scalars(
         select(User)
         .where(User.id == known.id)
         .options(joinedload(User.role))
-        .with_for_update(of=User)
+        .with_for_update(of=User, key_share=True)
         .execution_options(populate_existing=True)
     ).one_or_none()
     if user is None or user.credentials_version != known.credentials_version or user.disabled_at is not None:

@@ -30,7 +30,8 @@ LARGEST_UPLOAD = 1024 * 1024
 _MOST_PIXELS = 16_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _SIDE = 256
-_LARGEST_VERSION = 2**31 - 1
+#: The address takes so many digits.
+LARGEST_VERSION = 999_999_999
 
 _TAGS = {"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"}
 
@@ -97,7 +98,7 @@ def set_avatar(work: Work, user: User, upload: BinaryIO) -> None:
         raise Fault("avatar", _("The picture is larger than 1 MiB."))
     work.db.merge(Avatar(user_id=user.id, media_type="image/webp", image=_encode_again(data)))
     # By chance: it would begin again behind a picture that was removed, at an address that browsers have kept.
-    user.avatar_version = 1 + secrets.randbelow(_LARGEST_VERSION)
+    user.avatar_version = 1 + secrets.randbelow(LARGEST_VERSION)
     work.db.flush()
 
 

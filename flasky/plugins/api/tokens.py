@@ -74,7 +74,7 @@ def make(work: Work, user_id: int, name: str, permissions: Collection[str], days
     if days not in LIFETIMES:
         raise Fault("days", _("Choose how long it is good."))
     # Locked: two that are made at the same moment would each find room for one.
-    user = work.db.get_one(User, user_id, with_for_update=True)
+    user = work.db.get_one(User, user_id, with_for_update={"key_share": True})
     if len(own(work, user_id)) >= MOST:
         reason = _("You have ${number} tokens. Revoke one that you do not need any more.", mapping={"number": MOST})
         raise Fault("name", reason)

@@ -136,9 +136,9 @@ def includeme(config: Configurator) -> None:
         "flasky.plugins.blog.views.lists.home",
         renderer="blog/home.jinja2",
         permission=NO_PERMISSION_REQUIRED,
-        # Who is signed in, and the list; three where "those I follow" looks twice. Without a visitor's cookie:
-        # the version of the lists, and the list itself when it has changed.
-        statements=3,
+        # The list, and for "those I follow" up to four before it, where one follows many (`timeline`: MOST_STATEMENTS).
+        # Without a visitor's cookie: the version of the lists, and the list itself when it has changed.
+        statements=5,
     )
     config.add_slot("profile", "flasky.plugins.blog.views.lists.on_profile", order=50)
     config.add_slot("profile.head", "blog/profile_head.jinja2")

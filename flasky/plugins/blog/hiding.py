@@ -15,7 +15,6 @@ from flasky.plugins.accounts.services import Work, work_of
 from flasky.plugins.blog import comments, notices, portions, showing
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.events import CommentHidden, PostHidden
-from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Decision, Post, PostTag, Report
 from flasky.plugins.blog.moderation import checked_reason, moderator, note
 from flasky.plugins.blog.portions import Number, Order, Things
@@ -68,7 +67,7 @@ def hide_all(work: Work, user: User, reason: str) -> Number:
     being shown again (`showing`).
     """
     me, now = portions.check_decides_about(work, user), work.now()
-    order = Order(user.id, since(user.created_at), me, checked_reason(reason), now.isoformat())
+    order = Order(user.id, me, checked_reason(reason), now.isoformat())
     if portions.is_begun(work, order):
         return Number(0, 0, more=True)
     done, answered = _hide_some(work, order)
@@ -82,7 +81,6 @@ def hide_all(work: Work, user: User, reason: str) -> Number:
 def go_on(
     request: Request,
     user_id: int,
-    joined: int,
     moderator_id: int,
     reason: str,
     until: str,
@@ -92,10 +90,9 @@ def go_on(
 ) -> None:
     """The job `blog.hide_all`: hide the next portion, or show it again; what is left, another one does."""
     work = work_of(request)
-    user = work.db.get(User, user_id)
-    if user is None or since(user.created_at) != joined:
+    if work.db.get(User, user_id) is None:
         return
-    order = Order(user_id, joined, moderator_id, reason, until, after, after_post, kind)
+    order = Order(user_id, moderator_id, reason, until, after, after_post, kind)
     if kind == "shown":
         showing.show_some(work, order)
     else:

@@ -36,7 +36,7 @@ _CALLED = re.compile(re.escape(_MENTIONED) + "([0-9]+)")
 class Called(NamedTuple):
     """A member whom a text calls: their id, and when they joined, in whole seconds of POSIX time.
 
-    Both stand in the link: SQLite gives the number of the last member, once they left, to the next who joins.
+    Both stand in the link: an older copy of the database that was put back gives numbers again.
     """
 
     id: int

@@ -87,6 +87,7 @@ def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = Non
         return (thing.hidden_by_id, thing.hidden_reason) == (me, reason)
     note(work, me, "hidden", thing, reason=reason, reports=_answer(work, thing, me, read))
     _tell(work, thing, "hidden")
+    lists_changed(work.db)
     return True
 
 
@@ -103,6 +104,7 @@ def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
     note(work, me, "shown", thing)
     _tell(work, thing, "shown")
     _tell_called(work, thing, hidden_at)
+    lists_changed(work.db)
     return True
 
 
@@ -203,7 +205,6 @@ def _tell(work: Work, thing: Post | Comment, kind: str) -> None:
     else:
         notices.tell_decision(work, kind, thing.post, thing, reason=thing.hidden_reason)
         work.registry.notify((CommentHidden if kind == "hidden" else CommentShown)(work, thing))
-    lists_changed(work.db)
 
 
 def _tell_called(work: Work, thing: Post | Comment, hidden_at: datetime) -> None:

@@ -51,13 +51,11 @@ class Order(NamedTuple):
     """What a moderator decided, as the arguments of the job: about whom, and whether it is hidden or shown.
 
     `until` is the moment at which it was decided to hide, and `reason` why: what was published up to then is hidden,
-    each as of this moment, by which all of it is found to be shown again. `joined` tells the member from another whom
-    SQLite gives their number. Comments up to `after` are done, and posts up to `after_post`: what a moderator decides
-    otherwise meanwhile stays.
+    each as of this moment, by which all of it is found to be shown again. Comments up to `after` are done, and posts up
+    to `after_post`: what a moderator decides otherwise meanwhile stays.
     """
 
     user_id: int
-    joined: int
     moderator_id: int
     reason: str
     until: str
@@ -115,12 +113,7 @@ def is_begun(work: Work, order: Order) -> bool:
 def _under_way(db: Session, order: Order) -> Order | None:
     job = BackgroundJob
     waiting = select(job.arguments).where(job.name == _JOB, job.status.in_((Status.QUEUED, Status.RUNNING)))
-    theirs = waiting.where(
-        job.arguments["user_id"].as_integer() == order.user_id,
-        # Seconds, which from 2038 on are no integer of PostgreSQL's any more.
-        job.arguments["joined"].as_float() == order.joined,
-    )
-    found = db.scalar(theirs.limit(1))
+    found = db.scalar(waiting.where(job.arguments["user_id"].as_integer() == order.user_id).limit(1))
     return Order(**found) if found else None
 
 

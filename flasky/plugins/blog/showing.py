@@ -19,7 +19,6 @@ from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import comments, notices, portions
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.events import CommentShown, PostShown
-from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Decision, Post, PostTag
 from flasky.plugins.blog.moderation import moderator, note
 from flasky.plugins.blog.portions import Number, Order, Things
@@ -80,7 +79,7 @@ def show_again(work: Work, user: User, decision_id: int) -> Number:
     if decision is None:
         raise NotThere
     moment = decision.created_at.isoformat()
-    order = Order(user.id, since(user.created_at), me, decision.reason, moment, kind="shown")
+    order = Order(user.id, me, decision.reason, moment, kind="shown")
     if portions.is_begun(work, order):
         return Number(0, 0, more=True)
     done = show_some(work, order)

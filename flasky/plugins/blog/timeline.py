@@ -36,6 +36,9 @@ from flasky.database import UTCDateTime
 from flasky.plugins.blog.models import BlogAuthor, Follow, Post
 from flasky.plugins.blog.reading import COLUMNS, LIMIT, Cursor, Listing, Rows, Way, listing_of, moment_of, ordered
 
+#: What a page can take: the next posts of the site, whether there are others, who wrote last, what these wrote, and
+#: what everybody wrote.
+MOST_STATEMENTS = 5
 #: So many people are looked up one by one.
 _FEW = 300
 #: Who follows more than `_FEW` has so many posts gone through first, and who follows more than `_MANY` fewer: among
@@ -58,7 +61,7 @@ def of_followed(
 ) -> Listing:
     """The posts of those whom `me` follows, so many as `following` says, and of `me`.
 
-    One statement; a few where somebody follows many who wrote little lately.
+    One statement; a few (`MOST_STATEMENTS`) where somebody follows many who wrote little lately.
     """
     if following > _FEW:
         number = _SMALL_WINDOW if following > _MANY else _WINDOW

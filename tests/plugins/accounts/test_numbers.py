@@ -24,7 +24,7 @@ def test_the_number_of_who_left_goes_to_nobody_else(work: Any, registry: Registr
 
 
 def test_a_picture_behind_one_that_was_removed_has_an_address_of_its_own(work: Any, member: Any, get: Any) -> None:
-    """XSS-04: browsers keep each for good."""
+    """XSS-04: browsers keep what they have seen at an address."""
     anna = member("anna")
     addresses: list[int] = []
     for colour in ("red", "blue"):

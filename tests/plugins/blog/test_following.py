@@ -23,6 +23,9 @@ from flasky.plugins.blog.posts import Writing
 from flasky.plugins.blog.reading import Bounds, Way
 from flasky.plugins.blog.storage import note_published
 
+#: Posts on a page.
+PAGE = 20
+
 
 @pytest.fixture
 def follow(work_as: Any) -> Any:
@@ -279,7 +282,7 @@ def test_the_posts_of_those_one_follows_are_in_order_however_many_they_are(
         return timeline.of_followed(db.connection(), people["a"], 3, way, cursor, 2)
 
     now = utc_now()
-    patterns = "bbbbbbbb bcbcbcbc bbbbcccc ccccbbbb bccccccb cccccccc adcebbbb bbbbadce bdbdecccc"
+    patterns = "bbbbbbbb bcbcbcbc bbbbcccc ccccbbbb bccccccb bccccbb cccccccc adcebbbb bbbbadce bdbdecccc"
     for pattern in patterns.split():
         for at_once in (1, 4):
             db.execute(delete(Post))
@@ -404,6 +407,29 @@ def test_who_follows_many_who_write_little_takes_two_statements_more(
     assert "by bob" in filtered(anna).get("/")
     # Besides who asks: the next posts of the site, who of them wrote last, and what these wrote.
     assert len(statements()) == 4
+
+
+@pytest.mark.parametrize("gone", [1, 2 * PAGE])
+def test_every_page_of_who_follows_many_keeps_to_the_statements_it_declares(
+    member: Any, follow: Any, add_posts: Any, filtered: Any, db: Session, many_followed: None, gone: int
+) -> None:
+    """There is an error page for whoever sends more, but in production (P6): also where posts of so many are gone."""
+    anna, bob, carl = (member(name) for name in ("anna", "bob", "carl"))
+    others = [member(f"gone-{number}") for number in range(gone)]
+    follow(anna, bob, *others)
+    now = utc_now()
+    add_posts([(bob, now + timedelta(seconds=number)) for number in range(30)])
+    add_posts([(other, now + timedelta(minutes=1)) for other in others])
+    db.execute(delete(Post).where(Post.author_id.in_(others)))
+    add_posts([(carl, now + timedelta(minutes=2 + number)) for number in range(9)])
+    db.commit()
+    browser = filtered(anna)
+    page = browser.get("/")
+    assert len(page.html.select(".post")) == PAGE
+    older = page.click("Older")
+    assert len(older.html.select(".post")) == 30 - PAGE
+    assert len(older.click("Newer").maybe_follow().html.select(".post")) == PAGE
+    assert len(browser.get("/api/timeline").json["posts"]) == PAGE
 
 
 def test_who_follows_nobody_is_told_how_to_find_people(member: Any, write: Any, filtered: Any) -> None:

@@ -19,12 +19,13 @@ from sqlalchemy.orm import Session
 
 from flasky.background import background_request
 from flasky.database import get_database
+from flasky.plugins.accounts.authentication import Known, lock_member
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
 from flasky.plugins.blog import comments, following, hiding, moderation, posts, rebuilding, showing
 from flasky.plugins.blog.errors import NotThere
-from flasky.plugins.blog.models import BlogMember, Comment, Decision, Post
+from flasky.plugins.blog.models import BlogMember, Comment, Decision, Notice, Post
 
 pytestmark = pytest.mark.databases("postgresql")
 _WAITING = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
@@ -50,6 +51,10 @@ class Other:
         while self._thread.is_alive() and (self._db.scalar(_WAITING) or 0) < waiting:
             self._db.rollback()
         self._db.rollback()
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._thread.is_alive()
 
     def end(self) -> Exception | None:
         self._thread.join()
@@ -240,6 +245,19 @@ def test_con_04_who_follows_a_member_who_is_just_erased_finds_nobody(
     with once_sent(registry, "DELETE FROM users", others.begin):
         leave(bob)
     assert isinstance(others.end(), NotThere)
+
+
+def test_con_04_who_just_signs_in_is_told_and_nobody_waits_for_them(
+    people: Any, write: Any, comment: Any, registry: Any, db: Session
+) -> None:
+    bob, post = people["bob"], write(people["anna"])
+    others = Other(partial(comment, people["mona"], post, "Ask @bob"), db)
+    with open_work(registry) as work:
+        assert lock_member(work, Known(bob, None, credentials_version=1, disabled=False))
+        others.begin()
+        assert not others.is_waiting
+    assert others.end() is None
+    assert db.scalar(select(func.count()).where(Notice.user_id == bob)) == 1
 
 
 @pytest.mark.parametrize("kind", [posts, comments])

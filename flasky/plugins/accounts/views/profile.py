@@ -85,7 +85,7 @@ def show_avatar(request: Request) -> Response:
     # Opened by itself it is no page of this site: it runs nothing and has no origin (XSS-04).
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    # Not for ever: the count in the address starts again when a picture is removed.
+    # Not for ever: a member who has the picture taken away wants it gone.
     response.headers["Cache-Control"] = "public, max-age=300"
     response.md5_etag()
     response.conditional_response = True

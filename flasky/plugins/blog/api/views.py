@@ -59,7 +59,11 @@ def list_posts_of(request: Request) -> Shape:
 
 
 @view_config(
-    route_name="blog.api.timeline", request_method="GET", renderer="json", permission="blog.follow", statements=2
+    route_name="blog.api.timeline",
+    request_method="GET",
+    renderer="json",
+    permission="blog.follow",
+    statements=timeline.MOST_STATEMENTS,
 )
 def list_followed(request: Request) -> Shape:
     """The newest posts of those whom one follows, and one's own."""

@@ -68,7 +68,7 @@ def person(request: Request) -> Response:
     """To the profile of a member whom a mention names by id, whatever they are called now."""
     found = reading.member(request.read, parse_id(request.matchdict["id"]))
     called = request.GET.get("since")
-    # Once a member left, SQLite may give their number to somebody else, whom the links of old texts do not mean.
+    # An older copy of the database that was put back gives numbers again: to somebody whom this link does not mean.
     if found is None or called not in {None, str(since(found.created_at))}:
         if called is None or not (called.isascii() and called.isdecimal()):
             raise NotThere
