@@ -1,7 +1,12 @@
-"""The page in Flask, the straightforward way: entities, their authors as they are asked for, a count for each post."""
+"""The page in Flask, the straightforward way: entities, their authors as they are asked for, a count for each post.
+
+As the well-known example application of this name has it, `post.comments.count()`; with FLASKY_BENCHMARK_COUNT=select
+the statement is spelt out, which takes SQLAlchemy less.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +26,11 @@ def make(folder: Path) -> Any:
     app.jinja_loader = DictLoader({"index.html": TEMPLATE})
     session = scoped_session(sessionmaker(create_engine(database_url(folder))))
 
+    def count(post: Post) -> int | None:
+        if os.environ.get("FLASKY_BENCHMARK_COUNT") == "select":
+            return session.scalar(select(func.count()).where(Comment.post_id == post.id))
+        return post.comments.count()
+
     @app.teardown_appcontext
     def remove_session(_error: BaseException | None = None) -> None:
         session.remove()
@@ -35,7 +45,7 @@ def make(folder: Path) -> Any:
             "index.html",
             posts=posts,
             has_next=total > page * PER_PAGE,
-            count=lambda post: session.scalar(select(func.count()).where(Comment.post_id == post.id)),
+            count=count,
             post_url=lambda post_id: url_for("post", post_id=post_id),
             user_url=lambda username: url_for("user", username=username),
             tag_url=lambda name: url_for("tag", name=name),

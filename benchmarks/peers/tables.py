@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ForeignKey
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, DynamicMapped, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
@@ -26,7 +26,7 @@ class User(Base):
 
 
 class Post(Base):
-    """A post; its author is loaded when it is asked for."""
+    """A post; its author is loaded, and its comments are counted, when they are asked for."""
 
     __tablename__ = "posts"
 
@@ -39,6 +39,7 @@ class Post(Base):
     listed_at: Mapped[datetime]
 
     author: Mapped[User] = relationship()
+    comments: DynamicMapped[Comment] = relationship()
 
 
 class Comment(Base):
