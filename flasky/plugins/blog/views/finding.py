@@ -9,24 +9,19 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.view import view_config
-from sqlalchemy import func, select
 
 from flasky.database import read_value
 from flasky.forms import storable
 from flasky.languages import _
 from flasky.parameters import parse_id
-from flasky.plugins.blog import feeds, kept, limits, pace, reading, search, words
+from flasky.plugins.blog import feeds, kept, limits, pace, reading, search, sitemaps, words
 from flasky.plugins.blog.errors import NotThere
-from flasky.plugins.blog.models import Post, Tag
 from flasky.plugins.blog.reading import Bounds, Look, Part, Source
 from flasky.plugins.blog.tags import canonical
 from flasky.plugins.blog.views.common import page_of
 from flasky.templating import SITE_NAME
 
 _ENTRIES = 20
-#: Ids in one part of the sitemap, and tags in the part of the lists; a file may hold 50,000 addresses.
-_PART = 10_000
-_MOST_TAGS = 49_999
 
 
 @view_config(
@@ -115,33 +110,27 @@ def _feed(request: Request, title: str, paths: tuple[str, str], source: Source, 
 @view_config(route_name="blog.sitemap", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=1)
 def sitemap(request: Request) -> Response:
     """The parts of the sitemap: the pages of lists, and one for each ten thousand ids of posts."""
-    last = request.read.scalar(select(func.max(Post.id))) or 0
-    parts = (request.route_path("blog.sitemap_part", part=part) for part in range(last // _PART + 1))
-    paths = (request.route_path("blog.sitemap_lists"), *parts)
+    parts = range(sitemaps.number_of_parts(request.read))
+    paths = (
+        request.route_path("blog.sitemap_lists"),
+        *(request.route_path("blog.sitemap_part", part=part) for part in parts),
+    )
     return _xml(feeds.sitemap_index(map(request.public_url, paths)))
 
 
 @view_config(route_name="blog.sitemap_lists", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
 def sitemap_lists(request: Request) -> Response:
     """The home page, which changed with its newest post, and the pages of tags."""
-    newest = request.read.scalar(select(func.max(Post.listed_at)))
-    names = request.read.scalars(select(Tag.name).where(reading.IS_LISTED).order_by(Tag.id).limit(_MOST_TAGS))
+    names = sitemaps.tags(request.read)
     tags = ((request.public_url(request.route_path("blog.tag", name=name)), None) for name in names)
     home = request.public_url(request.route_path("main.index"))
-    return _xml(feeds.sitemap(home, ((home, newest), *tags)))
+    return _xml(feeds.sitemap(home, ((home, sitemaps.newest(request.read)), *tags)))
 
 
 @view_config(route_name="blog.sitemap_part", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=1)
 def sitemap_part(request: Request) -> Response:
     """The posts of one part that everybody can read."""
-    first = int(request.matchdict["part"]) * _PART
-    if first > limits.LARGEST_ID:
-        raise NotThere
-    rows = request.read.execute(
-        select(Post.id, func.coalesce(Post.edited_at, Post.listed_at))
-        .where(Post.id >= first, Post.id < min(first + _PART, limits.LARGEST_ID), Post.listed_at.is_not(None))
-        .order_by(Post.id)
-    )
+    rows = sitemaps.posts(request.read, int(request.matchdict["part"]))
     address = request.public_url(request.route_path("blog.post", id=0)[:-1])
     home = request.public_url(request.route_path("main.index"))
     return _xml(feeds.sitemap(home, ((f"{address}{post_id}", changed) for post_id, changed in rows)))
