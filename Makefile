@@ -50,7 +50,7 @@ format: dev ## put the code into its one format, and correct what ruff can corre
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: dev ## measure the site against bare WSGI and bare Pyramid
+bench: dev ## measure pages, start and writers, beside bare WSGI, bare Pyramid and other frameworks, on SQLite
 	@exec $(BIN)/python -m benchmarks
 
 bench-all: dev ## every figure of docs/performance.md, on both databases, with a million posts (takes hours)

@@ -26,7 +26,7 @@ def bare_wsgi(_folder: Path) -> WSGIApplication:
 
 
 def bare_pyramid(_folder: Path) -> WSGIApplication:
-    """One view that returns `Response("ok")`, with pyramid_tm, as in SPEED's measurements of a bare view."""
+    """One view that returns `Response("ok")`, with pyramid_tm."""
     from pyramid.config import Configurator
     from pyramid.response import Response
 

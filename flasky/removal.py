@@ -46,7 +46,7 @@ from flasky.ini import CannotStart
 from flasky.loader import declarations
 from flasky.migrations.locations import SHIPPED
 from flasky.migrations.records import OWNERS_TABLE, VERSION_TABLE, owners_of_revisions, owners_of_tables
-from flasky.migrations.rows import count_on, given_numbers, references_last, reflected, stored
+from flasky.migrations.rows import count_on, given_numbers, plain_tables, references_last, reflected, stored
 from flasky.site import Site
 
 #: Since 2, what is not of a type that every database has is written as the database's own text.
@@ -74,6 +74,13 @@ _READERS: dict[str, Any] = {
 
 #: PostgreSQL's codes for a lock that was waited for too long, and for two who wait for each other.
 _NO_LOCK = {"55P03", "40P01"}
+#: Triggers fill an index from the table that it is about; they come back with the tables, and fill it again.
+_FILLED_BY_NOBODY = """
+    SELECT name FROM pragma_table_list AS listed
+    WHERE type = 'virtual' AND schema = 'main' AND NOT EXISTS (
+        SELECT * FROM sqlite_master WHERE type = 'trigger' AND instr(sql, listed.name)
+    )
+"""
 _REFERS_TO_NOTHING = "A row of the dump refers to one that is not there any more, so nothing was put back"
 _TYPES_OF_TABLES = """
     WITH used AS (
@@ -250,9 +257,9 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
     raises.
 
     Raises CannotStart when the file is there already, and for what cannot be written. What the database computes is
-    left out.
+    left out, and so are SQLite's virtual tables, which triggers fill.
     """
-    tables = reflected(connection, [item.name for item in planned.tables])
+    tables = reflected(connection, _kept(connection, planned))
     content = {
         "format": _FORMAT,
         "plugin": planned.plugin,
@@ -287,6 +294,19 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
     except BaseException:
         file.unlink()
         raise
+
+
+def _kept(connection: Connection, planned: Plan) -> list[str]:
+    """The tables whose rows are written. Raises CannotStart for a virtual one with rows that nobody would put back."""
+    if connection.dialect.name == "sqlite":
+        lost = set(connection.execute(text(_FILLED_BY_NOBODY)).scalars())
+        if found := [item.name for item in planned.tables if item.rows and item.name in lost]:
+            raise CannotStart(
+                f"The rows of {', '.join(found)} cannot be kept: it is a virtual table of SQLite, and no trigger fills "
+                "it. Empty it first. Nothing was removed."
+            )
+    plain = set(plain_tables(connection))
+    return [item.name for item in planned.tables if item.name in plain]
 
 
 def _sync_folder(folder: Path) -> None:
@@ -342,8 +362,9 @@ def _drop(connection: Connection, planned: Plan) -> None:
     names = [_quoted(connection, [item.name]) for item in planned.tables]
     # All at once where the database can: one that refers to another of them is then in nobody's way. SQLite asks for
     # no order, as the connection of a migration does not look after foreign keys.
+    # What a virtual table keeps its data in comes behind it, and is gone with it.
     for some in [", ".join(names)] if connection.dialect.name == "postgresql" and names else names:
-        connection.execute(text(f"DROP TABLE {some}"))
+        connection.execute(text(f"DROP TABLE IF EXISTS {some}"))
     for name in planned.types:
         connection.execute(text(f"DROP TYPE {name}"))
 
@@ -370,7 +391,8 @@ def restore(connection: Connection, file: Path, site: Site) -> dict[str, int]:
             f"The dump was made at {', '.join(revisions) or 'no revision'} of {plugin!r}, the database is at "
             f"{', '.join(now.revisions) or 'none'}. Enable the plug-in and migrate it to that revision first."
         )
-    if full := [item.name for item in now.tables if item.rows]:
+    plain = set(plain_tables(connection))
+    if full := [item.name for item in now.tables if item.rows and item.name in plain]:
         raise CannotStart(f"There are rows in {', '.join(full)} already. Rows are only put back into empty tables.")
     rows = {item["name"]: item["rows"] for item in dumped}
     if strange := sorted(set(rows) - {item.name for item in now.tables}):

@@ -232,6 +232,55 @@ def test_columns_of_every_type_come_back_as_they_were(kin: Site, tmp_path: Path)
         assert run(connection, "SELECT id FROM kin_many WHERE note IS NULL") == [(1,)]
 
 
+#: What is looked for in `kin_words`, kept like it by a trigger.
+INDEX = (
+    "CREATE TABLE kin_words (id INTEGER PRIMARY KEY, words TEXT)",
+    "CREATE VIRTUAL TABLE kin_words_fts USING fts5(words, content='kin_words', content_rowid='id')",
+    (
+        "CREATE TRIGGER kin_words_added AFTER INSERT ON kin_words BEGIN "
+        "INSERT INTO kin_words_fts(rowid, words) VALUES (new.id, new.words); END"
+    ),
+)
+INDEX_TABLES = ["kin_words", *(f"kin_words_fts{end}" for end in ("", "_config", "_data", "_docsize", "_idx"))]
+
+
+def own(connection: Connection, *names: str) -> None:
+    """Note that these tables are the plug-in's."""
+    noted = text("INSERT INTO alembic_owners VALUES ('table', :name, 'kin')")
+    connection.execute(noted, [{"name": name} for name in names])
+
+
+@pytest.mark.databases("sqlite")  # PostgreSQL has no virtual tables.
+def test_an_index_for_searching_goes_with_its_table_and_is_filled_again(kin: Site, tmp_path: Path) -> None:
+    kept = tmp_path / "kin.json"
+    with removal.connected(kin) as connection:
+        run(connection, *INDEX, "INSERT INTO kin_words VALUES (7, 'a long walk')")
+        own(connection, *INDEX_TABLES)
+    with removal.connected(kin) as connection:
+        planned = removal.plan(connection, "kin", kin)
+        assert [item.name for item in planned.tables if "words" in item.name] == INDEX_TABLES
+        removal.dump(connection, planned, kept)
+        removal.remove(connection, planned)
+        assert run(connection, "SELECT name FROM sqlite_master WHERE name LIKE 'kin%'") == []
+    with removal.connected(kin) as connection:
+        run(connection, "INSERT INTO alembic_version VALUES ('kin0001')", RECORDS[-1], *TABLES["sqlite"], *INDEX)
+        own(connection, *INDEX_TABLES)
+        assert removal.restore(connection, kept, kin)["kin_words"] == 1
+        assert run(connection, "SELECT rowid FROM kin_words_fts WHERE kin_words_fts MATCH 'walk'") == [(7,)]
+
+
+@pytest.mark.databases("sqlite")  # PostgreSQL has no virtual tables.
+def test_a_virtual_table_that_no_trigger_fills_is_not_lost(kin: Site, tmp_path: Path) -> None:
+    with removal.connected(kin) as connection:
+        run(connection, "CREATE VIRTUAL TABLE kin_notes USING fts5(words)")
+        own(connection, "kin_notes")
+        removal.dump(connection, removal.plan(connection, "kin", kin), tmp_path / "empty.json")
+        run(connection, "INSERT INTO kin_notes VALUES ('a walk')")
+        with pytest.raises(CannotStart, match=r"rows of kin_notes cannot be kept.*Nothing was removed"):
+            removal.dump(connection, removal.plan(connection, "kin", kin), tmp_path / "kin.json")
+    assert not (tmp_path / "kin.json").exists()
+
+
 @pytest.mark.databases("postgresql")
 def test_what_cannot_be_read_is_named_before_anything_is_changed(kin: Site, tmp_path: Path) -> None:
     with removal.connected(kin) as connection:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,7 +156,8 @@ def _contributions(context: Context, item: LoadedPlugin) -> tuple[list[Any], str
 
     try:
         if any(other.name == item.name for other in context.site.plugins):
-            return [one for one in contributions(context.registry) if one.plugin == item.name], ""
+            found = [one for one in contributions(context.registry) if one.plugin == item.name]
+            return sorted([*found, *_tables_without_models(context, item, found)]), ""
         why = f"The plug-in {item.name!r} is not enabled: this is what its declaration says."
     except CannotStart as error:
         why = f"This is what the declaration says; the rest is known only when the site starts.\n{error}"
@@ -164,6 +165,17 @@ def _contributions(context: Context, item: LoadedPlugin) -> tuple[list[Any], str
         return [one for one in declared(Site(Settings({}), (item,))) if one.plugin == item.name], why
     except Exception as error:  # noqa: BLE001 - models that cannot be imported, and this command works all the same
         return [], f"{why}\nIts models cannot be imported: {type(error).__name__}: {error}"
+
+
+def _tables_without_models(context: Context, item: LoadedPlugin, found: list[Any]) -> Iterator[Any]:
+    """What the database holds of a plug-in's that only its migrations describe, as an index for searching."""
+    from flasky.migrations.status import database_status
+    from flasky.ownership import Contribution
+
+    modelled = {one.name for one in found if one.kind == "table"}
+    for row in database_status(context.site).plugins:
+        if row.plugin == item.name:
+            yield from (Contribution(item.name, "table", name) for name in row.tables if name not in modelled)
 
 
 @plugin.command()
@@ -322,11 +334,11 @@ def _removed(context: Context, name: str, file: Path, *, do: bool, as_json: bool
     try:
         with removal.connected(context.site) as connection:
             planned = removal.plan(connection, name, context.site)
+            # A plan would look as if it could be done.
+            removal.check(planned)
             _show_plan(context, planned, as_json)
             if planned.is_empty:
                 return False
-            # Before anybody is told that --yes would do it.
-            removal.check(planned)
             if not do:
                 click.echo("Nothing was changed. Add --yes to do it.", err=True)
                 return False
@@ -387,11 +399,18 @@ def _show_data(planned: Plan) -> None:
 
 
 def _files(name: str) -> dict[str, str]:
-    """The distribution that a plug-in is installed from and the folder of its package, also when it is ill."""
+    """The distribution that a plug-in is installed from and the folder of its package, also when it is ill.
+
+    Nothing for what ships: to uninstall that would be to uninstall the site.
+    """
     from importlib.util import find_spec
+
+    from flasky.ownership import KERNEL
 
     entry = available().get(name)
     distribution = entry.dist.name if entry and entry.dist else ""
+    if distribution == KERNEL:
+        return {"distribution": "", "package": ""}
     folder = ""
     # A package above it that cannot be imported.
     with suppress(Exception):

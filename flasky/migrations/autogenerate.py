@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations, ops
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError, rev_id
-from sqlalchemy import Connection, TypeDecorator, inspect, make_url, text
+from sqlalchemy import Connection, TypeDecorator, inspect, make_url
 
 from alembic import context
 from flasky.database.base import Base
@@ -33,6 +33,7 @@ from flasky.migrations.locations import SHIPPED, chain_of, chain_of_script, loca
 from flasky.migrations.losses import Names, foreseen_failures, refuse_losses, rows
 from flasky.migrations.records import BOOKKEEPING, owners_of_tables
 from flasky.migrations.renames import ColumnRename, TableRename, column_renames, table_renames
+from flasky.migrations.rows import virtual_tables
 from flasky.migrations.safety import count
 from flasky.site import Site
 
@@ -93,7 +94,7 @@ class Autogenerate:
                 return bool(owner_of(self._site, item))
             if not read:
                 self._recorded, read = owners_of_tables(connection), True
-                self._virtual = _virtual_tables(connection)
+                self._virtual = virtual_tables(connection)
             return name not in BOOKKEEPING and name not in self._virtual and self._is_ours(str(name))
 
         return include
@@ -285,14 +286,6 @@ def _compared(trial: MigrationContext) -> ops.UpgradeOps:
 
 def _rename_column(table: str, old: str, new: str) -> ops.AlterColumnOp:
     return ops.AlterColumnOp(table, old, modify_name=new)
-
-
-def _virtual_tables(connection: Connection) -> frozenset[str]:
-    """SQLite's virtual tables and those that they keep their data in: no model describes them, a revision made them."""
-    if connection.dialect.name != "sqlite":
-        return frozenset()
-    listed = connection.execute(text("SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')"))
-    return frozenset(listed.scalars())
 
 
 @contextmanager

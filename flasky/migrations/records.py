@@ -16,6 +16,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, column, dele
 from flasky.database.base import Base
 from flasky.database.ownership import owner_of
 from flasky.migrations.locations import SHIPPED, chain_of_script, locations
+from flasky.migrations.rows import virtual_tables
 from flasky.site import Site
 
 VERSION_TABLE = "alembic_version"
@@ -35,8 +36,18 @@ _owners = Table(
 
 
 def owners_of_tables(connection: Connection) -> dict[str, str]:
-    """The recorded owner of each table: a plug-in's name, `flasky`, or an empty text for nobody's."""
-    return _read(connection, _TABLE)
+    """The recorded owner of each table: a plug-in's name, `flasky`, or an empty text for nobody's.
+
+    What ships is one chain, where only models say whose a table is. Virtual tables have none, nor have those that they
+    keep their data in: they are whose the table is that their name begins with (`post_words_fts`: `post_words`).
+    """
+    owners = _read(connection, _TABLE)
+    unknown = {name for name in virtual_tables(connection) if owners.get(name) == SHIPPED}
+    for name in unknown:
+        named = [other for other in owners.keys() - unknown if name.startswith(f"{other}_")]
+        if named:
+            owners[name] = owners[max(named, key=len)]
+    return owners
 
 
 def owners_of_revisions(connection: Connection) -> dict[str, str]:

@@ -78,6 +78,17 @@ def plain_tables(connection: Connection) -> list[str]:
     return sorted(name for name in listed.scalars() if not name.startswith("sqlite_"))
 
 
+def virtual_tables(connection: Connection) -> frozenset[str]:
+    """The names of SQLite's virtual tables and of those that they keep their data in; none on PostgreSQL.
+
+    No model describes them: a revision made them, as an index for searching.
+    """
+    if connection.dialect.name != "sqlite":
+        return frozenset()
+    listed = connection.execute(text("SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')"))
+    return frozenset(listed.scalars())
+
+
 def reflected(connection: Connection, names: Sequence[str]) -> list[Table]:
     """The tables as the database has them; what is of no type that every database has is `DatabaseText`."""
     metadata = MetaData()

@@ -137,6 +137,31 @@ def test_from_waiting_to_applied_to_the_rows_of_a_disabled_and_of_a_missing_plug
     assert "things    not installed  things2" in "\n".join(lines)
 
 
+@pytest.mark.databases("sqlite")  # PostgreSQL keeps what is searched in a column.
+def test_an_index_for_searching_is_of_the_plugin_whose_table_it_is_about(
+    flasky: Flasky, database_server: Any, tmp_path: Path
+) -> None:
+    """No model describes it, and the revision that made it is one of several plug-ins."""
+    settings = {**TEST_SETTINGS, "flasky.plugins": "main accounts api blog"}
+    database = database_server.create(
+        lambda url: migrate({**settings, "sqlalchemy.url": url}), settings["flasky.plugins"]
+    )
+    site = write_ini(tmp_path / "site.ini", {**settings, "sqlalchemy.url": database.url})
+    index = {f"post_words_fts{end}" for end in ("", "_config", "_data", "_docsize", "_idx")}
+
+    found = told(flasky, site, 0)["plugins"]
+    assert {name: index & set(row["tables"]) for name, row in found.items() if index & set(row["tables"])} == {
+        "blog": index
+    }
+    shown = json.loads(flasky("--ini", site, "plugin", "show", "blog", "--json").stdout)
+    tables = [one["name"] for one in shown["contributions"] if one["kind"] == "table"]
+    assert index | {"posts", "post_words"} <= set(tables)
+    assert len(tables) == len(set(tables))
+
+    listing(site, "main accounts")
+    assert index <= set(told(flasky, site, 0)["plugins"]["blog"]["rows"])
+
+
 @pytest.mark.databases("sqlite")  # What keeps the site from starting is not the database.
 def test_it_works_when_the_site_cannot_start(flasky: Flasky, ini: Path, things: Path) -> None:
     """A misspelt plug-in, models that cannot be imported: the table comes, the faults follow, exit status 1."""

@@ -388,6 +388,15 @@ def test_the_tables_of_what_ships_are_not_removed(life: Life) -> None:
     for options in ([], ["--yes"]):
         refused = life.run("remove", "accounts", *options, status=1).output
         assert "made by the migrations of Flasky itself" in refused
-        assert "Add --yes" not in refused
+        # No plan comes first, which would look as if it could be done.
+        assert refused.startswith("Error: ")
     assert life.tables() == before
     assert not list(life.ini.parent.glob("*.dump.json"))
+
+
+@pytest.mark.databases("sqlite")  # Where a plug-in's files are is no matter of the database.
+def test_nobody_is_told_to_uninstall_what_ships(life: Life) -> None:
+    """Its files are those of the site."""
+    life.ini.write_text(without_plugin(without_plugin(life.ini.read_text(), "accounts"), "main"))
+    assert "pip uninstall" not in life.run("remove", "main").output
+    assert json.loads(life.run("remove", "main", "--json").stdout)["files"] == {"distribution": "", "package": ""}

@@ -100,8 +100,8 @@ def hold_members(db: Session, held: Select[int], values: Mapping[str, Any]) -> N
     changes for the second time in a transaction, whose references PostgreSQL checks once more. So who decides is held
     with the others, and where a row of somebody else has two columns to be changed, one statement changes both.
 
-    Whom a text calls, and who answered before, is held when they are told, behind the texts. Where one of them is erased
-    at that moment, PostgreSQL stops one of the two after a second, and it is tried again.
+    Whom a text calls, and who answered before, is held when they are told, behind the texts. Where one of them is
+    erased at that moment, PostgreSQL stops one of the two after a second, and it is tried again.
     """
     if _has_locks(db):
         db.flush()
