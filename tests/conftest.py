@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from importlib import import_module
+from itertools import chain, islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,6 +43,7 @@ UNWATCHED = frozenset(
 REPEATING = frozenset(
     {
         "cli/test_check.py::test_flasky_itself_names_nothing_that_does_not_exist",
+        "cli/test_check.py::test_every_kind_of_mistake_is_found_with_file_and_line",
         "database/test_engine.py",
         "database/test_ownership.py",
         "database/test_retry.py",
@@ -63,6 +65,8 @@ REPEATING = frozenset(
         "plugin_platform/test_conformance.py::test_what_ships_and_a_broken_promise_on_postgresql",
         "plugin_platform/test_examples.py",
         "plugin_platform/test_life.py::test_a_failing_trial_changes_neither_ini_file_nor_database",
+        "plugin_platform/test_order.py::test_two_applications_in_one_process_do_not_meet",
+        "plugin_platform/test_safe.py::test_without_leaves_out_what_requires_it_too",
         "plugin_platform/test_shipped.py",
         "plugin_platform/test_slots_and_templates.py",
         "plugins/accounts/test_about.py",
@@ -79,6 +83,7 @@ REPEATING = frozenset(
         "plugins/blog/test_kept.py",
         "plugins/blog/test_mentions.py",
         "plugins/blog/test_moderation.py::test_nobody_reports_their_own",
+        "plugins/blog/test_moderation_queue.py",
         "plugins/blog/test_notices.py::test_of_many_texts_that_are_shown_again_as_many_mails_go_at_once_as_of_a_few",
         "plugins/blog/test_search.py::test_words_of_many_scripts_are_found",
         "plugins/blog/test_security.py",
@@ -93,6 +98,7 @@ REPEATING = frozenset(
         "test_architecture.py",
         "test_bytecode.py",
         "test_extension_points.py",
+        "test_seeds.py::test_in_the_order_of_the_plug_ins_and_again_without_harm",
         "test_setup.py",
         # A shell that forks from a warm process is not seen by coverage.
         "test_shell.py::test_cfg_03_the_databases_password_is_not_shown",
@@ -102,20 +108,43 @@ REPEATING = frozenset(
 )
 
 
-#: Modules with tests of ten seconds and more each.
-LONGEST = frozenset(
-    {"docs/test_tutorial.py", "tools/test_environment.py"}
-    | {"plugin_platform/test_docs.py", "plugin_platform/test_new.py", "plugin_platform/test_pip.py"}
+#: Modules with tests of ten seconds and more each, the longest first.
+LONGEST = (
+    "plugin_platform/test_docs.py",
+    "plugin_platform/test_pip.py",
+    "docs/test_tutorial.py",
+    "plugin_platform/test_new.py",
+    "tools/test_environment.py",
 )
+
+#: How often the garbage collector looks through what is new, and through what is older, while tests run: as seldom as
+#: a site of its own would need it, it takes a twentieth of the time. What is timed is timed with Python's own numbers
+#: (tests/samples/pace.py).
+SELDOM = (10_000, 10, 10)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest: whoever came to one of them last would go on alone, with the other cores idle.
+    """Put the tests into the order in which they are best dealt out.
 
-    pytest-xdist lets idle processes take over what stands last in the list of another.
+    pytest-xdist gives each process a run of neighbours, and lets one that is through take over what stands last in the
+    list of another. So each begins with some of the longest (whoever came to one of them last would go on alone), and
+    goes on with its part of those on databases, of one kind if it can be. What needs none stands last: for a few tests
+    that are taken over, nobody has to start another server of databases and make each site on it once more.
     """
-    items.sort(key=lambda item: _place(item).as_posix() not in LONGEST)
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    modules = [[item for item in items if _place(item).as_posix() == name] for name in LONGEST]
+    others = [item for item in items if _place(item).as_posix() not in LONGEST]
+    on_databases = [item for item in others if _database_of(item)]
+    rest = iter([item for item in others if not _database_of(item)])
+    dealt: list[pytest.Item] = []
+    for number in range(processes):
+        begin, end = (len(on_databases) * part // processes for part in (number, number + 1))
+        run = [*chain(*modules[number::processes]), *on_databases[begin:end]]
+        # As many as pytest-xdist gives to this process.
+        run += islice(rest, max(0, (len(items) + number) // processes - len(run)))
+        dealt += run
+    items[:] = [*dealt, *rest]
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
@@ -127,6 +156,7 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 def pytest_collection_finish() -> None:
     """What there is now stays until the end: nobody need look through it again and again."""
     gc.freeze()
+    gc.set_threshold(*SELDOM)
     gc.enable()
 
 
@@ -270,5 +300,10 @@ def _is_watched(item: pytest.Item) -> bool:
         return False
     marker = item.get_closest_marker("databases")
     has_twin = marker is None or "sqlite" in marker.args
+    return not (has_twin and _database_of(item) == "postgresql")
+
+
+def _database_of(item: pytest.Item) -> str:
+    """The kind of database that a test runs on, or nothing."""
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    return not (has_twin and parameters.get("database_server") == "postgresql")
+    return str(parameters.get("database_server", ""))
