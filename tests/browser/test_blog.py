@@ -158,7 +158,6 @@ def test_the_walk(make_live_site: Callable[..., LiveSite], make_page: Callable[.
 
     anna.goto(post)
     anna.locator(".comment-reply").click()
-    anna.wait_for_url("**#body")
     # Whoever types goes on behind the name.
     field = "[document.activeElement.name, document.activeElement.selectionStart, document.activeElement.value]"
     assert anna.evaluate(field) == ["body", 5, "@bob "]
@@ -397,6 +396,170 @@ def test_what_members_write_looks_the_same_everywhere_and_stays_in_its_place(
     add_piles(site)
     check_that_nothing_is_painted_elsewhere(page, site)
     check_that_moderators_see_what_others_see(page, site)
+
+
+#: Of a tablet, and of windows that do not fill a screen; at the last the menu of an administrator is not folded.
+WIDTHS = (320, 768, 1000, 1200, 1280)
+#: Lists whose numbers need more room than bullets, and those beside which they have to look well.
+NUMBERS = "1. one\n2. two\n\nand\n\n3. three\n\nand\n\n1998. year\n\nand\n\n123456789. many\n\nand\n\n1000. p\n\n   q"
+
+
+def add_talk(site: LiveSite) -> None:
+    """A post by Anna with a comment by Bob, whom members with names of all lengths follow; Mona owns the site."""
+    from sqlalchemy import select  # noqa: PLC0415 - in this process only to make the rows
+
+    from flasky.plugins.accounts import registration  # noqa: PLC0415 - see above
+    from flasky.plugins.accounts.models import Role, User  # noqa: PLC0415 - see above
+    from flasky.plugins.accounts.work import open_work  # noqa: PLC0415 - see above
+    from flasky.plugins.blog import markdown  # noqa: PLC0415 - see above
+    from flasky.plugins.blog.models import Comment, Follow, Post  # noqa: PLC0415 - see above
+
+    with open_work(registry_of(site)) as work:
+        anna, bob, mona = (work.db.scalars(select(User).where(User.username == name)).one() for name in PEOPLE)
+        mona.role = work.db.scalars(select(Role).where(Role.name == "Administrator")).one()
+        now, text = work.now(), markdown.render(NUMBERS)
+        made = {"pipeline": markdown.PIPELINE, "created_at": now}
+        shown = {"html": text.html, "summary": text.summary, "published_at": now, "listed_at": now, "comment_count": 1}
+        post = Post(**made, **shown, author_id=anna.id, body=NUMBERS, title="Lists")
+        work.db.add(post)
+        work.db.flush()
+        work.db.add(Comment(**made, author_id=bob.id, post_id=post.id, body="Oh", html="<p>Oh</p>"))
+        for number, name in enumerate(("li", "李明", "carla", "bartholomew", "x" * 40)):
+            user = registration.create(work, username=name, email=f"{number}@example.com", password=None)
+            work.db.add(Follow(follower_id=user.id, followed_id=bob.id, created_at=now))
+
+
+def check_that_the_menu_fits(page: Any, site: LiveSite) -> None:
+    """Nothing is wider than the window, and each link of the menu is in one line, folded or not."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"{site.url}/post/1")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        toggler = page.locator(".navbar-toggler")
+        assert toggler.is_visible() == (width < 1200)
+        if toggler.is_visible():
+            toggler.click()
+            page.locator("#menu.collapse.show").wait_for()
+            look(page, f"menu-{width}")
+        heights = page.locator("#menu .nav-link").evaluate_all("links => links.map(link => link.offsetHeight)")
+        assert len(heights) > 8
+        assert max(heights) < 50, width
+
+
+def width_of_ink(page: Any, item: Any) -> int:
+    """How wide the row of an item of a list is painted, its number included."""
+    box, screen = item.bounding_box(), page.viewport_size["width"]
+    row = {"x": 0, "y": box["y"], "width": screen, "height": box["height"]}
+    picture = Image.open(BytesIO(page.screenshot(full_page=True, clip=row))).convert("L")
+    paper = Image.new("L", picture.size, picture.getpixel((screen - 1, 0)))
+    left, _top, right, _bottom = ImageChops.difference(picture, paper).point(lambda x: 255 * (x > LEAST_SEEN)).getbbox()
+    return int(right - left)
+
+
+def check_that_numbers_are_whole(page: Any, site: LiveSite) -> None:
+    """The number of an item is on the screen of the smallest phone as on a desk, and short ones stand as ever."""
+    page.goto(f"{site.url}/post/1")
+    items = page.locator(".post-whole .post-text ol > li").all()
+    widths = []
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        widths.append([width_of_ink(page, item) for item in items])
+    assert widths[1] == pytest.approx(widths[0], abs=2)
+    one, _two, three, year, *_rest = page.locator(".post-whole ol > li").evaluate_all(
+        """items => items.map(item => {
+            const words = document.createRange();
+            words.selectNodeContents(item);
+            return words.getClientRects()[0].left;
+        })"""
+    )
+    assert one == three < year
+
+
+def check_that_a_reply_keeps_what_was_typed(page: Any, site: LiveSite) -> None:
+    """Also twice; without scripts the link leads to a form that begins with the name."""
+    page.goto(f"{site.url}/post/1")
+    field, reply = page.locator(".comment-form [name=body]"), page.locator(".comment-reply")
+    for typed, becomes in (
+        ("", "@bob "),
+        ("I was", "I was @bob "),
+        ("Oh @bob, I", "Oh @bob, I"),
+        ("@bobby", "@bobby @bob "),
+    ):
+        field.fill(typed)
+        for _again in range(2):
+            reply.click()
+            assert field.input_value() == becomes
+        assert field.evaluate("field => field === document.activeElement")
+        assert field.evaluate("field => field.selectionStart") == len(becomes)
+    assert page.url == f"{site.url}/post/1"
+    page.goto(f"{site.url}{reply.get_attribute('href')}")
+    assert page.evaluate("[document.activeElement.name, document.activeElement.value]") == ["body", "@bob "]
+
+
+def check_that_buttons_stand_beside_names(page: Any, site: LiveSite) -> None:
+    """On a phone, in the row of the member whom they are about, and all at its end."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{site.url}/people/2/followers")
+    look(page, f"followers-{page.locator('html').get_attribute('lang')}")
+    edges = page.locator(".people li").evaluate_all(
+        """rows => rows.map(row => ['.avatar', 'form'].map(part => row.querySelector(part).getBoundingClientRect()))
+            .map(([picture, form]) => [form.top < picture.bottom && form.bottom > picture.top, form.right])"""
+    )
+    assert len(edges) == 5
+    assert {beside for beside, _right in edges} == {True}
+    assert len({round(right) for _beside, right in edges}) == 1
+    # Too narrow for a date, which breaks all the same nowhere.
+    page.locator(".people-who").evaluate_all("rows => rows.forEach(row => row.style.flex = '0 0 5rem')")
+    lines = "times => Math.max(...times.map(time => time.getClientRects().length))"
+    assert page.locator(".people time").evaluate_all(lines) == 1
+
+
+def check_the_rooms_of_a_profile(page: Any, site: LiveSite) -> None:
+    """The picture does not touch what stands below it."""
+    page.goto(f"{site.url}/user/bob")
+    picture, standing, posts = (
+        page.locator(part).bounding_box() for part in (".profile .avatar", ".standing", "#posts-head")
+    )
+    assert picture["y"] + picture["height"] + 16 <= standing["y"] < posts["y"]
+
+
+def check_what_is_printed(page: Any, site: LiveSite) -> None:
+    """Texts, and nothing with which something is done on a screen."""
+    page.goto(f"{site.url}/post/1")
+    on_screen = (".site-navbar", ".site-footer", ".comment-form", ".comment .post-foot a")
+    for medium in ("screen", "print"):
+        page.emulate_media(media=medium)
+        for part in on_screen:
+            assert page.locator(part).first.is_visible() == (medium == "screen"), part
+    assert page.locator(".post-whole .post-text").is_visible()
+    page.locator(".post-whole .post-text").evaluate(
+        "text => text.innerHTML = '<pre>' + 'x'.repeat(200) + '</pre><table><tr><td>word</td></tr></table>'"
+    )
+    pre, table = page.locator(".post-text pre"), page.locator(".post-text table")
+    assert pre.evaluate("pre => pre.scrollWidth <= pre.clientWidth")
+    assert table.evaluate("table => getComputedStyle(table).display") == "table"
+    page.emulate_media(media="screen")
+
+
+# What a browser makes of pages, which no database changes.
+@pytest.mark.databases("sqlite")
+def test_pages_fit_windows_phones_and_paper(
+    make_live_site: Callable[..., LiveSite], make_page: Callable[..., Any]
+) -> None:
+    site = make_live_site()
+    add_people(site)
+    add_talk(site)
+    page = make_page(**SCREENS["desktop-en"], reduced_motion="reduce")
+    sign_in(page, site, "mona")
+    check_that_the_menu_fits(page, site)
+    check_that_numbers_are_whole(page, site)
+    check_that_a_reply_keeps_what_was_typed(page, site)
+    check_the_rooms_of_a_profile(page, site)
+    check_what_is_printed(page, site)
+    chinese = make_page(**SCREENS["phone-zh"])
+    sign_in(chinese, site, "mona")
+    for each in (page, chinese):
+        check_that_buttons_stand_beside_names(each, site)
 
 
 def add_vectors(site: LiveSite) -> int:

@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -167,6 +168,47 @@ def test_xss_04_pictures(client: Client, testapp: TestApp) -> None:
     browser.get("/user/anna/edit").forms[2].submit("action")
     assert_drawn(testapp.get("/avatar/1/0"))
     assert testapp.get("/avatar/999/0", status=404)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"disabled_at": utc_now()}, {"deletion_due_at": utc_now() + timedelta(days=3)}, {"confirmed_at": None}],
+    ids=lambda state: next(iter(state)),
+)
+def test_acl_02_pictures_of_who_has_no_profile_are_for_them_and_who_looks_after_members(
+    state: dict[str, Any], client: Client, testapp: TestApp, stored: Stored, statements: Callable[[], list[str]]
+) -> None:
+    """ACL-02, XSS-04: as their profile, for others it is as if there were no account; no cache may keep it."""
+    carl, bob, boss = client("carl"), client("bob"), client("boss", "Administrator")
+    form = carl.get("/user/carl/edit").forms[1]
+    form["avatar"] = Upload("a.png", picture())
+    form.submit()
+    address = carl.get("/user/carl").html.select_one(".profile img")["src"]
+    answer = testapp.get(address)
+    assert (answer.headers["Cache-Control"], len(statements())) == ("public, max-age=300", 1)
+    stored(update(User).where(User.username == "carl").values(state))
+    for path in (address, "/avatar/1/0"):
+        for browser in (testapp, bob):
+            refused, absent = browser.get(path, status=404), browser.get("/avatar/999/0", status=404)
+            assert refused.headers.get("Cache-Control") == absent.headers.get("Cache-Control") != answer.cache_control
+            assert shown(refused) == shown(absent)
+        seeing = boss.get(path)
+        assert seeing.content_type == "image/webp"
+        assert seeing.headers["Cache-Control"] == "no-store"
+        assert "sandbox" in seeing.headers.getall("Content-Security-Policy")[0]
+        assert len(statements()) == 2
+        # Who is disabled is signed in nowhere.
+        own = carl.get(path, status=404 if "disabled_at" in state else 200)
+        assert own.headers["Cache-Control"] != answer.headers["Cache-Control"]
+    assert boss.get("/people/1").html.select_one(f'#emptying img[src="{address}"]')
+    assert "carl" not in boss.get("/people").html.select_one(".people").get_text()
+    stored(update(User).values(disabled_at=None, deletion_due_at=None, confirmed_at=utc_now()))
+    assert testapp.get(address).headers["Cache-Control"] == "public, max-age=300"
+
+
+def shown(page: Any) -> str:
+    """The text of a page, without the number of its request."""
+    return re.sub("[0-9a-f]{16}", "", page.html.main.get_text(" ", strip=True))
 
 
 def test_the_members_in_pages(client: Client, registry: Registry, statements: Callable[[], list[str]]) -> None:

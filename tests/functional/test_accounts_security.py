@@ -401,6 +401,20 @@ def test_log_02_a_member_who_is_refused_a_page_is_in_the_record(
     assert len(stored(denied)) == 1
 
 
+def test_log_02_of_pages_that_a_member_is_refused_ten_an_hour_are_recorded_and_all_are_in_the_log(
+    browser: Browser, member: Any, stored: Stored, caplog: pytest.LogCaptureFixture
+) -> None:
+    """LOG-02, RTE-02: who goes on buries nobody else's events."""
+    caplog.set_level(logging.INFO)
+    anna, bob = browser(member("anna")), browser(member("bob"))
+    for _again in range(15):
+        anna.get("/roles", status=403)
+    bob.get("/roles", status=403)
+    denied = [row.user_id for row in stored(select(SecurityEvent.user_id).where(SecurityEvent.event == "denied"))]
+    assert (denied.count(1), denied.count(2)) == (10, 1)
+    assert caplog.text.count("denied user=1") == 15
+
+
 def test_log_02_the_actions_of_a_life_are_in_the_record(
     browser: Browser, member: Any, mailbox: Mailbox, stored: Stored, registry: Registry
 ) -> None:

@@ -25,6 +25,12 @@ _SCHEMES = (
     "javascript\u2028:alert(1)",
     " javascript:alert(1)",
     "view-source:javascript:alert(1)",
+    "data:image/png;base64,iVBORw0KGgo=",
+    "data:image/svg+xml,<svg onload=alert(1)>",
+    "ftp://evil.example/x",
+    "tel:+15550100",
+    "sms:+15550100?body=x",
+    "intent://scan/#Intent;scheme=evil;end",
 )
 _LINKS = (
     "[a]({})",
@@ -106,6 +112,11 @@ def _below(beginning: str, line: str) -> Callable[[int], str]:
     return lambda size: beginning + _repeated(line)(size - len(beginning))
 
 
+def _numbered(piece: str) -> Callable[[int], str]:
+    """A piece that is another one each time: it holds its number."""
+    return lambda size: "".join(map(piece.format, range(size // len(piece) + 1)))[:size]
+
+
 def _short_rows(size: int) -> str:
     """A wide head with rows that lack nearly all of its cells."""
     columns = size // 20
@@ -163,6 +174,14 @@ SHAPES: dict[str, Callable[[int], str]] = {
         "marks beside 中文": "**中",
         "quotes anew": ">" * 29 + "a\n\n",
         "lists anew": "- " * 14 + "> a\nb\n",
+        "empty quotes": ">\n\n",
+        "empty code": "```\n```\n",
+        "empty code in quotes": ">```\n\n",
+        "empty code in quotes within quotes": ">>```\n\n",
+        "empty code below quotes": ">" * 29 + "```\n\n",
+        "lists in turn": "-\n+\n",
+        "lists and quotes": "-\n>>",
+        "letters in strong marks": "****a**** ",
     }.items()
 } | {
     "long numbers": _repeated(f"&#{'9' * 4400};"),
@@ -175,4 +194,8 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "marks below quotes": _below(">" * 29 + "a\n", "<\n"),
     "lines below quoted lists": _below("> - " * 10 + "a\n", "b\n"),
     "short rows": _short_rows,
+    "letters in rows": _below("|a|\n|-|\n", "a\n"),
+    "lists and quotes below a quote": _below("\n> @~~~<tp://a", "\n-\n>>"),
+    "different links": _numbered("[a](/{}) "),
+    "different titles": _numbered("[a](/{} '" + '"' * 190 + "') "),
 }

@@ -48,7 +48,7 @@ class _FileNeeded:
 
 def _address() -> StringField:
     attributes = {"type": "email", "autocomplete": "email"}
-    return StringField(_("Address"), [_needed(), length(_LONGEST_ADDRESS)], render_kw=attributes)
+    return StringField(_("Mail address"), [_needed(), length(_LONGEST_ADDRESS)], render_kw=attributes)
 
 
 def _new_password(label: Any) -> PasswordField:

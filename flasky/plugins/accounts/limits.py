@@ -24,7 +24,7 @@ from pyramid.registry import Registry
 
 from flasky.plugins.accounts.errors import TooManyTries
 from flasky.plugins.accounts.memory_counts import CalmMemoryStorage
-from flasky.plugins.accounts.security_log import Event, record
+from flasky.plugins.accounts.security_log import Event, note, record
 from flasky.plugins.accounts.work import Work
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,14 @@ class Use(NamedTuple):
     seconds: int
 
 
+class _Wait(NamedTuple):
+    """The seconds until `limit` has room for `key` again; 0 when it has."""
+
+    limit: Limit
+    key: str
+    seconds: int
+
+
 SIGN_IN_ACCOUNT = Limit("sign_in.account", 10, 300)
 SIGN_IN_ADDRESS = Limit("sign_in.address", 10, 300)
 SIGN_IN_SITE = Limit("sign_in.site", 1000, 300)
@@ -66,6 +74,8 @@ RESENDS = Limit("resend", 3, 6 * _HOUR)
 LINKS = Limit("link", 5, _HOUR)
 ADDRESS_CHANGES = Limit("address_change", 2, _DAY)
 KNOWN_ADDRESSES = Limit("known_address", 3, _DAY)
+#: How often it is recorded that a member was refused a page.
+DENIALS = Limit("denied", 10, _HOUR)
 #: What one peer may ask for mails, whoever they are for.
 MAILS = Limit("mails", 30, _HOUR)
 
@@ -134,8 +144,11 @@ def get_limiter(registry: Registry) -> Limiter:
 
 
 def check(work: Work, *counted: tuple[Limit, str], user_id: int | None = None) -> None:
-    """Raise TooManyTries, and record it, when one of the limits is reached for its key. Nothing is counted."""
-    _refuse(work, [(limit, get_limiter(work.registry).wait(limit, key)) for limit, key in counted], user_id)
+    """Raise TooManyTries when one of the limits is reached for its key. Nothing is counted.
+
+    The first refusal in the time of the limit is recorded, for each process that counts by itself; all are in the log.
+    """
+    _refuse(work, [_Wait(limit, key, get_limiter(work.registry).wait(limit, key)) for limit, key in counted], user_id)
 
 
 def count(work: Work, *counted: tuple[Limit, str]) -> None:
@@ -145,14 +158,13 @@ def count(work: Work, *counted: tuple[Limit, str]) -> None:
 
 
 def spend(work: Work, *counted: tuple[Limit, str], user_id: int | None = None) -> None:
-    """Count a use for each key; when a limit is reached, none is counted. Raises TooManyTries then, and records it."""
+    """Count a use for each key; when a limit is reached, none is counted. Raises TooManyTries then, as `check`."""
     _refuse(work, _use(work, counted), user_id)
 
 
 def pace(work: Work, *counted: tuple[Limit, str]) -> None:
     """As `spend`, but without a record: for what anybody may do often, and only reads."""
-    seconds = max(seconds for _limit, seconds in _use(work, counted))
-    if seconds:
+    if seconds := max(wait.seconds for wait in _use(work, counted)):
         raise TooManyTries(seconds)
 
 
@@ -166,22 +178,24 @@ def count_use(work: Work, limit: Limit, key: str) -> Use | None:
     return get_limiter(work.registry).use(limit, key)
 
 
-def _use(work: Work, counted: Sequence[tuple[Limit, str]]) -> list[tuple[Limit, int]]:
-    """Count a use for each key if all limits have room; returns the seconds to wait for each."""
+def _use(work: Work, counted: Sequence[tuple[Limit, str]]) -> list[_Wait]:
+    """Count a use for each key if all limits have room; returns how long to wait for each."""
     limiter = get_limiter(work.registry)
     # Looked at first: who tries on while the limit of an hour holds would use up that of a day without getting
     # anything. Two tries at the same moment may both find room for one; `hit` refuses the second, which at worst has
     # counted for another limit then.
-    waits = [(limit, limiter.wait(limit, key)) for limit, key in counted]
-    if any(seconds for _limit, seconds in waits):
+    waits = [_Wait(limit, key, limiter.wait(limit, key)) for limit, key in counted]
+    if any(wait.seconds for wait in waits):
         return waits
-    return [(limit, limiter.hit(limit, key)) for limit, key in counted]
+    return [_Wait(limit, key, limiter.hit(limit, key)) for limit, key in counted]
 
 
-def _refuse(work: Work, waits: list[tuple[Limit, int]], user_id: int | None) -> None:
-    limit, seconds = max(waits, key=lambda item: item[1])
+def _refuse(work: Work, waits: list[_Wait], user_id: int | None) -> None:
+    limit, key, seconds = max(waits, key=lambda wait: wait.seconds)
     if seconds:
-        record(work, Event.LIMITED, user_id, limit=limit.name, seconds=seconds)
+        is_first = allows(work, Limit(f"{limit.name}.recorded", 1, limit.seconds), key)
+        tell = record if is_first else note
+        tell(work, Event.LIMITED, user_id, limit=limit.name, seconds=seconds)
         raise TooManyTries(seconds)
 
 

@@ -9,10 +9,10 @@ import unicodedata
 import zoneinfo
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from markupsafe import Markup
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from translationstring import TranslationString
 
 from flasky.languages import LANGUAGES, _
@@ -37,6 +37,15 @@ _TAGS = {"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong"
 
 #: Pairs with enough contrast for white letters on them.
 _COLOURS = ("#7a3e9d", "#1f6f54", "#9a3412", "#1d4ed8", "#a21caf", "#0f766e", "#b91c1c", "#4d5b1e")
+
+
+class Picture(NamedTuple):
+    """What is known of a member's picture; `image` and its type are None where they uploaded none."""
+
+    username: str
+    has_profile: bool
+    media_type: str | None
+    image: bytes | None
 
 
 def update(work: Work, user: User, *, name: str, location: str, about: str, language: str, timezone: str) -> None:
@@ -109,9 +118,12 @@ def remove_avatar(work: Work, user: User) -> None:
     work.db.flush()
 
 
-def uploaded_avatar(work: Work, user_id: int) -> Avatar | None:
-    """The picture that a member uploaded. It only reads."""
-    return work.db.get(Avatar, user_id)
+def find_picture(work: Work, user_id: int) -> Picture | None:
+    """The picture of the member with that id, whoever may see it, or None. One statement, which only reads."""
+    columns = (User.username, User.has_profile, Avatar.media_type, Avatar.image)
+    statement = select(*columns).outerjoin(Avatar, Avatar.user_id == User.id).where(User.id == user_id)
+    found = work.db.execute(statement).one_or_none()
+    return Picture(*found) if found is not None else None
 
 
 @lru_cache(maxsize=2048)

@@ -2,7 +2,9 @@
 
 What was *done* is recorded in the transaction that does it: neither is there without the other. What was *refused*
 is recorded afterwards, in a transaction of its own, as the request's own is rolled back with the refusal (P7); on
-SQLite, where one transaction writes at a time, it could not even begin earlier.
+SQLite, where one transaction writes at a time, it could not even begin earlier. Of what one can be refused without end
+(a limit that is reached, a page that is not for them) the first times of a while are recorded, and all are in the log:
+each is a write, and they would bury the rest.
 """
 
 from __future__ import annotations
@@ -86,6 +88,15 @@ def record(work: Work, event: Event, user_id: int | None = None, **details: Any)
 
     `details` are JSON values for people. Never a password, token, code or whole address of a peer.
     """
+    values = note(work, event, user_id, **details)
+    if event in REFUSALS:
+        work.afterwards(lambda: _write(work.registry, values))
+    else:
+        work.db.add(SecurityEvent(**values))
+
+
+def note(work: Work, event: Event, user_id: int | None = None, **details: Any) -> dict[str, Any]:
+    """Write `event` into the log alone, for what comes often; returns what `record` stores of it."""
     identity = work.identity
     values = {
         "at": work.now(),
@@ -97,10 +108,7 @@ def record(work: Work, event: Event, user_id: int | None = None, **details: Any)
         "details": details,
     }
     logger.info("%s user=%s actor=%s %s", event.value, values["user_id"], values["actor_id"], details or "")
-    if event in REFUSALS:
-        work.afterwards(lambda: _write(work.registry, values))
-    else:
-        work.db.add(SecurityEvent(**values))
+    return values
 
 
 def _write(registry: Registry, values: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from flasky.events import ServingBegins
 from flasky.plugins.accounts import breaches, housekeeping, identity, leaving, limits, passwords, sessions
 from flasky.plugins.accounts.events import Denied
 from flasky.plugins.accounts.ownership import claim_link
-from flasky.plugins.accounts.security_log import Event, record
+from flasky.plugins.accounts.security_log import Event, note, record
 from flasky.plugins.accounts.work import open_work
 from flasky.site import get_site
 
@@ -61,10 +61,11 @@ def identify(request: Request) -> identity.Identity | None:
 
 
 def record_denial(event: Denied) -> None:
-    """Record that a member was refused a page (LOG-02)."""
+    """Record that a member was refused a page (LOG-02), ten times an hour; all are in the log."""
     request = event.request
     route = request.matched_route.name if getattr(request, "matched_route", None) else ""
-    record(request.accounts, Event.DENIED, event.user_id, route=route, method=request.method)
+    tell = record if limits.allows(request.accounts, limits.DENIALS, str(event.user_id)) else note
+    tell(request.accounts, Event.DENIED, event.user_id, route=route, method=request.method)
 
 
 def tell_claim_link(event: ServingBegins) -> None:

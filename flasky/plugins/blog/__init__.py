@@ -126,6 +126,9 @@ def includeme(config: Configurator) -> None:
     config.add_job("blog.names", "flasky.plugins.blog.rebuilding.index_posts_of")
     config.add_job("blog.forget_names", "flasky.plugins.blog.rebuilding.forget_names")
     config.add_subscriber("flasky.plugins.blog.rebuilding.name_changed", "flasky.plugins.accounts.events.NameChanged")
+    config.add_subscriber(
+        "flasky.plugins.blog.rebuilding.profile_changed", "flasky.plugins.accounts.events.ProfileChanged"
+    )
     config.add_seed("blog.examples", "flasky.plugins.blog.examples.examples")
     config.add_schedule("blog.digest", every=timedelta(hours=1))
     config.add_job("blog.forget_notices", "flasky.plugins.blog.notices.forget_read_job")
@@ -143,6 +146,7 @@ def includeme(config: Configurator) -> None:
     config.add_slot("profile", "flasky.plugins.blog.views.lists.on_profile", order=50)
     config.add_slot("profile.head", "blog/profile_head.jinja2")
     config.add_slot("accounts.delete", "blog/what_stays.jinja2")
+    config.add_slot("accounts.profile", "blog/on_account.jinja2")
     config.add_navigation("blog.search", _("Search"), order=20)
     config.add_navigation("blog.write", _("Write"), permission="blog.write", order=30)
     config.add_navigation(

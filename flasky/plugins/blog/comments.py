@@ -87,6 +87,7 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
     )
     submissions.note_made(work, author.user_id, key, comment.id)
     notices.tell_of_comment(work, rendered.mentioned, post, comment)
+    notices.mark_answered(work, comment)
     work.registry.notify(CommentAdded(work, comment))
     lists_changed(work.db)
     return comment
@@ -121,7 +122,9 @@ def edit(work: Work, comment: Comment, body: str, *, version: int) -> Comment:
     comment.body, comment.html = body, rendered.html
     comment.pipeline, comment.edited_at = markdown.PIPELINE, work.now()
     work.db.flush()
-    if comment.hidden_at is None and comment.post.listed_at is not None:
+    if comment.hidden_at is not None:
+        notices.tell_moderators(work, comment, who(work).user_id)
+    elif comment.post.listed_at is not None:
         notices.tell_newly_mentioned(work, rendered.mentioned, before, comment.post, comment)
         work.registry.notify(CommentEdited(work, comment))
     return comment

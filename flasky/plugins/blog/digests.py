@@ -21,6 +21,7 @@ from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work, open_work
 from flasky.plugins.blog.mails import send_digest_to
 from flasky.plugins.blog.models import Comment, Notice, Post
+from flasky.plugins.blog.notices import locked
 from flasky.plugins.blog.titles import OPENING
 from flasky.plugins.blog.unread import is_shown
 
@@ -94,8 +95,9 @@ def _send(work: Work, user_id: int) -> bool:
         return False
     # First, and no other is told of: what is committed from here on waits for the next digest. PostgreSQL shows it to
     # the statements below, and would have taken it untold by an UPDATE behind them.
-    waiting = update(Notice).where(Notice.user_id == user_id, Notice.mail_due.is_not(None)).values(mail_due=None)
-    taken = sorted(work.db.connection().scalars(waiting.returning(Notice.id)))
+    waiting = locked((Notice.user_id == user_id) & Notice.mail_due.is_not(None))
+    taking = update(Notice).where(Notice.id.in_(waiting)).values(mail_due=None).returning(Notice.id)
+    taken = sorted(work.db.connection().scalars(taking))
     number, entries = 0, list[Any]()
     for start in range(0, len(taken), _READ_AT_ONCE):
         news = _news(user_id, taken[start : start + _READ_AT_ONCE])

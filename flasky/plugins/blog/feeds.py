@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from html import escape
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -25,6 +26,9 @@ _SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _IMPOSSIBLE = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 #: A feed without an entry was last changed when there was nothing yet.
 _LONG_AGO = "1970-01-01T00:00:00Z"
+#: Characters of HTML up to which a feed has a post whole. The longest post of words has less; one of marks can become
+#: ten times as long, and XML doubles it: twenty of them would be a feed of many megabytes.
+_LONGEST_WHOLE = 50_000
 
 
 def clean(text: str) -> str:
@@ -33,7 +37,7 @@ def clean(text: str) -> str:
 
 
 def atom(request: Request, title: str, own: str, page: str, rows: Sequence[Any]) -> bytes:
-    """A feed of posts (rows of `reading.for_feed`), newest first.
+    """A feed of posts (rows of `reading.for_feed`), newest first: whole, or of very long ones the summary.
 
     `own` is its path, `page` that of the page with the same list. All its addresses are those of `request.public_url`:
     readers take an entry with another id for another entry (RED-02).
@@ -74,10 +78,18 @@ def _entry(request: Request, feed: Element, row: Any) -> None:
     for tag in row.tag_names.split():
         SubElement(entry, "category", {"term": clean(tag)})
     people = request.public_url(request.route_path("blog.person", id="0")[:-1])
-    content = _add(entry, "content", placed(row.html, people))
-    content.set("type", "html")
+    if len(row.html) <= _LONGEST_WHOLE:
+        text = _add(entry, "content", placed(row.html, people))
+    else:
+        text = _add(entry, "summary", placed(row.summary, people) + _to_the_rest(request, address))
+    text.set("type", "html")
     # What its author links to without saying where is on this site.
-    content.set("xml:base", address)
+    text.set("xml:base", address)
+
+
+def _to_the_rest(request: Request, address: str) -> str:
+    """A paragraph of HTML with a link to the whole post."""
+    return f'<p><a href="{escape(address)}">{escape(request.localizer.translate(_("Read on")))}</a></p>\n'
 
 
 def sitemap_index(addresses: Iterable[str]) -> bytes:

@@ -18,7 +18,7 @@ from flasky.plugins.blog.markdown import before_call, text_of
 from flasky.plugins.blog.mentions import since
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
-from flasky.plugins.blog.titles import name_of
+from flasky.plugins.blog.titles import name_of, opening_of
 from flasky.security.keys import Signer
 
 _SIGNER = "blog.unsubscribe"
@@ -31,15 +31,24 @@ _LINES = 4
 #: The kinds of notices that tell of a moderator's decision; who it was is not told.
 DECISIONS = ("hidden", "shown")
 
+#: What the subject of a notice says, by its kind.
+_SUBJECTS = {
+    "comment": _("${actor} commented on: ${about}"),
+    "answer": _("${actor} commented after you on: ${about}"),
+    "mention": _("${actor} mentioned you in: ${about}"),
+    "follow": _("${actor} follows you"),
+}
+
 _WHOM = {"username": "Ann", "token": "sample"}
 _ENTRY = {"has_profile": True, "title": None, "post_id": None, "comment_id": None, "reason": ""}
 MAILS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
     "mail/blog_notice": (
-        _("News from ${actor}"),
+        _SUBJECTS["comment"],
         {
             **_WHOM,
             "kind": "comment",
             "actor": "Bob",
+            "about": "A walk through the 胡同",
             "title": "A walk through the 胡同",
             "post_id": 1,
             "comment_id": 1,
@@ -91,11 +100,13 @@ def send_notice(
     # Of a post in outline there is a comment to be quoted.
     if isinstance(written, Comment | Post):
         quote = lines_around(written.html, user.id if kind == "mention" else 0)
+    title = name_of(post.id, post.title, post.summary) if post else ""
     _send(
-        work, "mail/blog_notice", user,
+        work, "mail/blog_notice", user, _SUBJECTS[kind],
         kind=kind,
         actor=actor,
-        title=name_of(post.id, post.title, post.summary) if post else "",
+        about=opening_of(title),
+        title=title,
         post_id=post.id if post else 0,
         comment_id=comment.id if comment else 0,
         quote=quote,
@@ -161,18 +172,17 @@ def send_digest_to(work: Work, user: User, entries: Sequence[Any], more: int) ->
     _send(work, "mail/blog_digest", user, entries=told, more=more)
 
 
-def _send(work: Work, template: str, user: User, **values: Any) -> None:
+def _send(work: Work, template: str, user: User, subject: str = "", **values: Any) -> None:
     if user.email and user.confirmed_at:
-        token = unsubscribe_token(work.registry, user)
-        subject = MAILS[template][0]
-        values.update(username=user.username, token=token)
-        send_mail(work.registry, work.db, user.email, subject, template, language=user.language or "en", **values)
+        values.update(username=user.username, token=unsubscribe_token(work.registry, user))
+        said = subject or MAILS[template][0]
+        send_mail(work.registry, work.db, user.email, said, template, language=user.language or "en", **values)
 
 
 def unsubscribe_token(registry: Registry, user: User) -> str:
     """What stands in the link of a mail; it can do nothing but stop these mails, and those of this member only.
 
-    It names when they joined as well: SQLite may give the number of a member who left to the next one.
+    It names when they joined as well: an older copy of the database that was put back gives numbers again.
     """
     signer: Signer = registry[_SIGNER]
     return signer.sign(f"{user.id}.{since(user.created_at)}")

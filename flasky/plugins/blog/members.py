@@ -98,7 +98,8 @@ def _notices(work: Work, user: User) -> list[dict[str, Any]]:
 def _reports(work: Work, user: User) -> list[dict[str, Any]]:
     rows = work.db.execute(
         select(Report.post_id, Report.comment_id, Report.reason, Report.created_at)
-        .where(Report.reporter_id == user.id)
+        # Not what stands for a change of their own (`notices.tell_moderators`).
+        .where(Report.reporter_id == user.id, Report.reason != "")
         .order_by(Report.id)
     )
     return [row._asdict() for row in rows]

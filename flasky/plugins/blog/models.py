@@ -245,7 +245,7 @@ class Notice(Base):
 
 
 class Report(Base):
-    """A member tells the moderators about a post or a comment."""
+    """A member tells the moderators about a post or a comment; or its author has changed it while it is hidden."""
 
     __tablename__ = "reports"
     __table_args__ = (
@@ -259,6 +259,7 @@ class Report(Base):
     reporter_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete=_SET_NULL))
     post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete=_CASCADE), index=True)
     comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id", ondelete=_CASCADE), index=True)
+    #: Empty for an author's (`notices.tell_moderators`).
     reason: Mapped[str] = mapped_column(String(limits.LONGEST_REASON))
     #: When it was told, or told again: an answer is to what was said at this moment (`moderation.Read`).
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

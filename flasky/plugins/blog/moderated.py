@@ -33,23 +33,22 @@ _OWN = bindparam("own", type_=Integer())
 class Reported(NamedTuple):
     """A post or comment with open reports: how many, and the oldest of them; `about` is its row.
 
-    `edited_since` is when its author changed it last, if that was after one of them, or after it was hidden.
+    `edited_since` is when its author changed it last, if that was after one of them, or after it was hidden. That alone
+    can be why it is there (`notices.tell_moderators`). `seen` says what is shown, for a form: each report, and that
+    change, as a `Cursor`, with blanks between them.
     """
 
     about: Any
     number: int
     told: Sequence[Any]
     edited_since: datetime | None
-
-    @property
-    def seen(self) -> str:
-        """The reports that are shown, for a form: each as a `Cursor`, with blanks between them."""
-        return " ".join(str(Cursor(row.created_at, row.id)) for row in self.told)
+    seen: str
 
 
 def reports(work: Work, bounds: Bounds = _BEGINNING, limit: int = PAGE) -> Part:
     """What open reports are about, a `Reported` each, what waits longest first. Three statements. Raises NotAllowed.
 
+    What is hidden and was changed by its author since is among it until a moderator decides again.
     One's own is left out (`moderation.leaves_out`): who reported it is not told to whom they reported.
     """
     values = {"own": leaves_out(work)}
@@ -59,12 +58,15 @@ def reports(work: Work, bounds: Bounds = _BEGINNING, limit: int = PAGE) -> Part:
         comments = [row.comment_id for row in found.rows if row.comment_id is not None]
         told = _told(connection, posts, comments, most=_IN_LIST)
     # Between the two statements another moderator may have answered some.
-    rows = [_of_row(row, told[_key(row)]) for row in found.rows if told[_key(row)]]
+    rows = [_with(row, told[_key(row)]) for row in found.rows if told[_key(row)]]
     return Part(rows, found.back, found.on)
 
 
-def _of_row(row: Any, told: Sequence[Any]) -> Reported:
-    return Reported(row, told[0].number, told, _edited_since(row.edited_at, told, row.hidden_at))
+def _with(about: Any, waiting: Sequence[Any]) -> Reported:
+    told = [row for row in waiting if row.reason]
+    seen = " ".join(str(Cursor(row.created_at, row.id)) for row in waiting)
+    edited_since = _edited_since(about.edited_at, told, about.hidden_at)
+    return Reported(about, waiting[0].number if waiting else 0, told, edited_since, seen)
 
 
 def reports_about(work: Work, thing: Post | Comment) -> Reported:
@@ -75,7 +77,7 @@ def reports_about(work: Work, thing: Post | Comment) -> Reported:
     check_decides(work, thing)
     ids = ([thing.id], []) if isinstance(thing, Post) else ([], [thing.id])
     told = [row for rows in _told(work.db.connection(), *ids, most=MOST_SHOWN).values() for row in rows]
-    return Reported(thing, told[0].number if told else 0, told, _edited_since(thing.edited_at, told, thing.hidden_at))
+    return _with(thing, told)
 
 
 def _edited_since(edited_at: datetime | None, told: Sequence[Any], hidden_at: datetime | None) -> datetime | None:
@@ -187,13 +189,13 @@ def _reported() -> Rows:
 def _told(
     connection: Connection, posts: Collection[int], comments: Collection[int], most: int
 ) -> Mapping[tuple[int | None, int | None], Sequence[Any]]:
-    """The oldest open reports about each of these, at most so many, and their whole number."""
-    each = (Report.post_id, Report.comment_id)
-    place = func.row_number().over(partition_by=each, order_by=Report.id)
+    """The oldest open reports about each of these, at most so many, and their whole number; first the author's."""
+    each, is_told = (Report.post_id, Report.comment_id), case((Report.reason != "", 1), else_=0)
+    place = func.row_number().over(partition_by=each, order_by=(is_told, Report.id))
     numbered = (
         select(
             Report.id, Report.post_id, Report.comment_id, Report.reason, Report.created_at, User.username,
-            place.label("place"), func.count().over(partition_by=each).label("number"),
+            place.label("place"), func.sum(is_told).over(partition_by=each).label("number"),
         )
         .outerjoin(User, User.id == Report.reporter_id)
         .where(Report.resolved_at.is_(None), or_(Report.post_id.in_(posts), Report.comment_id.in_(comments)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, insert, select, true, tuple_, update
 from sqlalchemy.orm import joinedload
 
 from flasky.languages import _
@@ -21,7 +21,7 @@ from flasky.plugins.blog.events import CommentHidden, CommentShown, PostHidden, 
 from flasky.plugins.blog.models import Comment, Decision, Post, Report
 from flasky.plugins.blog.posts import check_text, who
 from flasky.plugins.blog.reading import Cursor
-from flasky.plugins.blog.storage import add_unless_there, changed, lists_changed
+from flasky.plugins.blog.storage import changed, lists_changed
 from flasky.plugins.blog.words import unturned
 
 
@@ -45,12 +45,7 @@ def report(work: Work, thing: Post | Comment, reason: str) -> None:
     me = _reporter(work, thing)
     reason = checked_reason(reason)
     pace.of_member(work, pace.REPORTS)
-    named = {"post_id": thing.id} if isinstance(thing, Post) else {"comment_id": thing.id}
-    if not add_unless_there(work.db, Report, reporter_id=me, reason=reason, created_at=work.now(), **named):
-        again = update(Report).filter_by(reporter_id=me, **named)
-        is_new = Report.resolved_at.is_not(None) | (Report.reason != reason)
-        told = {"reason": reason, "created_at": work.now(), "resolved_at": None, "resolved_by_id": None}
-        changed(work.db, again.where(is_new).values(told))
+    notices.tell_moderators(work, thing, me, reason)
 
 
 def own_report(work: Work, thing: Post | Comment) -> Any:
@@ -85,7 +80,7 @@ def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = Non
     if not _store(work, thing, hidden_at=work.now(), hidden_by_id=me, hidden_reason=reason):
         # Sent twice it is once, and the same.
         return (thing.hidden_by_id, thing.hidden_reason) == (me, reason)
-    note(work, me, "hidden", thing, reason=reason, reports=_answer(work, thing, me, read))
+    note(work, me, "hidden", thing, reason=reason, reports=_reports(_answer(work, thing, me, _read_by(read))))
     _tell(work, thing, "hidden")
     lists_changed(work.db)
     return True
@@ -94,6 +89,8 @@ def hide(work: Work, thing: Post | Comment, reason: str, read: Read | None = Non
 def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
     """Show what was hidden; tell its author, and whom it calls since it was edited meanwhile. False when it was shown.
 
+    Its author does not wait any more for who decides; reports of others stay open.
+
     Raises NotAllowed, Refused and Stale as `hide` does.
     """
     me = check_decides(work, thing)
@@ -101,6 +98,7 @@ def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
     hidden_at = thing.hidden_at
     if hidden_at is None or not _store(work, thing, hidden_at=None, hidden_by_id=None, hidden_reason=""):
         return False
+    _answer(work, thing, me, Report.reason == "")
     note(work, me, "shown", thing)
     _tell(work, thing, "shown")
     _tell_called(work, thing, hidden_at)
@@ -109,12 +107,15 @@ def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
 
 
 def resolve(work: Work, thing: Post | Comment, read: Read | None = None) -> None:
-    """Answer the open reports about a post or comment that were read. Raises NotAllowed, Refused and Stale (`hide`)."""
+    """Answer the open reports about a post or comment that were read, its author's too, who changed what is hidden.
+
+    Raises NotAllowed, Refused and Stale (`hide`).
+    """
     me = check_decides(work, thing)
     check_read(thing, read)
-    answered = _answer(work, thing, me, read)
+    answered = _answer(work, thing, me, _read_by(read))
     if answered:
-        note(work, me, "left", thing, reports=answered)
+        note(work, me, "left", thing, reports=_reports(answered))
 
 
 def note(
@@ -140,11 +141,21 @@ def note(
     work.db.connection().execute(insert(Decision), {**values, **about})
 
 
-def _answer(work: Work, thing: Post | Comment, me: int, read: Read | None) -> int:
-    answered = update(Report).where(_about(thing), Report.resolved_at.is_(None))
-    if read is not None:
-        answered = answered.where(tuple_(Report.created_at, Report.id).in_(read.reports))
-    return changed(work.db, answered.values(resolved_at=work.now(), resolved_by_id=me))
+def _read_by(read: Read | None) -> ColumnElement[bool]:
+    return true() if read is None else tuple_(Report.created_at, Report.id).in_(read.reports)
+
+
+def _answer(work: Work, thing: Post | Comment, me: int, which: ColumnElement[bool]) -> Sequence[str]:
+    """Answer such open reports about a post or comment; returns the reason of each."""
+    work.db.flush()
+    answered = update(Report).where(_about(thing), Report.resolved_at.is_(None), which).returning(Report.reason)
+    values = {"resolved_at": work.now(), "resolved_by_id": me}
+    return work.db.connection().execute(answered.values(values)).scalars().all()
+
+
+def _reports(reasons: Sequence[str]) -> int:
+    """How many reports of others these are: the author's has none (`notices.tell_moderators`)."""
+    return sum(map(bool, reasons))
 
 
 def is_reported(work: Work, thing: Post | Comment) -> bool:

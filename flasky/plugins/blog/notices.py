@@ -1,4 +1,4 @@
-"""Notices: what a member is told, in a page and, if they like, by mail at once or once a day."""
+"""Notices: what a member is told, in a page and, if they like, by mail at once or once a day; and moderators."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
-from sqlalchemy import ColumnElement, and_, bindparam, delete, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, false, func, insert, or_, select, update
 
 from flasky.database import get_database, utc_now
 from flasky.plugins.accounts.models import User
@@ -17,7 +17,7 @@ from flasky.plugins.blog import markdown, pace
 from flasky.plugins.blog.answers import answered
 from flasky.plugins.blog.mails import DECISIONS, send_about_all, send_decision, send_notice
 from flasky.plugins.blog.mentions import last_written, since
-from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
+from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post, Report
 from flasky.plugins.blog.outlines import Outline
 from flasky.plugins.blog.reading import Bounds, Part, part
 from flasky.plugins.blog.storage import add_unless_there, changed
@@ -118,7 +118,7 @@ def _tell_called(work: Work, hidden_at: datetime, post: Post, texts: Sequence[Po
     members = work.db.execute(select(User.id, User.created_at).where(User.id.in_(everybody)))
     joined = {row.id: row.created_at for row in members}
     for text in edited:
-        # SQLite may have given the number of who left to somebody who came after the text.
+        # An older copy of the database that was put back gives numbers again: to somebody who came after the text.
         written = last_written(text)
         called[_key(text)] = {each for each in called[_key(text)] if each in joined and joined[each] <= written}
     found = _untold(work, post, called)
@@ -207,6 +207,7 @@ def _tell(work: Work, *told: _News, most_mails: int = _AT_ONCE) -> int:
             choice.is_there
             and mail == "at_once"
             and len(at_once) < most_mails
+            and (news.kind in DECISIONS or pace.allows_mail_by(work, actor.user_id))
             and pace.allows_notice_mail(work, user_id)
         )
         rows.append(
@@ -241,6 +242,20 @@ def _mail(work: Work, at_once: Sequence[tuple[int, _News, _Actor | Identity]]) -
             send_notice(work, users[user_id], news.kind, actor.username, news.post, news.comment)
 
 
+def tell_moderators(work: Work, thing: Post | Comment, user_id: int, reason: str = "") -> None:
+    """Store a member's report of a post or comment, or tell the open one again with another reason.
+
+    Without a reason it is the author's, who has changed what is hidden and waits for another decision.
+    """
+    named: dict[str, object] = {"post_id": thing.id} if isinstance(thing, Post) else {"comment_id": thing.id}
+    named["reporter_id"] = user_id
+    # One that was answered gives way to a new one: with its old number it would stand before all who wait.
+    changed(work.db, delete(Report).filter_by(**named).where(Report.resolved_at.is_not(None)))
+    if not add_unless_there(work.db, Report, reason=reason, created_at=work.now(), **named):
+        again = update(Report).filter_by(**named).where(Report.resolved_at.is_(None), Report.reason != reason)
+        changed(work.db, again.values(reason=reason, created_at=work.now()))
+
+
 def listed(work: Work, bounds: Bounds = _BEGINNING, limit: int = 50) -> Part:
     """The notices of whoever asks, newest first, with what they are about and who did it (None: who left).
 
@@ -270,9 +285,30 @@ def mark_read(work: Work, up_to: int) -> None:
         _mark(work, work.identity.user_id, Notice.id <= up_to)
 
 
+def mark_answered(work: Work, comment: Comment) -> None:
+    """Mark what the author of a new comment was told of below the same post as read: who answers has seen it.
+
+    Not a moderator's decision, which has its reason, nor what tells of a comment that is hidden now. It comes behind
+    what tells others (`tell_of_comment`): that locks members, and who is erased changes notices (`hold_members`).
+    """
+    if comment.author_id is not None:
+        # One row for each notice, not EXISTS: for that PostgreSQL could read all comments that are hidden.
+        hidden_at = select(Comment.hidden_at).where(Comment.id == Notice.comment_id).scalar_subquery()
+        here = (Notice.post_id == comment.post_id) & Notice.kind.not_in(DECISIONS) & hidden_at.is_(None)
+        _mark(work, comment.author_id, here)
+
+
 def _mark(work: Work, user_id: int, which: ColumnElement[bool]) -> None:
-    unread = (Notice.user_id == user_id) & Notice.read_at.is_(None)
-    changed(work.db, update(Notice).where(unread, which).values(read_at=work.now(), mail_due=None))
+    unread = locked((Notice.user_id == user_id) & Notice.read_at.is_(None) & which)
+    changed(work.db, update(Notice).where(Notice.id.in_(unread)).values(read_at=work.now(), mail_due=None))
+
+
+def locked(which: ColumnElement[bool]) -> Select[int]:
+    """The ids of the notices that are about to be changed, for IN, locked in their order (`storage.hold_members`).
+
+    A member may answer, mark all as read and get their digest at the same time.
+    """
+    return select(Notice.id).where(which).order_by(Notice.id).with_for_update(key_share=True)
 
 
 def forget_read_job(request: Request) -> None:
@@ -345,8 +381,8 @@ def choose_mail(work: Work, user_id: int, choice: str) -> None:
     """Set how a member gets notices by mail: never, at_once, daily."""
     _choose(work, user_id, mail=choice)
     if choice == "never":
-        waiting = (Notice.user_id == user_id) & Notice.mail_due.is_not(None)
-        changed(work.db, update(Notice).where(waiting).values(mail_due=None))
+        waiting = locked((Notice.user_id == user_id) & Notice.mail_due.is_not(None))
+        changed(work.db, update(Notice).where(Notice.id.in_(waiting)).values(mail_due=None))
 
 
 def choose_answers(work: Work, user_id: int, *, are_wanted: bool) -> None:

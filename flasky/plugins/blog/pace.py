@@ -24,6 +24,9 @@ POSTS, COMMENTS, EDITS, FOLLOWS, REPORTS = map(_of, ("posts", "comments", "edits
 PREVIEWS = _of("previews")
 SEARCHES = _of("searches")
 
+#: Mails at once that one member can cause: with what they may write in an hour it could be two thousand.
+MAILS_BY = Limit("blog.notice_mails_by", 100, _SECONDS["hour"])
+
 
 def of_member(work: Work, limits: tuple[Limit, ...]) -> None:
     """Count what whoever asks does now. Raises TooManyTries, which is recorded, when they did it too often."""
@@ -68,3 +71,8 @@ def allows_notice_mail(work: Work, user_id: int) -> bool:
     """
     limit = Limit("blog.notice_mails", work.settings["blog.notice_mails_per_hour"], _SECONDS["hour"])
     return allows(work, limit, str(user_id))
+
+
+def allows_mail_by(work: Work, user_id: int) -> bool:
+    """Count a mail at once that a member causes; False when they caused so many in the last hour: it can wait."""
+    return allows(work, MAILS_BY, str(user_id))

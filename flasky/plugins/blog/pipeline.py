@@ -33,6 +33,7 @@ from flasky.plugins.blog.markdown import (
     Called,
     Members,
     Rendered,
+    text_of,
 )
 from flasky.plugins.blog.words import UNSPACED, is_blank
 
@@ -43,6 +44,18 @@ _LONGEST_SUMMARY = 800
 _LEAST_OF_BLOCK = 200
 #: As how many characters a line, an item and a row count, however short they are.
 _LINE = 20
+#: As what a block or a mark counts beside its words: on the page it has a line, be it empty. A quotation counts as half
+#: a line, so that thirty in one another, with which all of a summary may begin, leave room for words.
+_BEGINNING = {
+    "list_item_open": _LINE, "tr_open": _LINE, "hr": _LINE, "softbreak": _LINE, "hardbreak": _LINE, "fence": _LINE,
+    "code_block": _LINE, "blockquote_open": _LINE // 2,
+}  # fmt: skip
+#: Characters of HTML of a summary. What weighs little can be longer by its marks, links and titles: then its words are
+#: shown alone, so that no page of twenty posts is one of megabytes.
+_LONGEST_SUMMARY_HTML = 10_000
+#: Characters of HTML that a text may become, and more for each of its own. A table of letters becomes eleven times as
+#: long; what becomes longer than this, as empty lists and quotations in turn do, is shown as it was written.
+_LEAST_HTML, _HTML_OF_CHARACTER = 2000, 13
 #: How deep quotations and lists may be in one another: a list counts twice, with its items. Deeper marks are text.
 _MOST_NESTED = 30
 _MOST_NESTED_IN_LINE = 10
@@ -94,20 +107,43 @@ _SAME_WORD = re.compile(rf"(?<={_LETTER})[.@\0-]?{_LETTER}|[@\0](?:{_LETTER}|-){
 
 def render(source: str, *, above: int, members: Members | None) -> Rendered:
     """As `markdown.render` says."""
-    tokens = _bounded(_parser().parse(source), source)
-    names = _names(tokens) if members is not None and "@" in source else []
-    people = members(names) if members is not None and names else {}
-    mentioned = _link_mentions(tokens, people) if people else ()
-    _unmark_escaped_at(tokens)
-    tokens = _with_words(tokens)
+    tokens, mentioned = _tokens(source, members)
     has_headings = _level_headings(tokens, above)
     html = _html(tokens)
+    if len(html) > _LEAST_HTML + _HTML_OF_CHARACTER * len(source):
+        tokens, mentioned, has_headings = _as_written(source), (), False
+        html = _html(tokens)
     beginning = list(_beginning(tokens))
     summary = _html(beginning) if _differ(beginning, tokens) else html
     is_long = summary != html
     if has_headings and _lower_headings(beginning):
         summary = _html(beginning)
+    if len(summary) > _LONGEST_SUMMARY_HTML:
+        summary, is_long = _html(_words_alone(summary)), True
     return Rendered(html, summary, is_long, mentioned)
+
+
+def _tokens(source: str, members: Members | None) -> tuple[list[Token], tuple[int, ...]]:
+    """What the source becomes, and the ids of the members whom it calls."""
+    tokens = _bounded(_parser().parse(source), source)
+    names = _names(tokens) if members is not None and "@" in source else []
+    people = members(names) if members is not None and names else {}
+    mentioned = _link_mentions(tokens, people) if people else ()
+    _unmark_escaped_at(tokens)
+    return _with_words(tokens), mentioned
+
+
+def _as_written(source: str) -> list[Token]:
+    """The source with its marks, as code is shown: at most six times as long."""
+    return [Token("code_block", "code", 0, content=source)]
+
+
+def _words_alone(html: str) -> list[Token]:
+    """A paragraph of the first words of `html`."""
+    words = " ".join(text_of(html).split()).removesuffix(" …")
+    shown = words if len(words) <= _SUMMARY_LENGTH else _first_words(words, _SUMMARY_LENGTH)
+    inline = Token("inline", "", 0, children=[Token("text", "", 0, content=f"{shown} …")])
+    return [Token("paragraph_open", "p", 1, block=True), inline, Token("paragraph_close", "p", -1, block=True)]
 
 
 def _bounded(tokens: list[Token], source: str) -> list[Token]:
@@ -340,13 +376,10 @@ def _weight(token: Token) -> int:
     """As how many characters a token counts: a list of a hundred short items is long, too."""
     if token.children is not None:
         return _weight_of(token.children, _LINE)
-    lines = token.content.count("\n") + (token.type in _BEGINS_A_LINE)
+    lines = token.content.count("\n") * _LINE + _BEGINNING.get(token.type, 0)
     # Addresses and titles are not seen, but a page of nothing but long ones would be long.
     unseen = sum(len(str(token.attrGet(name) or "")) for name in ("href", "title"))
-    return len(token.content) + lines * _LINE + unseen // 4
-
-
-_BEGINS_A_LINE = {"list_item_open", "tr_open", "hr", "softbreak", "hardbreak"}
+    return len(token.content) + lines + unseen // 4
 
 
 def _cut(block: list[Token], room: int) -> list[Token]:
@@ -384,6 +417,9 @@ def _cut_token(token: Token, room: int) -> Token:
     lines = token.content.splitlines()
     weights = accumulate(len(line) + 1 + _LINE for line in lines)
     number = sum(1 for _weight in takewhile(lambda weight: weight <= room, weights))
+    if number == len(lines):
+        # It is its beginning alone for which there was no room, or there is nothing in it.
+        return token
     shown = lines[:number] or [lines[0][:room]]
     return token.copy(content="\n".join([*shown, "…", ""]))
 

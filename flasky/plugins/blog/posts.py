@@ -116,6 +116,8 @@ def edit(work: Work, post: Post, writing: Writing, *, version: int) -> Post:
         notices.tell_newly_mentioned(work, mentioned, before, post)
         work.registry.notify(PostEdited(work, post))
         lists_changed(work.db)
+    elif not post.is_draft:
+        notices.tell_moderators(work, post, author.user_id)
     return post
 
 

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from pyramid.registry import Registry
 from pyramid.request import Request
-from sqlalchemy import ColumnElement, Connection, Select, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select, true, update
 from sqlalchemy.orm import Session
 
 from flasky.database import get_database
 from flasky.jobs.models import BackgroundJob, Status
 from flasky.jobs.services import enqueue
-from flasky.plugins.accounts.events import NameChanged
+from flasky.plugins.accounts.events import MemberEvent, NameChanged, ProfileChanged
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.services import Work, open_work, work_of
 from flasky.plugins.blog import comments, limits, markdown, posts, search
@@ -30,6 +30,9 @@ from flasky.plugins.blog.storage import changed, lists_changed
 #: One transaction takes so many texts, and of long ones no more than so many characters, but always one.
 _AT_ONCE, _CHARACTERS = 200, 100_000
 _NAMES, _LEFT = "blog.names", "blog.forget_names"
+#: The name beside the user name, by which posts are found: of who has no profile no page shows it, and no search may
+#: tell it.
+_SHOWN_NAME = case((User.has_profile, User.name), else_="").label("name")
 #: Of the oldest that members edited before they were rebuilt, there may be so many but one.
 _OLDEST = 20
 
@@ -72,10 +75,18 @@ def rebuild_is_due(registry: Registry) -> str | None:
 
 
 def name_changed(event: NameChanged) -> None:
-    """Have the member's posts found by their new name, and no more by the old one.
+    """Have the member's posts found by their new name, and no more by the old one."""
+    _index_anew(event)
 
-    Of a member one job waits, however often they change it: the one that is there begins again.
-    """
+
+def profile_changed(event: ProfileChanged) -> None:
+    """Have the posts of who has no profile now found by the user name alone, and by the name too once it is back."""
+    if event.user.name:
+        _index_anew(event)
+
+
+def _index_anew(event: MemberEvent) -> None:
+    """Of a member one job waits, however often their name comes and goes: the one that is there begins again."""
     waiting = event.session.scalars(_waiting(event.user.id)).first()
     if waiting is None:
         enqueue(event.work.registry, event.session, _NAMES, user_id=event.user.id)
@@ -167,7 +178,7 @@ def _portion(connection: Connection, model: Any, wanted: ColumnElement[bool]) ->
 
 
 def _posts_with_names(ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
-    columns = (Post.id, Post.version, Post.author_id, Post.title, Post.html, Post.tag_names, User.username, User.name)
+    columns = (Post.id, Post.version, Post.author_id, Post.title, Post.html, Post.tag_names, User.username, _SHOWN_NAME)
     return select(*columns).outerjoin(User, User.id == Post.author_id).where(Post.id.in_(ids)).order_by(Post.id.desc())
 
 
@@ -207,7 +218,7 @@ def _made(registry: Registry, model: Any, wanted: ColumnElement[bool]) -> tuple[
     with get_database(registry).reader() as session:
         portion = _portion(session.connection(), model, wanted)
         statement = (
-            select(model, User.username, User.name)
+            select(model, User.username, _SHOWN_NAME)
             .outerjoin(User, User.id == model.author_id)
             .where(model.id.in_(portion.ids))
             .order_by(model.id.desc())

@@ -19,10 +19,10 @@ from flasky.plugins.accounts.services import Work
 from flasky.plugins.blog import comments, notices, portions
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.events import CommentShown, PostShown
-from flasky.plugins.blog.models import Comment, Decision, Post, PostTag
+from flasky.plugins.blog.models import Comment, Decision, Post, PostTag, Report
 from flasky.plugins.blog.moderation import moderator, note
 from flasky.plugins.blog.portions import Number, Order, Things
-from flasky.plugins.blog.storage import changed, lists_changed
+from flasky.plugins.blog.storage import changed, lists_changed, lock
 
 #: How many decisions about a member can be undone from their page, and beyond what number nobody counts.
 _MOST_SHOWN, _MOST_COUNTED = 5, 1000
@@ -99,8 +99,19 @@ def show_some(work: Work, order: Order) -> Number:
     if done.comments:
         _show_comments(work, done.comments)
     if done.number.is_any:
+        _answer_authors(work, order, done)
         _tell_called(work, order, done)
     return done.number
+
+
+def _answer_authors(work: Work, order: Order, done: Things) -> None:
+    """Whoever changed what was hidden does not wait any more (`notices.tell_moderators`)."""
+    about = or_(Report.post_id.in_(done.posts), Report.comment_id.in_(done.comments))
+    waiting = about & (Report.reason == "") & Report.resolved_at.is_(None)
+    lock(work.db, waiting, Report.id)
+    # Who decided may have left while the job waited.
+    decided_by = select(User.id).where(User.id == order.moderator_id).scalar_subquery()
+    changed(work.db, update(Report).where(waiting).values(resolved_at=work.now(), resolved_by_id=decided_by))
 
 
 def _show_posts(work: Work, ids: list[int]) -> None:

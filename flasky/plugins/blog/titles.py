@@ -12,6 +12,8 @@ from flasky.plugins.blog.words import is_blank, unturned
 
 #: Characters of a text that stand for its title.
 _LONGEST = 60
+#: Characters of HTML whose opening is kept: nearly every summary has less, and what is kept stays below some megabytes.
+_LONGEST_KEPT = 2000
 
 #: For a statement whose rows are named: what `name_of` needs of a post without a title, and nothing of the others.
 OPENING = case((Post.title == "", Post.summary), else_="").label("opening")
@@ -22,7 +24,8 @@ def name_of(post_id: int, title: str, html: str) -> str:
 
     It is text, to be escaped where it is shown.
     """
-    return title or _opening(html) or f"#{post_id}"
+    opening = _kept_opening if len(html) <= _LONGEST_KEPT else _opening
+    return title or opening(html) or f"#{post_id}"
 
 
 def opening_of(text: str) -> str:
@@ -32,7 +35,9 @@ def opening_of(text: str) -> str:
     return "" if is_blank(opening) else opening
 
 
-@lru_cache(maxsize=512)
 def _opening(html: str) -> str:
     # From a template it comes as Markup, of which a part is Markup again: unescaped here, it would be shown as HTML.
     return opening_of(text_of(str(html)))
+
+
+_kept_opening = lru_cache(maxsize=512)(_opening)

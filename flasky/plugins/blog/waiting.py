@@ -23,6 +23,7 @@ _MOST_TOLD = 9
 def waiting_for(user_id: Any) -> ScalarSelect[int]:
     """The number of open reports that a member is shown if they moderate, for `config.add_identity_value`.
 
+    What its author changed while it is hidden is one, too (`notices.tell_moderators`).
     It is a part of each page of every member, so it looks at the newest reports only, by the index of what is open.
     Those about the member's own count where nobody else decides about them (`moderation.leaves_out`): who is not shown
     them does not learn of them by a number either.

@@ -286,14 +286,15 @@ class TestPicture:
         with work() as opened:
             profile.set_avatar(opened, get(opened, user_id), io.BytesIO(data))
         with work() as opened:
-            stored = profile.uploaded_avatar(opened, user_id)
+            stored = profile.find_picture(opened, user_id)
             assert stored.media_type == "image/webp"
             assert stored.image[:4] == b"RIFF"
             assert b"<script>" not in stored.image
             assert get(opened, user_id).avatar_version > 0
             profile.remove_avatar(opened, get(opened, user_id))
         with work() as opened:
-            assert profile.uploaded_avatar(opened, user_id) is None
+            assert profile.find_picture(opened, user_id).image is None
+            assert profile.find_picture(opened, user_id + 1) is None
 
     def test_what_is_none_is_refused(self, work: Any, member: Any, get: Any, picture: Any) -> None:
         user_id = member("anna")

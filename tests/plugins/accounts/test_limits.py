@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -13,11 +14,14 @@ from typing import Any
 import pytest
 from limits.storage import memory
 from limits.strategies import MovingWindowRateLimiter
+from pyramid.registry import Registry
+from sqlalchemy import select
 
 from flasky.plugins.accounts import memory_counts
 from flasky.plugins.accounts.errors import TooManyTries
-from flasky.plugins.accounts.limits import Limit, Limiter, get_limiter, pace, peer_key, spend
+from flasky.plugins.accounts.limits import Limit, Limiter, check, get_limiter, pace, peer_key, spend
 from flasky.plugins.accounts.memory_counts import CalmMemoryStorage
+from flasky.plugins.accounts.models import SecurityEvent
 from flasky.plugins.accounts.work import Client, Work
 
 TWO = Limit("test", 2, 60)
@@ -126,3 +130,46 @@ def test_limits_belong_to_their_application(make_app: Any) -> None:
     first.hit(TWO, "anna")
     assert first.wait(TWO, "anna") > 0
     assert second.wait(TWO, "anna") == 0
+
+
+@pytest.mark.parametrize("refuse", [spend, check])
+def test_log_02_of_refusals_by_a_limit_the_first_is_recorded_and_all_are_in_the_log(
+    refuse: Callable[..., None],
+    registry: Registry,
+    work: Any,
+    member: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LOG-02, RTE-02: who tries on costs no write and buries nothing; they are told of again behind its time."""
+    caplog.set_level(logging.INFO)
+    now = time.time()
+    clock = SimpleNamespace(time=lambda: now + clock.passed, monotonic=time.monotonic, passed=0)
+    monkeypatch.setattr(memory_counts, "time", clock)
+    monkeypatch.setattr(memory, "time", clock)
+    anna, bob = member("anna"), member("bob")
+    other = Limit("other", 2, 60)
+
+    def try_on(user_id: int, limit: Limit) -> None:
+        for _try in range(2):
+            get_limiter(registry).hit(limit, str(user_id))
+        for _try in range(4):
+            with work() as opened, pytest.raises(TooManyTries):
+                refuse(opened, (limit, str(user_id)), user_id=user_id)
+
+    def recorded() -> list[tuple[int | None, str]]:
+        with work() as opened:
+            rows = opened.db.execute(
+                select(SecurityEvent.user_id, SecurityEvent.details).where(SecurityEvent.event == "limited")
+            )
+            return [(user_id, details["limit"]) for user_id, details in rows]
+
+    try_on(anna, TWO)
+    assert recorded() == [(anna, "test")]
+    try_on(bob, TWO)
+    try_on(anna, other)
+    assert recorded() == [(anna, "test"), (bob, "test"), (anna, "other")]
+    assert caplog.text.count(f"limited user={anna}") == 8
+    clock.passed = 61
+    try_on(anna, TWO)
+    assert recorded()[3:] == [(anna, "test")]

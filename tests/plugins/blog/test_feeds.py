@@ -8,13 +8,14 @@ from typing import Any
 
 import feedparser
 import pytest
+from blog_vectors import SHAPES
 from webtest import TestApp
 
 from flasky.jobs.worker import JobWorker
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import feeds, moderation, posts
+from flasky.plugins.blog import feeds, limits, moderation, posts
 from flasky.plugins.blog.posts import Writing
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -163,6 +164,51 @@ def test_a_feed_has_the_whole_post_and_says_when_it_was_edited(
     assert after.entries[1].published == before.entries[1].published
     assert after.entries[1].updated > before.entries[1].updated
     assert after.feed.updated == after.entries[1].updated
+
+
+def test_a_feed_has_the_beginning_of_a_post_that_becomes_a_very_long_page_and_leads_to_the_rest(
+    client: Any, member: Any, write: Any
+) -> None:
+    """No reader has to take megabytes because of one member; the longest posts of words come whole."""
+    anna = member()
+    marks = write(anna, "see @anna\n\n" + "- a\n" * 7000, title="Marks")
+    write(anna, "words and *胡同* " * 2000, title="Words")
+    visitor = client()
+    for language, name in (("en", "Read on"), ("zh", "继续阅读")):
+        visitor.extra_environ["HTTP_ACCEPT_LANGUAGE"] = language
+        words, beginning = parsed(visitor.get("/feed")).iter(f"{ATOM}entry")
+        assert words.findtext(f"{ATOM}content").count("<em>胡同</em>") == 2000
+        assert words.find(f"{ATOM}summary") is None
+        assert beginning.find(f"{ATOM}content") is None
+        shown = beginning.find(f"{ATOM}summary")
+        address = f"http://localhost/post/{marks}"
+        assert shown.get("type") == "html"
+        assert shown.get("{http://www.w3.org/XML/1998/namespace}base") == address
+        assert 'href="http://localhost/member/' in shown.text
+        assert shown.text.count("<li>a</li>") < 50
+        assert shown.text.endswith(f'</ul>\n<p><a href="{address}">{name}</a></p>\n')
+        assert feedparser.parse(visitor.get("/feed").body).bozo is False
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(
+    ("source", "home", "feed"),
+    [
+        ("x\n\n" + SHAPES["empty code in quotes"](limits.LONGEST_BODY - 3), 250_000, 250_000),
+        ("x\n\n" + SHAPES["empty quotes"](limits.LONGEST_BODY - 3), 250_000, 250_000),
+        (SHAPES["lists and quotes below a quote"](limits.LONGEST_BODY), 250_000, 250_000),
+        # As long as what a feed still has whole.
+        ("- a\n" * 4500, 250_000, 2_200_000),
+    ],
+)
+def test_xss_03_one_member_makes_neither_the_home_page_nor_a_feed_of_many_megabytes(
+    client: Any, member: Any, write: Any, source: str, home: int, feed: int
+) -> None:
+    anna, visitor = member(), client()
+    for _number in range(20):
+        write(anna, source)
+    assert len(visitor.get("/").body) < home
+    assert len(visitor.get("/feed").body) < feed
 
 
 def test_who_has_a_feed_already_is_told_so(client: Any, member: Any, write: Any, work_as: Any, statements: Any) -> None:

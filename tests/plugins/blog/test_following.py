@@ -495,8 +495,12 @@ def test_who_has_no_profile_is_in_no_list_of_people_and_no_link_leads_there(
         page = browser.get(path)
         assert "bob" in page, path
         assert "/user/bob" not in page, path
-    # Whom one follows oneself is to be unfollowed.
+    # Whom one follows oneself is to be unfollowed. Their own picture is for nobody else then.
+    with open_work(registry) as work:
+        work.db.get(User, bob).avatar_version = 5
     page = browser.get(f"/people/{anna}/following")
+    assert page.html.select_one(f"#member-{bob} svg.avatar")
+    assert f"/avatar/{bob}/" not in page
     assert "/user/bob" not in page
     form = next(form for form in page.forms.values() if "/unfollow/" in form.action)
     page = form.submit().follow()

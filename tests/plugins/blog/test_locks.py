@@ -277,3 +277,14 @@ def test_con_04_a_moderator_who_decides_about_a_text_and_is_erased_does_not_wait
     # The text is locked then.
     stopped_at("UPDATE " + kind.__name__.rpartition(".")[2], show, partial(leave, gone))
     assert list(db.scalars(select(Decision.moderator_id))) == [None, None]
+
+
+def test_con_04_who_answers_one_who_is_just_erased_does_not_wait_for_who_erases(
+    people: Any, write: Any, comment: Any, leave: Any, stopped_at: Any, db: Session
+) -> None:
+    """The answer marks what it answers as read, which names them, and tells them."""
+    anna, gone = people["anna"], people["gone"]
+    post = write(anna)
+    comment(gone, post)
+    stopped_at("UPDATE notices", partial(comment, anna, post), partial(leave, gone))
+    assert [(row.actor_id, row.read_at is None) for row in db.scalars(select(Notice))] == [(None, False)]

@@ -6,11 +6,12 @@ import re
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 import pytest
 from blog_vectors import vectors
 
-from flasky.plugins.blog import markdown
+from flasky.plugins.blog import markdown, titles
 
 ALLOWED = {
     "href": {"a"}, "title": {"a"}, "rel": {"a"}, "start": {"ol"}, "class": {"code"},
@@ -49,6 +50,21 @@ def test_there_are_at_least_300_vectors() -> None:
     assert len(set(vectors())) >= 300
 
 
+def test_xss_01_a_link_leads_to_this_site_to_another_one_or_into_a_mail() -> None:
+    """By a list of what an address may begin with, as a browser reads it: what is not known is not allowed."""
+    for beginning in ("ftp:", "tel:", "sms:", "intent:", "data:image/"):
+        assert any(f"]({beginning}" in vector for vector in vectors()), beginning
+    for vector in vectors():
+        rendered = markdown.render(f"{vector} [a](http://a) [b](https://b) [c](mailto:c@d) [e](/f)")
+        schemes = {urlsplit(address).scheme for address in addresses(rendered.html) | addresses(rendered.summary)}
+        assert schemes <= {"", "http", "https", "mailto"}, vector
+
+
+def addresses(html: str) -> set[str]:
+    """Where the links lead."""
+    return {unescape(address) for address in re.findall(r'href="([^"]*)"', html)}
+
+
 def test_xss_01_no_vector_makes_anything_that_runs_or_loads() -> None:
     bad = {}
     for vector in vectors():
@@ -72,10 +88,16 @@ def test_other_html_of_the_same_text_has_another_number() -> None:
         "[a]\n" * 60 + f"\n[a]: http://b.org/{'c' * 200}\n",
         "long " * 300 + "w" * 60 + "\n\nmore",
         "[a](b.md) [c](d.md/e) [f](g@h.md)",
+        "empty\n\n" + ">>\n\n" * 40,
+        "empty\n\n" + "```\n```\n" * 40,
+        "    code\n\n---\n" * 40,
+        "a\\\n" * 60,
+        "> " + "[a](/b 'c') " * 10 + "****a**** " * 350,
+        "lists in turn\n\n" + "-\n+\n" * 1000,
     )
     made = [markdown.render(text) for text in texts]
     digest = sha256("\0".join(part for one in made for part in (one.html, one.summary)).encode()).hexdigest()
-    assert (markdown.PIPELINE, digest[:16]) == (13, "3a98c5a3eee9a493")
+    assert (markdown.PIPELINE, digest[:16]) == (14, "adea1b3ab407b3ec")
 
 
 def test_the_test_can_see_what_is_bad() -> None:
@@ -173,6 +195,56 @@ def test_the_summary_of_each_kind_of_block_is_the_beginning_of_what_it_is(source
     opened = [tag for slash, tag in tags if not slash and tag not in {"br", "hr"}]
     assert sorted(opened) == sorted(tag for slash, tag in tags if slash)
     assert not faults(rendered.summary)
+
+
+def test_what_shows_nothing_or_next_to_it_is_long_too() -> None:
+    """Empty quotations and blocks of code have a line each on the page, and what is marked has its marks."""
+    for source in (">>```\n\n", ">```\n\n", ">\n\n", "```\n```\n", ">" * 29 + "```\n\n"):
+        # Few enough to be shown as what they are.
+        rendered = markdown.render(f"x\n\n{source * 60}")
+        assert rendered.is_long, source
+        assert rendered.summary.startswith("<p>x</p>\n<")
+        assert len(rendered.summary) < 5000, source
+    # However deep they stand, the words of a quotation are shown, and code of which all is shown does not go on.
+    assert "word word" in markdown.render(">" * 30 + "word " * 300).summary
+    code = "> " + "word " * 90 + "\n\n```\n```\n"
+    assert markdown.render(code + "end " * 200).summary.count("…") == 1
+
+
+def test_a_summary_that_is_much_longer_than_what_it_shows_has_its_words_alone() -> None:
+    title = '"' * 190
+    for source, words in (
+        ("![](b)" * 5000, "bbb"),
+        ("****a**** " * 350, "a a a"),
+        ("".join(f"[<](/{number} '{title}') " for number in range(90)), "&lt; &lt;"),
+    ):
+        rendered = markdown.render(f"> {source}")
+        assert rendered.is_long
+        assert rendered.summary.startswith(f"<p>{words}")
+        assert rendered.summary.endswith(" …</p>\n")
+        assert rendered.summary.count("…") == 1
+        assert rendered.summary.count("<") == 2
+        assert len(rendered.summary) < 5000
+
+
+def test_what_a_post_is_called_is_remembered_of_short_html_alone() -> None:
+    """Five hundred of the longest would be megabytes in each process."""
+    titles._kept_opening.cache_clear()
+    for html in ("<p>The old gate</p>\n", f"<p>The old gate<a title='{'x' * 2000}'></a></p>\n"):
+        assert titles.name_of(7, "", html) == "The old gate"
+    assert titles._kept_opening.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("piece", ["-\n+\n", "\n-\n>>", ">\n-\n"])
+def test_xss_03_a_text_that_would_become_too_long_is_shown_as_it_was_written(piece: str) -> None:
+    source = "@anna\n\n" + piece * 2000
+    rendered = markdown.render(source, members=everybody)
+    assert rendered.html.startswith('<pre tabindex="0"><code>@anna\n')
+    assert unescape(re.sub("<[^>]*>", "", rendered.html)).strip() == source.strip()
+    assert rendered.mentioned == ()
+    assert rendered.is_long
+    assert rendered.summary.endswith("\n…\n</code></pre>\n")
+    assert markdown.render("@anna\n\n" + piece * 20, members=everybody).mentioned == (1,)
 
 
 def test_what_is_short_stays_whole_and_a_table_keeps_whole_rows() -> None:

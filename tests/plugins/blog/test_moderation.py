@@ -155,6 +155,24 @@ def test_a_report_after_an_answer_opens_it_again(
             moderation.resolve(work, kind.find(work, number))
 
 
+def test_a_report_that_is_told_again_after_an_answer_waits_behind_those_of_others(
+    people: Any, write: Any, work_as: Any
+) -> None:
+    ids = [write(people["anna"]) for _number in range(2)]
+
+    def report(post: int) -> None:
+        with work_as(people["bob"]) as work:
+            moderation.report(work, posts.find(work, post), "look")
+
+    for post in ids:
+        report(post)
+    with work_as(people["mona"]) as work:
+        moderation.resolve(work, posts.find(work, ids[0]))
+    report(ids[0])
+    with work_as(people["mona"]) as work:
+        assert [item.about.post_id for item in moderated.reports(work).rows] == [ids[1], ids[0]]
+
+
 def test_hiding_twice_and_showing_twice_counts_once(
     people: Any, write: Any, comment: Any, work_as: Any, db: Session
 ) -> None:

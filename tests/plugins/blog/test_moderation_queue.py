@@ -16,7 +16,9 @@ from flasky.database import utc_now
 from flasky.plugins.accounts import registration, roles
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, moderation, posts, waiting
+from flasky.plugins.blog import comments, moderated, moderation, posts, waiting
+from flasky.plugins.blog.members import export
+from flasky.plugins.blog.reading import Bounds
 
 
 @pytest.fixture
@@ -217,3 +219,138 @@ def test_the_list_of_reports_says_what_is_hidden_already(
     assert ["It is hidden already. The reason: <i>" in row for row in rows] == [True, True, False]
     assert "<i>ments" in rows[0]
     assert "<i>posts" in rows[1]
+
+
+@pytest.fixture
+def hide(work_as: Any) -> Callable[..., None]:
+    """A function that has a moderator hide a post or comment."""
+
+    def do(who: int, module: Any, number: int, reason: str = "rude") -> None:
+        with work_as(who) as work:
+            moderation.hide(work, module.find(work, number), reason)
+
+    return do
+
+
+@pytest.fixture
+def mend(client: Any) -> Callable[..., Any]:
+    """A function that has a member change what they wrote, in its form."""
+
+    def do(who: int, module: Any, number: int, body: str) -> Any:
+        page = client(who).get(f"/{module.__name__.rpartition('.')[2][:-1]}/{number}/edit")
+        form = next(form for form in page.forms.values() if "body" in form.fields)
+        form["body"] = body
+        return form.submit(status=303)
+
+    return do
+
+
+def waiting_in(page: Any) -> list[str]:
+    """What the list of reports has; the number in the navbar is that of the same."""
+    rows = [" ".join(row.get_text(" ").split()) for row in page.html.select(".posts li.post")]
+    assert badge_on(page) == ((str(len(rows)), f"open reports: {len(rows)}") if rows else None)
+    return rows
+
+
+def press(page: Any, do: str) -> Any:
+    form = next(form for form in page.forms.values() if "do" in form.fields)
+    return form.submit("do", value=do, status=303)
+
+
+@pytest.mark.parametrize("module", [posts, comments])
+def test_what_its_author_changed_while_it_is_hidden_waits_until_a_moderator_decides_again(
+    module: Any, people: Any, write: Any, comment: Any, hide: Any, mend: Any, client: Any, work_as: Any
+) -> None:
+    anna, mona = people["anna"], client(people["mona"])
+    made = write(anna, "bad words")
+    if module is comments:
+        made = comment(anna, made, "bad words")
+    hide(people["mona"], module, made)
+    assert waiting_in(mona.get("/moderate")) == []
+    mend(anna, module, made, "bad words")
+    assert waiting_in(mona.get("/moderate")) == []
+    for text_now in ("good words", "better words"):
+        mend(anna, module, made, text_now)
+        (row,) = waiting_in(mona.get("/moderate"))
+        for said in (text_now, "It is hidden already. The reason: rude", "Its author changed it since"):
+            assert said in row
+        assert "report" not in row
+    page = mona.get("/moderate").click("Decide")
+    assert "better words" in page
+    mend(anna, module, made, "other words")
+    late = page.forms["text"].submit("do", value="keep", status=409)
+    assert "other words" in late
+    assert len(waiting_in(mona.get("/moderate"))) == 1
+    press(late, "keep")
+    assert waiting_in(mona.get("/moderate")) == []
+    assert "other words" in mona.get(f"/moderate?show={module.__name__.rpartition('.')[2]}")
+    decided = mona.get("/moderate?show=decisions").html.select("li.post")[0].get_text()
+    assert "was left as it is" in decided
+    assert "answered" not in decided
+    for number, where in enumerate(("/moderate", f"/moderate?show={module.__name__.rpartition('.')[2]}")):
+        mend(anna, module, made, f"words {number}")
+        assert len(waiting_in(mona.get("/moderate"))) == 1
+        page = mona.get(where)
+        press(page.click("Decide") if where == "/moderate" else page, "show")
+        assert waiting_in(mona.get("/moderate")) == []
+        hide(people["mona"], module, made)
+        assert waiting_in(mona.get("/moderate")) == []
+    mend(anna, module, made, "the last words")
+    with work_as(anna) as work:
+        module.remove(work, module.find(work, made))
+    assert waiting_in(mona.get("/moderate")) == []
+
+
+def test_reports_of_what_its_author_changed_while_it_is_hidden_are_told_and_counted_without_that(
+    people: Any, write: Any, report: Any, hide: Any, mend: Any, client: Any, work_as: Any
+) -> None:
+    post, mona = write(people["anna"]), client(people["mona"])
+    hide(people["mona"], posts, post)
+    mend(people["anna"], posts, post, "mended")
+    report(people["mona"], posts, post, "still bad")
+    (row,) = [row.get_text() for row in mona.get("/moderate").html.select(".posts li.post")]
+    assert "1 report:" in row
+    assert "still bad" in row
+    page = mona.get("/moderate").click("Decide")
+    assert len(page.html.select(".reports li")) == 1
+    press(page, "show")
+    # What somebody said of it is still to be answered.
+    (row,) = waiting_in(mona.get("/moderate"))
+    assert "1 report:" in row
+    assert "hidden already" not in row
+    press(mona.get("/moderate").click("Decide"), "keep")
+    assert "1 report answered" in mona.get("/moderate?show=decisions")
+    with work_as(people["anna"]) as work:
+        assert export(work, work.db.get(User, people["anna"]))["reports"] == []
+
+
+def test_acl_02_what_a_moderator_changed_of_their_own_waits_for_another_one(
+    people: Any, member: Any, write: Any, hide: Any, mend: Any, client: Any, registry: Any
+) -> None:
+    nora = member("nora", role="Moderator")
+    post = write(people["mona"])
+    hide(nora, posts, post)
+    mend(people["mona"], posts, post, "mended")
+    assert waiting_in(client(people["mona"]).get("/moderate")) == []
+    assert len(waiting_in(client(nora).get("/moderate"))) == 1
+    with open_work(registry) as work:
+        work.db.get(User, nora).disabled_at = utc_now()
+    assert len(waiting_in(client(people["mona"]).get("/moderate"))) == 1
+
+
+def test_what_was_changed_while_hidden_and_what_was_reported_go_on_in_both_directions(
+    people: Any, write: Any, report: Any, hide: Any, mend: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moderated.reports, "__defaults__", (Bounds(), 2))
+    made = [write(people["anna"], f"post {number}", title=f"Title-{number}.") for number in range(5)]
+    for number, post in enumerate(made):
+        if number % 2:
+            report(people["bob"], posts, post)
+        else:
+            hide(people["mona"], posts, post)
+            mend(people["anna"], posts, post, f"mended {number}")
+    pages = [client(people["mona"]).get("/moderate")]
+    for way in ("Later", "Later", "Earlier"):
+        pages.append(pages[-1].click(way))
+    assert [re.findall(r">Title-(\d)\.", page.text) for page in pages] == [["0", "1"], ["2", "3"], ["4"], ["2", "3"]]
+    assert badge_on(pages[0]) == ("5", "open reports: 5")

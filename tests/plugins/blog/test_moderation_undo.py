@@ -386,6 +386,25 @@ def test_whom_it_calls_since_it_was_edited_is_told_once_as_when_it_is_shown_on_i
     assert told(carl)[3:] == [(bob, said["below a hidden one"])]
 
 
+def test_what_its_author_changed_meanwhile_waits_for_nobody_once_it_is_shown_again_with_the_rest(
+    people: Any, write: Any, comment: Any, work_as: Any, decide: Any, hide_all: Any, show_again: Any, client: Any
+) -> None:
+    mona, bob = people["mona"], people["bob"]
+    post, other = write(bob, "one"), write(bob, "two")
+    said = comment(bob, write(people["anna"]), "three")
+    decide(mona, moderation.hide, posts, other, "rude")
+    decision = hide_all(mona, bob)
+    with work_as(bob) as work:
+        for number in (post, other):
+            posts.edit(work, posts.find(work, number), Writing("mended"), version=1)
+        comments.edit(work, comments.find(work, said), "mended", version=1)
+    browser = client(mona)
+    assert len(browser.get("/moderate").html.select("li.post")) == 3
+    show_again(mona, bob, decision)
+    (row,) = browser.get("/moderate").html.select("li.post")
+    assert "The reason: rude" in row.get_text()
+
+
 @pytest.mark.databases("sqlite")
 def test_acl_02_who_does_not_moderate_shows_nothing_again_and_nobody_their_own_where_another_may(
     people: Any, member: Any, write: Any, work_as: Any, hide_all: Any, decide: Any, show_again: Any, client: Any,

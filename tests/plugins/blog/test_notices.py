@@ -19,7 +19,7 @@ from flasky.mail.models import OutgoingMail
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, digests, following, mails, moderation, notices, posts
+from flasky.plugins.blog import comments, digests, following, mails, moderation, notices, pace, posts
 from flasky.plugins.blog.events import CommentEdited
 from flasky.plugins.blog.models import BlogMember, Comment, Notice, Post
 from flasky.plugins.blog.posts import Writing
@@ -292,6 +292,34 @@ def test_mails_at_once_say_who_and_where_in_the_members_language(
     assert re.search("[\u4e00-\u9fff]", text_of(mailbox.last))
 
 
+@pytest.mark.parametrize("body", ["The gate\nwas open", "The gate\r\nBcc: eve@example.com\r\n\r\nwas open"])
+def test_inj_02_the_subject_of_a_mail_says_what_happened_and_to_which_post_in_one_short_line(
+    body: str, member: Any, write: Any, comment: Any, work_as: Any, choose: Any, mailbox: Mailbox
+) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    for user_id in (anna, carl):
+        choose(user_id, "at_once")
+    walk = write(anna, "x", title="A walk")
+    comment(carl, walk)
+    assert mailbox.last["Subject"] == "[Flasky] carl commented on: A walk"
+    comment(bob, walk)
+    assert mailbox.to("anna@example.com")[-1]["Subject"] == "[Flasky] bob commented on: A walk"
+    assert mailbox.to("carl@example.com")[-1]["Subject"] == "[Flasky] bob commented after you on: A walk"
+    comment(bob, write(bob, "x", title="A gate"), "look, @anna")
+    assert mailbox.last["Subject"] == "[Flasky] bob mentioned you in: A gate"
+    with work_as(bob) as work:
+        following.follow(work, work.db.get(User, anna))
+    assert mailbox.last["Subject"] == "[Flasky] bob follows you"
+    comment(bob, write(anna, body))
+    named = " ".join(body.split())
+    assert mailbox.last["Subject"] == f"[Flasky] bob commented on: {named}"
+    assert "Bcc" not in mailbox.last
+    comment(bob, write(anna, "x", title="long " * 40))
+    said = mailbox.last["Subject"].removeprefix("[Flasky] bob commented on: long long")
+    assert said.endswith("…")
+    assert len(mailbox.last["Subject"]) < 100
+
+
 def test_a_mail_about_a_mention_quotes_where_the_text_calls(
     member: Any, write: Any, choose: Any, mailbox: Mailbox
 ) -> None:
@@ -429,6 +457,25 @@ def test_rte_02_beyond_so_many_an_hour_notices_wait_for_the_digest(
     monkeypatch.setattr(time, "time", lambda: an_hour_later)
     comment(bob, post, "later")
     assert len(mailbox.to("anna@example.com")) == 4
+
+
+def test_rte_02_one_member_causes_so_many_mails_an_hour_and_decisions_go_all_the_same(
+    member: Any, write: Any, choose: Any, work_as: Any, registry: Any, mailbox: Mailbox, monkeypatch: Any
+) -> None:
+    """RTE-02: whoever calls ten members in each of a hundred edits fills no mailboxes; the digest has the rest."""
+    monkeypatch.setattr(pace, "MAILS_BY", pace.MAILS_BY._replace(amount=2))
+    bob, mona = member("bob"), member("mona", role="Moderator")
+    others = [member(name) for name in ("anna", "carl", "dora")]
+    for other in others:
+        choose(other, "at_once")
+    write(bob, "@anna @carl @dora")
+    assert len(mailbox.messages) == 2
+    for post in [write(other) for other in others]:
+        with work_as(mona) as work:
+            moderation.hide(work, posts.find(work, post), "look")
+    assert len(mailbox.messages) == 5
+    tomorrow = utc_now() + timedelta(days=1, minutes=1)
+    assert digests.send_digests(registry, clock=lambda: tomorrow) == 1
 
 
 @pytest.mark.databases("sqlite")
@@ -794,7 +841,7 @@ def test_a_mail_program_stops_mails_with_one_click_and_nothing_else_does(
 def test_the_link_of_who_left_stops_nobody_who_gets_their_number(
     member: Any, registry: Any, choose: Any, client: Any, db: Session
 ) -> None:
-    """SQLite gives the number of the last member to the next one."""
+    """As when an older copy of the database was put back, which gives numbers again."""
     anna = member("anna")
     path = path_to_stop(registry, anna)
     db.execute(update(User).where(User.id == anna).values(created_at=utc_now() + timedelta(seconds=2)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -11,10 +12,11 @@ from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
 from flasky.background import background_request
-from flasky.database import get_database
+from flasky.database import get_database, utc_now
 from flasky.jobs.models import BackgroundJob
 from flasky.jobs.worker import JobWorker
-from flasky.plugins.accounts import profile
+from flasky.plugins.accounts import leaving, people, profile
+from flasky.plugins.accounts.events import ProfileChanged
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
@@ -436,6 +438,92 @@ def test_of_a_member_one_job_waits_however_often_they_change_their_name(
     JobWorker(registry).run_once()
     assert found("sun") == [post]
     assert found("zhao") == []
+
+
+@pytest.mark.parametrize("field", ["disabled_at", "deletion_due_at"])
+def test_who_has_no_profile_is_found_by_the_user_name_alone(
+    field: str, member: Any, write: Any, rename: Any, registry: Any, found: Any
+) -> None:
+    """ACL-05: no page shows their name, so no search may tell it letter by letter; until they are back."""
+    carl, bob = member("carl"), member("bob")
+    posts_of, others = [write(carl, "cat"), write(carl, "cat")], write(bob, "cat")
+    rename(carl, "Zebulon Realname")
+    rename(bob, "Zebra")
+    JobWorker(registry).run_once()
+
+    def set_field(moment: Any) -> None:
+        with open_work(registry) as work:
+            user = work.db.get_one(User, carl)
+            setattr(user, field, moment)
+            rebuilding.profile_changed(ProfileChanged(work, user))
+        JobWorker(registry).run_once()
+
+    def rebuild() -> None:
+        assert rebuilding.rebuild_all(registry, everything=True) == (3, 0)
+
+    assert found("zeb") == [others, *posts_of[::-1]]
+    set_field(utc_now())
+    for again in (lambda: None, rebuild):
+        again()
+        assert (found("zeb"), found("realname")) == ([others], [])
+        assert found("carl cat") == posts_of[::-1]
+    set_field(None)
+    for again in (lambda: None, rebuild):
+        again()
+        assert found("zebulon realname") == posts_of[::-1]
+
+
+@pytest.mark.parametrize("way", ["disabled", "leaving"])
+def test_acl_05_the_name_of_who_is_shut_out_or_leaving_cannot_be_asked_out_of_searches(
+    way: str, member: Any, write: Any, rename: Any, registry: Any, client: Any, db: Session
+) -> None:
+    """ACL-05: as the services and pages do it; the posts stay, and the user name beside them."""
+    carl = member("carl")
+    post = write(carl, "cat")
+    rename(carl, "Zebulon Realname")
+    JobWorker(registry).run_once()
+
+    def ids(text: str) -> list[int]:
+        return [item["id"] for item in client().get("/api/search", {"q": text}).json["posts"]]
+
+    assert ids("zeb") == [post]
+    with open_work(registry) as work:
+        user = work.db.get_one(User, carl)
+        people.disable(work, user) if way == "disabled" else leaving.leave_on(work, user, utc_now() + timedelta(days=3))
+    assert jobs_of(db) == [{"user_id": carl}]
+    home = client().get("/").headers["ETag"]
+    JobWorker(registry).run_once()
+    assert client().get("/").headers["ETag"] == home
+    assert [ids(text) for text in ("zeb", "realname", "carl", "cat")] == [[], [], [post], [post]]
+    assert "Nothing was found" in client().get("/search", {"q": "zeb"})
+    with open_work(registry) as work:
+        user = work.db.get_one(User, carl)
+        people.enable(work, user) if way == "disabled" else leaving.stay(work, user)
+    JobWorker(registry).run_once()
+    assert ids("zebulon") == [post]
+
+
+def test_of_a_member_one_job_waits_however_often_their_profile_goes_and_comes(
+    member: Any, write: Any, rename: Any, registry: Any, db: Session
+) -> None:
+    anna, plain = member("anna"), member("plain")
+    write(anna, "cat")
+    write(plain, "cat")
+
+    def tell(user_id: int) -> None:
+        with open_work(registry) as work:
+            rebuilding.profile_changed(ProfileChanged(work, work.db.get_one(User, user_id)))
+
+    rename(anna, "Wang")
+    tell(anna)
+    assert jobs_of(db) == [{"user_id": anna}]
+    JobWorker(registry).run_once()
+    tell(anna)
+    tell(anna)
+    assert jobs_of(db) == [{"user_id": anna}]
+    # Whose posts are found by no other name than before.
+    tell(plain)
+    assert jobs_of(db) == [{"user_id": anna}]
 
 
 def test_whoever_writes_does_not_wait_for_words_and_what_is_edited_meanwhile_is_taken_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from sqlalchemy.orm import Session
 from flasky.database import utc_now
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, moderation, posts, unread
+from flasky.plugins.blog import comments, digests, moderation, posts, unread
 from flasky.plugins.blog.models import Notice
+from flasky.testing.mailbox import text_of
 
 
 def number_on(page: Any) -> tuple[str, str] | None:
@@ -74,6 +76,41 @@ def test_the_number_goes_with_what_is_hidden_and_with_reading(
     assert number_on(page) == ("1", "1 unread")
     form = next(form for form in page.forms.values() if "do" in form.fields)
     assert number_on(form.submit("do", value="read").follow()) is None
+
+
+def test_who_comments_has_read_what_they_were_told_below_that_post_and_the_digest_knows_it(
+    member: Any, client: Any, write: Any, comment: Any, work_as: Any, choose: Any, registry: Any, mailbox: Any
+) -> None:
+    """Not of other posts, nor what was decided about their own, nor what is hidden while they comment."""
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    choose(anna, "daily")
+    walk, gate = write(anna, "x", title="Walk"), write(bob, "@anna, look", title="Gate")
+    first = comment(bob, walk, "first")
+    hidden = comment(bob, gate, "@anna, spam")
+    read = comment(bob, gate, "@anna, come")
+    door = write(bob, "y", title="Door")
+    mine = comment(anna, door, "rude")
+    with work_as(mona) as work:
+        moderation.hide(work, comments.find(work, hidden), "spam")
+        moderation.hide(work, comments.find(work, mine), "rude")
+    browser = client(anna)
+    assert number_on(browser.get("/")) == ("4", "4 unread")
+    page = browser.get(f"/post/{gate}")
+    form = next(form for form in page.forms.values() if "body" in form.fields)
+    form["body"] = "I come"
+    assert number_on(form.submit(status=303).follow()) == ("2", "2 unread")
+    with work_as(mona) as work:
+        moderation.show(work, comments.find(work, hidden))
+    comment(anna, door, "sorry")
+    assert number_on(browser.get("/")) == ("3", "3 unread")
+    digests.send_digests(registry, clock=lambda: utc_now() + timedelta(days=2))
+    told = text_of(mailbox.to("anna@example.com")[-1])
+    assert [f"/comment/{made}\r" in told for made in (first, hidden, read, mine)] == [True, True, False, True]
+    comment(anna, walk, "thank you")
+    comment(anna, gate, "no, thanks")
+    assert number_on(browser.get("/")) == ("1", "1 unread")
+    # Bob has still to read of her four that are there, and of what was decided about his.
+    assert number_on(client(bob).get("/")) == ("6", "6 unread")
 
 
 @pytest.mark.databases("sqlite")

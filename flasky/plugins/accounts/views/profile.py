@@ -13,7 +13,7 @@ from pyramid.view import view_config
 from wtforms.fields.choices import SelectChoice
 
 from flasky.languages import LANGUAGES, LanguageChosen, _
-from flasky.plugins.accounts import people, profile, roles
+from flasky.plugins.accounts import people, profile
 from flasky.plugins.accounts.errors import Fault, Faults
 from flasky.plugins.accounts.forms import PictureForm, ProfileForm
 from flasky.plugins.accounts.models import User
@@ -68,25 +68,20 @@ def edit(request: Request) -> Response:
 
 @view_config(route_name="accounts.avatar", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=2)
 def show_avatar(request: Request) -> Response:
-    """A member's picture: the uploaded one, or the one drawn from their name."""
-    work, user_id = work_of(request), int(request.matchdict["user_id"])
-    uploaded = profile.uploaded_avatar(work, user_id)
-    if uploaded is not None:
-        response = Response(uploaded.image, content_type=uploaded.media_type)
-    else:
-        user = roles.find_member(work, user_id)
-        if user is None:
-            raise HTTPNotFound
-        # As plain text: markup would escape what is put in.
-        drawing = str(profile.drawn_avatar(user.username, 256)).replace(
-            "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1
-        )
-        response = Response(drawing.encode(), content_type="image/svg+xml")
+    """A member's picture: the uploaded one, or the one drawn from their name; where there is a profile to see."""
+    user_id = int(request.matchdict["user_id"])
+    picture = profile.find_picture(work_of(request), user_id)
+    is_public = picture is not None and picture.has_profile
+    if picture is None or not (is_public or _may_see_without_profile(request, user_id)):
+        raise HTTPNotFound
+    response = _image_of(picture)
     # Opened by itself it is no page of this site: it runs nothing and has no origin (XSS-04).
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    # Not for ever: a member who has the picture taken away wants it gone.
-    response.headers["Cache-Control"] = "public, max-age=300"
+    if is_public:
+        # Not for ever: a member who has the picture taken away wants it gone. Any other is kept nowhere: it was asked
+        # who is there (HDR-07).
+        response.headers["Cache-Control"] = "public, max-age=300"
     response.md5_etag()
     response.conditional_response = True
     return response
@@ -97,6 +92,22 @@ def keep_language(event: LanguageChosen) -> None:
     user = event.request.user
     if user is not None:
         user.language = event.language
+
+
+def _may_see_without_profile(request: Request, user_id: int) -> bool:
+    """Whether whoever asks is the member, or looks after members: their pages show the picture without a profile."""
+    identity = request.identity
+    return identity is not None and (identity.user_id == user_id or "accounts.manage_people" in identity.permissions)
+
+
+def _image_of(picture: profile.Picture) -> Response:
+    if picture.image is not None:
+        return Response(picture.image, content_type=picture.media_type)
+    # As plain text: markup would escape what is put in.
+    drawing = str(profile.drawn_avatar(picture.username, 256)).replace(
+        "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1
+    )
+    return Response(drawing.encode(), content_type="image/svg+xml")
 
 
 def _own(request: Request) -> User:

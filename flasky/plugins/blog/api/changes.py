@@ -72,7 +72,7 @@ def delete(request: Request) -> Response:
 
 
 @view_config(
-    route_name="blog.api.comments", request_method="POST", renderer="json", permission="blog.comment", statements=25
+    route_name="blog.api.comments", request_method="POST", renderer="json", permission="blog.comment", statements=26
 )
 def add_comment(request: Request) -> Shape:
     """Comment on a post."""

@@ -20,8 +20,9 @@ from flasky.plugins.blog.errors import NotAllowed, NotThere, SentBefore, Stale
 from flasky.plugins.blog.forms import CommentForm
 from flasky.plugins.blog.models import Comment, Post
 from flasky.plugins.blog.outlines import Outline
+from flasky.plugins.blog.reading import Bounds
 from flasky.plugins.blog.titles import name_of
-from flasky.plugins.blog.views.common import may, may_preview, see_other, show_fault
+from flasky.plugins.blog.views.common import may, may_preview, reader_of, see_other, show_fault
 from flasky.plugins.blog.views.gone import keep_comment
 from flasky.plugins.blog.views.once import Before, ask_again
 from flasky.redirects import safe_next
@@ -36,11 +37,15 @@ def path_of(request: Request, comment: Comment) -> str:
 
 def place_of(request: Request, comment: Comment) -> str:
     """Where a comment is read: its post's page, the part with this comment and those around it. One statement."""
+    return _place_on(request, comment.post_id, comment.id)
+
+
+def _place_on(request: Request, post_id: int, comment_id: int) -> str:
     limit = request.registry.settings["blog.comments_per_page"]
     # On a POST the comment may be of this very transaction.
-    above = reading.beginning_around(request.db.connection(), comment.post_id, comment.id, limit)
+    above = reading.beginning_around(request.db.connection(), post_id, comment_id, limit)
     query = {"after": above} if above else None
-    return str(request.route_path("blog.post", id=comment.post_id, _query=query, _anchor=f"comment-{comment.id}"))
+    return str(request.route_path("blog.post", id=post_id, _query=query, _anchor=f"comment-{comment_id}"))
 
 
 @view_config(route_name="blog.to_comment", request_method="GET", permission=NO_PERMISSION_REQUIRED, statements=3)
@@ -68,8 +73,9 @@ def lead_back(request: Request) -> Response:
     return see_other(request.route_path("blog.post", id=parse_id(request.matchdict["id"]), _anchor="comments"))
 
 
+# On SQLite each of eleven mails at once (`notices`) is a statement.
 @view_config(
-    route_name="blog.comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment", statements=25
+    route_name="blog.comment", request_method="POST", renderer=_TEMPLATE, permission="blog.comment", statements=26
 )
 def add(request: Request) -> Mapping[str, Any] | Response:
     """Comment on a post; what cannot be taken comes back in a page of its own, with a preview on demand."""
@@ -169,19 +175,26 @@ def save(request: Request) -> Mapping[str, Any] | Response:
 )
 def confirm_delete(request: Request) -> Mapping[str, Any]:
     """Ask before a comment is deleted."""
-    comment = _own(request, comments.find)
-    return {"comment": comment, "post": None, "is_seen": posts.may_see(request.identity, comment.post)}
+    return {"comment": _own(request, comments.find), "post": None}
 
 
 @view_config(route_name="blog.delete_comment", request_method="POST", permission="blog.comment")
 def delete(request: Request) -> Response:
     """Delete a comment of one's own."""
     comment = _own(request, partial(comments.find, lock=True))
-    is_seen = posts.may_see(request.identity, comment.post)
-    there = request.route_path("blog.post", id=comment.post_id) if is_seen else request.route_path("main.index")
+    there = _stood(request, comment) if posts.may_see(request.identity, comment.post) else None
     comments.remove(request.accounts, comment)
     request.flash(_("Your comment is deleted."), "success")
-    return see_other(there)
+    return see_other(there or request.route_path("main.index"))
+
+
+def _stood(request: Request, comment: Comment) -> str:
+    """Where a comment that is about to be deleted stands: the one before it that whoever asks sees."""
+    bounds = Bounds(below=comment.id)
+    before = reading.comments_of(request.db.connection(), comment.post_id, reader_of(request), bounds, 1).rows
+    if before:
+        return _place_on(request, comment.post_id, before[0].id)
+    return str(request.route_path("blog.post", id=comment.post_id, _anchor="comments"))
 
 
 def _page(

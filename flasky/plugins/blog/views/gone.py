@@ -1,4 +1,4 @@
-"""What is shown of what was deleted or hidden meanwhile, or of who left: the text that was sent about it."""
+"""What is shown in place of what was deleted or hidden, and of who left: the text that was sent about it, if any."""
 
 from __future__ import annotations
 
@@ -7,9 +7,38 @@ from typing import Any
 from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
+from pyramid.view import exception_view_config
 
+from flasky.errors.fixed import COMMON_HEADERS, HTML, prefers_json
+from flasky.errors.problems import texts
+from flasky.errors.views import http_exception
 from flasky.languages import _
 from flasky.plugins.blog.errors import NotThere
+
+_NOT_HERE = _("This post or comment is not here, or not any more.")
+
+
+@exception_view_config(NotThere, route_name="blog.post")
+@exception_view_config(NotThere, route_name="blog.edit")
+@exception_view_config(NotThere, route_name="blog.delete")
+@exception_view_config(NotThere, route_name="blog.comment")
+@exception_view_config(NotThere, route_name="blog.report_post")
+@exception_view_config(NotThere, route_name="blog.hide_post")
+@exception_view_config(NotThere, route_name="blog.to_comment")
+@exception_view_config(NotThere, route_name="blog.edit_comment")
+@exception_view_config(NotThere, route_name="blog.delete_comment")
+@exception_view_config(NotThere, route_name="blog.report_comment")
+@exception_view_config(NotThere, route_name="blog.hide_comment")
+def not_here(_error: NotThere, request: Request) -> Response:
+    """404 for the address of a post or comment: the same for one that is deleted, hidden or was never there (ACL-02).
+
+    Like the site's other pages of errors it asks neither the database nor who is signed in.
+    """
+    if prefers_json(request.environ):
+        return http_exception(NotThere(_NOT_HERE), request)
+    page = Response(status=NotThere.code, headerlist=[*COMMON_HEADERS, ("Content-Type", HTML)])
+    values = {"status": NotThere.code, "title": texts(NotThere.code)[0], "said": _NOT_HERE}
+    return render_to_response("blog/not_here.jinja2", values, request, response=page)
 
 
 def keep_comment(request: Request, body: str | None, *, is_edit: bool = False) -> Response:

@@ -58,7 +58,10 @@ _LONGEST_EXCERPT = 300
     statements=4,
 )
 def lists(request: Request) -> Mapping[str, Any] | Response:
-    """What members reported, the oldest first, the newest comments, and what is hidden or decided, the last first."""
+    """What waits for a decision, the oldest first, the newest comments, and what is hidden or decided, the last first.
+
+    That is what members reported, and what is hidden and was changed by its author since.
+    """
     shown = request.GET.get("show", _REPORTS)
     if shown == _REPORTS:
         return _reports(request)

@@ -188,7 +188,7 @@ def edit(request: Request) -> Mapping[str, Any]:
 )
 def confirm_delete(request: Request) -> Mapping[str, Any]:
     """Ask before a post is deleted."""
-    return {"post": _own(request, posts.find), "comment": None, "is_seen": True}
+    return {"post": _own(request, posts.find), "comment": None}
 
 
 @view_config(route_name="blog.delete", request_method="POST", permission="blog.write")
