@@ -90,11 +90,11 @@ def holding(ids: SelectBase) -> Select[int]:
 def hold_members(db: Session, held: Select[int], values: Mapping[str, Any]) -> None:
     """Have whoever erases one of these members wait until the transaction ends; `held` is made by `holding`.
 
-    All who change something lock in this order: members, posts, comments, reports, decisions, notices, counters, and the
-    version of the lists; and of each, the lower id first. Who changes several rows locks them all before the first of
-    them changes (`lock`): an UPDATE takes them as they come. Otherwise two would wait for each other: who erases locks the
-    member and then what they wrote, reported and decided, and who hides that tells the member, whose row a notice
-    refers to. SQLite has one writer at a time, and nothing to be locked.
+    All who change something lock in this order: members, posts, comments, reports, decisions, notices, counters, and
+    the version of the lists; and of each, the lower id first. Who changes several rows locks them all before the first
+    of them changes (`lock`): an UPDATE takes them as they come. Otherwise two would wait for each other: who erases
+    locks the member and then what they wrote, reported and decided, and who hides that tells the member, whose row a
+    notice refers to. SQLite has one writer at a time, and nothing to be locked.
 
     Members are also locked by what refers to them: by a row that is new, one whose reference changes, and one that
     changes for the second time in a transaction, whose references PostgreSQL checks once more. So who decides is held

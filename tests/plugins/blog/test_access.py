@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flasky.plugins.accounts.errors import Fault
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import limits, parse_page_size, posts, reading, tags
+from flasky.plugins.blog import comments, limits, moderation, parse_page_size, posts, reading, sitemaps, tags
 from flasky.plugins.blog.errors import NotAllowed, NotThere
-from flasky.plugins.blog.models import Comment, Post
+from flasky.plugins.blog.models import Comment, Notice, Post
 from flasky.plugins.blog.posts import Writing
 
 
@@ -38,12 +39,126 @@ def test_acl_02_the_services_ask_who_it_is(member: Any, write: Any, work_as: Any
             posts.find(work, draft)
 
 
-def test_acl_02_drafts_of_others_are_in_no_list(member: Any, write: Any, client: Any) -> None:
-    anna, bob = member("anna"), member("bob")
-    write(anna, "secret words", tags="walk", draft=True)
+def test_acl_02_drafts_and_hidden_posts_of_others_are_in_no_list_until_they_are_shown(
+    member: Any, write: Any, work_as: Any, client: Any
+) -> None:
+    """What is looked for is not what was asked for: a page says that anyway, and marks what it found."""
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    draft, hidden = (write(anna, f"secret words-{name}", tags="walk", draft=name == "one") for name in ("one", "two"))
+    with work_as(mona) as work:
+        moderation.hide(work, posts.find(work, hidden), "no")
+    lists = ("/", "/tag/walk", f"/people/{anna}/posts", "/user/anna", "/search?q=secret", "/feed",
+             "/api/posts", "/api/tags/walk/posts", f"/api/members/{anna}/posts", "/api/search?q=secret")  # fmt: skip
+
+    def found(browser: Any, path: str) -> set[str]:
+        page = browser.get(path, expect_errors=True)
+        # A page that broke holds nothing either.
+        assert page.status_int in {200, 302, 303, 401, 403, 404}, path
+        return {sign for sign in ("words-one", "words-two", f"/post/{draft}", f"/post/{hidden}") if sign in page}
+
     for browser in (client(bob), client()):
-        for path in ("/", "/tag/walk", f"/people/{anna}/posts", "/user/anna", "/search?q=secret", "/drafts"):
-            assert "secret words" not in browser.get(path, expect_errors=True), path
+        for path in (*lists, "/drafts", "/api/drafts", "/api/timeline"):
+            assert found(browser, path) == set(), path
+    with work_as(anna) as work:
+        posts.edit(work, posts.find(work, draft), Writing("secret words-one", tags="walk"), version=1)
+    with work_as(mona) as work:
+        moderation.show(work, posts.find(work, hidden))
+    for path in lists:
+        assert len(found(client(bob), path)) == 4, path
+
+
+def test_acl_02_the_sitemap_has_each_post_that_everybody_sees_and_no_other(
+    member: Any, write: Any, work_as: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In parts of two numbers: each post is in the part of its number, the first and the last of one, too."""
+    monkeypatch.setattr(sitemaps, "_PART", 2)
+    anna, mona = member("anna"), member("mona", role="Moderator")
+    made = [write(anna, draft=number == 3) for number in range(6)]
+    with work_as(mona) as work:
+        moderation.hide(work, posts.find(work, made[1]), "no")
+    shown = [number for number in made if number not in (made[1], made[3])]
+    assert len(re.findall("/sitemap-[0-9]+[.]xml", client().get("/sitemap.xml").text)) == made[-1] // 2 + 1
+    for part in range(made[-1] // 2 + 1):
+        listed = [int(number) for number in re.findall("/post/([0-9]+)<", client().get(f"/sitemap-{part}.xml").text)]
+        assert listed == [number for number in shown if number // 2 == part], part
+
+
+def test_acl_02_a_comment_below_a_hidden_post_is_there_for_who_sees_the_post_and_for_its_author(
+    member: Any, write: Any, comment: Any, work_as: Any, client: Any
+) -> None:
+    """By its own address, where nothing but its number is asked for; its author reads no part of the post."""
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    mona = member("mona", role="Moderator")
+    made = comment(bob, post := write(anna, title="A secret"), "below it")
+    for is_hidden in (False, True):
+        if is_hidden:
+            with work_as(mona) as work:
+                moderation.hide(work, posts.find(work, post), "no")
+        for who in (None, carl, bob, anna, mona):
+            sees = not is_hidden or who in (anna, bob, mona)
+            client(who).get(f"/comment/{made}", status=303 if sees else 404)
+            answer = client(who).get(f"/api/comments/{made}", status=200 if sees else 404)
+            assert ("below it" in answer, "A secret" in answer) == (sees, False), (who, is_hidden)
+
+
+def test_acl_02_of_reports_each_member_sees_their_own(
+    member: Any, write: Any, comment: Any, work_as: Any, client: Any
+) -> None:
+    anna, bob, carl, dora = (member(name) for name in ("anna", "bob", "carl", "dora"))
+    post = write(anna)
+    for path, module, number in (("post", posts, post), ("comment", comments, comment(anna, post))):
+        for who, reason in ((bob, "reason of bob"), (carl, "reason of carl")):
+            with work_as(who) as work:
+                moderation.report(work, module.find(work, number), reason)
+        for who, told in ((bob, "reason of bob"), (carl, "reason of carl"), (dora, "")):
+            page = client(who).get(f"/{path}/{number}/report")
+            assert [of for of in ("reason of bob", "reason of carl") if of in page] == [told] * bool(told), path
+
+
+def test_acl_02_who_reads_all_their_notices_or_answers_leaves_those_of_others_unread(
+    member: Any, write: Any, comment: Any, client: Any, db: Session
+) -> None:
+    anna, bob, carl = member("anna"), member("bob"), member("carl")
+    # Bob's have smaller numbers than the newest of Anna's.
+    write(carl, "@bob")
+    post = write(carl, "@anna, @bob")
+    theirs = select(Notice.user_id).where(Notice.read_at.is_(None), Notice.user_id.in_([anna, bob]))
+    assert sorted(db.scalars(theirs)) == [anna, bob, bob]
+    db.rollback()
+    form = next(form for form in client(anna).get("/notices").forms.values() if "do" in form.fields)
+    form.submit("do", value="read", status=303)
+    assert db.scalars(theirs).all() == [bob, bob]
+    db.rollback()
+    comment(anna, post, "I come")
+    assert db.scalars(theirs).all() == [bob, bob]
+
+
+@pytest.mark.parametrize("name", ["post", "comment"])
+def test_acl_02_what_is_deleted_hidden_or_was_never_there_is_not_here_and_there_is_a_way_on(
+    name: str, member: Any, write: Any, comment: Any, work_as: Any, client: Any, statements: Any
+) -> None:
+    """One page for all of these, with no statement more than it takes to find that out."""
+    anna, bob, mona = member("anna"), member("bob"), member("mona", role="Moderator")
+    module: Any = posts if name == "post" else comments
+    post = write(anna)
+    deleted, hidden = (write(anna), write(anna)) if name == "post" else (comment(anna, post), comment(anna, post))
+    with work_as(anna) as work:
+        module.remove(work, module.find(work, deleted))
+    with work_as(mona) as work:
+        moderation.hide(work, module.find(work, hidden), "spam")
+    for browser, others, number in ((client(), [""], 1), (client(bob), ["", "/edit", "/delete", "/report"], 2)):
+        paths = [f"/{name}/{made}{other}" for other in others for made in (deleted, hidden, 99)]
+        pages = [browser.get(path, status=404) for path in paths]
+        assert len(statements()) == number
+        assert "This post or comment is not here, or not any more." in pages[0]
+        assert {page.text for page in pages} == {pages[0].text}, paths
+        assert "typing error" not in pages[0]
+        assert [link["href"] for link in pages[0].html.select("main a")] == ["/", "/search"]
+        assert pages[0].headers["Cache-Control"] == "no-store"
+        told = browser.get(paths[0], headers={"Accept": "application/json"}, status=404)
+        assert told.content_type == "application/problem+json"
+        assert told.json["detail"] == "This post or comment is not here, or not any more."
+    assert "typing error" in client().get("/tag/nothing", status=404)
 
 
 def test_acl_04_protected_fields_of_an_edit_and_a_comment_are_ignored(

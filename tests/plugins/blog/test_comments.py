@@ -243,7 +243,7 @@ def test_deleting_asks_with_the_comment_and_a_vanished_one_is_not_there(
     page = browser.get(f"/comment/{made}/delete")
     assert "to be deleted" in page
     form = next(form for form in page.forms.values() if "/language" not in form.action)
-    assert form.submit().location.endswith(f"/post/{post}")
+    assert form.submit().location.endswith(f"/post/{post}#comments")
     form.submit(status=404)
     browser.get(f"/comment/{made}/edit", status=404)
 

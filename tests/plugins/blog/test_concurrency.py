@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -45,16 +45,40 @@ def count(db: Session, model: Any) -> int:
     return number
 
 
+class Edited(NamedTuple):
+    """Something that its author edits: who that is, its kind, its service, its id, and what changes its text."""
+
+    author: int
+    model: type[Post] | type[Comment]
+    module: Any
+    number: int
+    edit: Callable[..., Any]
+
+
+@pytest.fixture(params=["post", "comment"])
+def edited(request: pytest.FixtureRequest, member: Any, write: Any, comment: Any) -> Edited:
+    """A post, or a comment on one, whose text is "original"."""
+    post = write(anna := member(), "original")
+    if request.param == "comment":
+        return Edited(anna, Comment, comments, comment(anna, post, "original"), comments.edit)
+
+    def edit(work: Any, found: Post, body: str, *, version: int) -> Post:
+        return posts.edit(work, found, Writing(body), version=version)
+
+    return Edited(anna, Post, posts, post, edit)
+
+
 def test_con_02_of_edits_at_once_one_is_stored_and_the_others_are_told(
-    member: Any, write: Any, work_as: Any, db: Session
+    edited: Edited, work_as: Any, db: Session
 ) -> None:
-    anna = member()
-    post = write(anna, "original")
+    """Each has looked at the first text before any of them stores another."""
+    with work_as(edited.author) as work:
+        looked_up = [edited.module.look_up(work, edited.number) for _ in range(6)]
 
     def edit(number: int) -> Callable[[], str]:
         def act() -> str:
-            with work_as(anna) as work:
-                posts.edit(work, posts.find(work, post, lock=True), Writing(f"edit {number}"), version=1)
+            with work_as(edited.author) as work:
+                edited.edit(work, looked_up[number], f"edit {number}", version=1)
             return f"edit {number}"
 
         return act
@@ -63,8 +87,8 @@ def test_con_02_of_edits_at_once_one_is_stored_and_the_others_are_told(
     stored = [result for result in results if isinstance(result, str)]
     assert len(stored) == 1, results
     assert sum(isinstance(result, Stale) for result in results) == 5, results
-    assert db.get(Post, post).body == stored[0]
-    assert db.get(Post, post).version == 2
+    assert db.get(edited.model, edited.number).body == stored[0]
+    assert db.get(edited.model, edited.number).version == 2
 
 
 def test_con_02_a_comment_on_it_does_not_make_an_edit_stale(
@@ -195,22 +219,38 @@ def test_con_04_the_same_new_tags_at_once_are_made_once(member: Any, write: Any,
     assert db.scalar(select(func.count()).select_from(PostTag)) == 18
 
 
-def test_con_04_who_leaves_while_others_follow_is_counted_nowhere(
-    member: Any, work_as: Any, registry: Any, db: Session
+@pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
+@pytest.mark.parametrize("change", [following.follow, following.unfollow])
+def test_con_04_who_leaves_while_somebody_follows_them_or_stops_is_counted_nowhere(
+    change: Callable[..., bool], member: Any, work_as: Any, registry: Any, db: Session
 ) -> None:
-    anna = member("anna")
-    others = [member(f"friend{number}") for number in range(4)]
-    for other in others:
-        with work_as(other) as work:
+    """What is not committed yet when the account is being erased is waited for, and goes with it."""
+    anna, bob = member("anna"), member("bob")
+    if change is following.unfollow:
+        with work_as(bob) as work:
             following.follow(work, work.db.get(User, anna))
-        with work_as(anna) as work:
-            following.follow(work, work.db.get(User, other))
-    with open_work(registry) as work:
-        erase(work, work.db.get(User, anna))
+    waiting = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
+    results: list[Any] = []
+
+    def leave() -> None:
+        try:
+            with open_work(registry) as work:
+                erase(work, work.db.get(User, anna))
+        except Exception as error:  # noqa: BLE001 - it is the result
+            results.append(error)
+
+    leaving = threading.Thread(target=leave)
+    with work_as(bob) as work:
+        assert change(work, work.db.get(User, anna))
+        leaving.start()
+        while leaving.is_alive() and not db.scalar(waiting):
+            db.rollback()
+    leaving.join()
+    db.rollback()
+    assert results == []
     assert count(db, Follow) == 0
-    for other in others:
-        standing = db.get(BlogMember, other)
-        assert (standing.follower_count, standing.following_count) == (0, 0)
+    standing = db.get(BlogMember, bob)
+    assert (standing.follower_count, standing.following_count) == (0, 0)
 
 
 @pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
@@ -293,18 +333,16 @@ def test_con_04_who_leaves_and_who_decides_about_what_they_hid_or_reported_do_no
 
 
 @pytest.mark.databases("postgresql")  # SQLite lets one transaction write at a time: nothing can come between there
-def test_con_02_an_edit_between_reading_and_writing_is_told(member: Any, write: Any, work_as: Any, db: Session) -> None:
-    anna = member()
-    post = write(anna, "original")
-    with work_as(anna) as slow:
-        seen = posts.find(slow, post)
-        with work_as(anna) as fast:
-            posts.edit(fast, posts.find(fast, post), Writing("the fast one"), version=1)
+def test_con_02_an_edit_between_reading_and_writing_is_told(edited: Edited, work_as: Any, db: Session) -> None:
+    with work_as(edited.author) as slow:
+        seen = edited.module.find(slow, edited.number)
+        with work_as(edited.author) as fast:
+            edited.edit(fast, edited.module.find(fast, edited.number), "the fast one", version=1)
         with pytest.raises(Stale) as raised:
-            posts.edit(slow, seen, Writing("the slow one"), version=1)
+            edited.edit(slow, seen, "the slow one", version=1)
         assert raised.value.current.body == "the fast one"
     db.rollback()
-    assert db.get(Post, post).body == "the fast one"
+    assert db.get(edited.model, edited.number).body == "the fast one"
 
 
 @pytest.mark.databases("sqlite")  # which has one lock: whoever holds it keeps all others from writing

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -66,6 +66,31 @@ def test_a_mail_that_cannot_be_made_keeps_nobody_elses_back(
     db.execute(update(User).where(User.username == "bob").values(email="bob@example.com"))
     db.commit()
     assert digests.send_digests(registry, clock=lambda: tomorrow) == 1
+
+
+@pytest.mark.usefixtures("three")
+def test_who_is_shut_out_or_wants_to_leave_after_they_were_found_gets_it_once_they_are_back(
+    registry: Any, db: Session, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking for who is due and the mail to the last of them others are mailed."""
+    find_due, now = digests._due, utc_now()
+    away = {"bob": {"disabled_at": now}, "carl": {"deletion_due_at": now + timedelta(days=14)}}
+
+    def found(found_in: Any, moment: datetime) -> list[int]:
+        due = list(find_due(found_in, moment))
+        for name, values in away.items():
+            db.execute(update(User).where(User.username == name).values(**values))
+        db.commit()
+        return due
+
+    tomorrow = now + timedelta(days=1, minutes=1)
+    with monkeypatch.context() as between:
+        between.setattr(digests, "_due", found)
+        assert digests.send_digests(registry, clock=lambda: tomorrow) == 1
+    assert [mail["To"] for mail in mailbox.messages] == ["dora@example.com"]
+    db.execute(update(User).values(disabled_at=None, deletion_due_at=None))
+    db.commit()
+    assert digests.send_digests(registry, clock=lambda: tomorrow) == 2
 
 
 @pytest.mark.databases("postgresql")

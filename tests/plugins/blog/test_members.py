@@ -188,3 +188,28 @@ def test_the_export_has_all_that_is_the_members_and_of_others_what_they_see(
     everything = json.dumps(taken, default=str)
     for other in ("of bob", "words of bob", "mona"):
         assert other not in everything
+
+
+def test_acl_05_the_export_has_no_report_decision_or_hidden_notice_of_somebody_else(
+    member: Any, write: Any, comment: Any, work_as: Any, registry: Registry
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    mona, nora = (member(name, role="Moderator") for name in ("mona", "nora"))
+    post, calls = write(anna), write(bob, "@anna", title="A call")
+    said = comment(bob, post, "rude")
+    for reporter, reason in ((anna, "of anna"), (nora, "of nora")):
+        with work_as(reporter) as work:
+            moderation.report(work, comments.find(work, said), reason)
+    for decides, module, number in ((mona, comments, said), (nora, posts, calls)):
+        with work_as(decides) as work:
+            moderation.hide(work, module.find(work, number), f"by {decides}")
+    reports = {anna: ["of anna"], nora: ["of nora"]}
+    decisions = {mona: [f"by {mona}"], nora: [f"by {nora}"]}
+    for user_id in (anna, bob, mona, nora):
+        with open_work(registry) as work:
+            taken = members.export(work, work.db.get(User, user_id))
+        assert [report["reason"] for report in taken["reports"]] == reports.get(user_id, [])
+        assert [decision["reason"] for decision in taken["decisions"]] == decisions.get(user_id, [])
+        # Anna was told of the comment and of the post, both hidden now; Bob is told why.
+        told = {bob: [("hidden", said, f"by {mona}"), ("hidden", None, f"by {nora}")]}.get(user_id, [])
+        assert [(item["kind"], item["comment_id"], item["reason"]) for item in taken["notices"]] == told

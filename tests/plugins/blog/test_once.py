@@ -155,6 +155,22 @@ def test_con_03_equal_texts_are_one_for_ten_minutes_and_for_one_member(
 
 
 @pytest.mark.databases("sqlite", "postgresql")
+def test_con_03_the_keys_of_a_member_go_with_their_next_form_after_a_week(
+    member: Any, work_as: Any, db: Session
+) -> None:
+    anna, bob, start = member("anna"), member("bob"), utc_now()
+    kept: list[list[str]] = []
+    for who, key, days in ((anna, "a", 0), (bob, "b", 0), (anna, "c", 6.9), (anna, "d", 7.1)):
+        with work_as(who) as work:
+            work.now = lambda days=days: start + timedelta(days=days)
+            posts.create(work, Writing(f"post {key}"), key=key)
+        kept.append(sorted(db.scalars(select(Submission.key))))
+        db.rollback()
+    # Bob's stay until he sends another.
+    assert kept == [["a"], ["a", "b"], ["a", "b", "c"], ["b", "c", "d"]]
+
+
+@pytest.mark.databases("sqlite", "postgresql")
 def test_con_03_who_insists_is_not_asked_about_what_was_stored_while_they_waited(
     member: Any, write: Any, work_as: Any, db: Session
 ) -> None:

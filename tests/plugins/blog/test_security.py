@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from blog_rows import dump
 from blog_vectors import vectors
+from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import func, inspect, select, text, update
 from sqlalchemy.orm import Session
 
@@ -178,6 +179,37 @@ def test_acl_01_the_matrix_names_every_route_and_method(registry: Any) -> None:
     assert found == set(MATRIX)
 
 
+#: The permission of each view that has one. Every member has all but the last: the matrix cannot tell them apart.
+NEEDED = {
+    "accounts.take_part": "drafts GET, notices GET, notices POST",
+    "blog.write": "write GET, write POST, edit GET, edit POST, delete GET, delete POST, api.posts POST, "
+    "api.post PATCH, api.post DELETE, api.drafts GET",
+    "blog.comment": "comment POST, edit_comment GET, edit_comment POST, delete_comment GET, delete_comment POST, "
+    "report_post GET, report_post POST, report_comment GET, report_comment POST, api.comments POST, "
+    "api.comment PATCH, api.comment DELETE",
+    "blog.follow": "follow POST, unfollow POST, show POST, api.timeline GET, api.follow PUT, api.follow DELETE",
+    "blog.moderate": "moderate GET, hide_post GET, hide_post POST, hide_comment GET, hide_comment POST, hide_all GET, "
+    "hide_all POST, api.hidden_post PUT, api.hidden_post DELETE, api.hidden_comment PUT, api.hidden_comment DELETE",
+}
+
+
+def test_acl_01_each_view_asks_for_the_permission_that_it_needs(registry: Any) -> None:
+    """Of each role single permissions can be taken (`flasky.plugins.accounts.grants`)."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for view in registry.introspector.get_category("views") or []:
+        route = str(view["introspectable"]["route_name"])
+        permissions = {of["value"] for of in view["related"] if of.category_name == "permissions"}
+        for method in _methods(view["introspectable"]["request_methods"]) if route.startswith("blog.") else ():
+            found.setdefault((route, method), set()).update(permissions)
+    needed = {}
+    for permission, views in NEEDED.items():
+        for view in views.split(", "):
+            route, method = view.split()
+            needed[f"blog.{route}", method] = {permission}
+    assert needed.keys() <= MATRIX.keys()
+    assert found == {each: needed.get(each, {NO_PERMISSION_REQUIRED}) for each in MATRIX}
+
+
 def _methods(given: Any) -> set[str]:
     return {given} if isinstance(given, str) else set(given or ()) - {"HEAD"}
 
@@ -244,12 +276,22 @@ def test_acl_04_protected_fields_are_ignored(ids: Any, client: Any, db: Session)
     assert post.created_at.year > 2000
 
 
-def test_acl_05_pages_and_feeds_hold_nothing_private(ids: Any, client: Any, registry: Any) -> None:
-    """Of Anna, to a visitor and to another member, in pages, feeds, the sitemap and problems as JSON."""
+def test_acl_05_pages_and_feeds_hold_nothing_private(
+    ids: Any, client: Any, comment: Any, work_as: Any, registry: Any
+) -> None:
+    """Of Anna, to a visitor and to another member, in pages, feeds, the sitemap and problems as JSON.
+
+    She is wherever members are: follows, is followed, calls somebody, is told of, and is found.
+    """
     secret = "CANARYSECRET"
+    for follower, followed in ((ANNA, BOB), (BOB, ANNA)):
+        with work_as(ids[follower]) as work:
+            following.follow(work, work.db.get(User, ids[followed]))
+    comment(ids[ANNA], ids["post"], "Hello, @bob")
     with open_work(registry) as work:
         anna = work.db.get(User, ids[ANNA])
-        anna.email, anna.password_hash, anna.last_seen_at = "canary@example.com", "$argon2id$canary", utc_now()
+        # Found by her name, it would be told in place of another name.
+        anna.email, anna.password_hash, anna.last_seen_at = "anna.canary@example.com", "$argon2id$canary", utc_now()
         whose = {"user_id": anna.id}
         work.db.add_all([
             SecondFactor(**whose, secret=f"{secret}2", confirmed_at=utc_now()),
@@ -272,9 +314,18 @@ def test_acl_05_pages_and_feeds_hold_nothing_private(ids: Any, client: Any, regi
         "/auth/events",
         "/nothing",
     }
+    # Where she is: each of these names her.
+    bobs = f"{ids[BOB]}/followers", f"{ids[BOB]}/following"
+    named = {"/", "/search?q=anna", "/search?q=Hello", "/api/search?q=anna", "/feed", f"/post/{ids['post']}"}
+    named |= {f"{beginning}{of}" for beginning in ("/people/", "/api/members/") for of in bobs}
+    hers_too = {"/notices", "/api/timeline"}
     for who in (NOBODY, BOB):
         browser = client(ids.get(who))
-        for path in sorted(paths):
+        if who == BOB:
+            browser.post("/show/followed", {"csrf_token": token_of(browser)}, status=303)
+        for path in named | (hers_too if who == BOB else set()):
+            assert ANNA in browser.get(path, status=200), (who, path)
+        for path in sorted(paths | named | hers_too):
             for accept in ("text/html", "application/json"):
                 answer = browser.get(path, headers={"Accept": accept}, expect_errors=True)
                 shown = answer.text + str(answer.headerlist)
@@ -488,6 +539,30 @@ def test_inj_01_wildcards_find_nothing_by_themselves(ids: Any, client: Any) -> N
         assert "A title" not in client().get("/search", {"q": asked}), asked
 
 
+def test_inj_02_what_a_redirect_names_is_quoted(ids: Any, client: Any, member: Any) -> None:
+    """Where the blog itself makes an address of what was asked for, typed or stored."""
+    site, named = "http://localhost", member("É胡 &", email="named@example.com")
+    browser = client(ids[BOB])
+    for path, location in {
+        "/tag/ＸÉ胡": "/tag/x%C3%A9%E8%83%A1",
+        "/tag/Ｘ É&?#\u2028\x85:": "/tag/x%20%C3%A9&%3F%23%E2%80%A8%C2%85:",
+        f"/member/{named}": "/user/%C3%89%E8%83%A1%20&",
+    }.items():
+        answer = browser.get(quote(path), status=303)
+        assert answer.headers["Location"] == site + location
+    answer = browser.get(f"{quote('/tag/ＸÉ胡')}?older={quote('É胡')}", status=303)
+    assert answer.headers["Location"] == f"{site}/tag/x%C3%A9%E8%83%A1?older=%C3%89%E8%83%A1"
+    token = token_of(browser)
+    answer = browser.post(f"/follow/{named}", {"csrf_token": token, "back": "profile"}, status=303)
+    assert answer.headers["Location"] == f"{site}/user/%C3%89%E8%83%A1%20&"
+    sent = {"title": "É胡\r\nX: y", "body": "É胡\r\nX: y", "tags": ["É胡"]}
+    headers = {"X-CSRF-Token": token}
+    answer = browser.post_json("/api/posts", sent, headers=headers, status=201)
+    assert answer.headers["Location"] == f"{site}/api/posts/{answer.json['id']}"
+    answer = browser.post_json(f"/api/posts/{ids['post']}/comments", {"body": sent["body"]}, headers=headers)
+    assert answer.headers["Location"] == f"{site}/api/comments/{answer.json['id']}"
+
+
 def test_inj_02_line_breaks_enter_no_header(ids: Any, client: Any) -> None:
     for path in ("/tag/X%0d%0aSet-Cookie:a", "/tag/%0aX", "/?older=1-1%0d%0aX:1", "/search?q=a%0d%0ab"):
         answer = client().get(path, expect_errors=True)
@@ -572,11 +647,18 @@ def marked(ids: Any, write: Any, comment: Any, work_as: Any, member: Any, regist
             if posts.find(work, titled).hidden_at is not None:
                 moderation.show(work, posts.find(work, titled))
             moderation.hide(work, posts.find(work, titled), reason)
+    for number, reason in enumerate(reasons):
+        said = comment(ids[ANNA], post, f"said {number}")
+        with work_as(ids[MONA]) as work:
+            moderation.hide(work, comments.find(work, said), reason)
+        shown[f"/comment/{said}/hide"] = [reason]
     last = [titles[-1], reasons[-1]]
+    shown[f"/post/{post}"] = [everything, *reasons]
+    shown[f"/people/{ids[ANNA]}/comments"] = shown["/moderate?show=comments"] = reasons
     shown["/moderate"] = shown[f"/post/{post}/hide"] = reasons
     shown["/moderate?show=posts"] = shown[f"/post/{titled}"] = shown[f"/post/{titled}/hide"] = last
-    shown["/drafts"] = [*titles, *last]
-    shown["/notices"] = [*users, *last]
+    shown["/drafts"] = [*titles, *last, *reasons]
+    shown["/notices"] = [*users, *last, *reasons]
     own = f"/people/{ids[ANNA]}/posts"
     return shown | {key: [] for key in ("/", own, f"/post/{post}/edit", "/feed", "/user/anna/edit")}
 
