@@ -24,7 +24,8 @@ def make(folder: Path) -> Any:
     app = Flask("peer", static_folder=None)
     app.config["SECRET_KEY"] = "a secret of no site"
     app.jinja_loader = DictLoader({"index.html": TEMPLATE})
-    session = scoped_session(sessionmaker(create_engine(database_url(folder))))
+    engine = app.extensions["sqlalchemy"] = create_engine(database_url(folder))
+    session = scoped_session(sessionmaker(engine))
 
     def count(post: Post) -> int | None:
         if os.environ.get("FLASKY_BENCHMARK_COUNT") == "select":

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 
 from flasky.database.session import Database
 from flasky.testing.missing import missing
@@ -133,7 +133,6 @@ class PostgreSQLServer:
             self._execute(f"ALTER SYSTEM SET {setting} = off")
         self._execute("SELECT pg_reload_conf()")
         self._migrated: dict[Hashable, str] = {}
-        self._kept: Engine | None = None
 
     def create(self, migrate: Migrate, schema: Hashable = None) -> PostgreSQLDatabase:
         """A database, and a template to make it again from."""
@@ -152,32 +151,13 @@ class PostgreSQLServer:
         """The URL of one database of this server."""
         return self._admin.set(database=database).render_as_string(hide_password=False)
 
-    def engine_of(self, url: str) -> Engine:
-        """An engine with one connection to the database of this URL, which stays until another one is asked for.
-
-        A new connection would read from the catalogs again what it has to know of every table; and one for each
-        database would be more than the server takes.
-        """
-        if self._kept is None or self._kept.url != make_url(url):
-            self.let_go()
-            # A test may have ended it.
-            self._kept = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
-        return self._kept
-
-    def let_go(self) -> None:
-        """Close that connection."""
-        if self._kept is not None:
-            self._kept.dispose()
-
     def recreate(self, name: str, template: str) -> None:
         """Make the database `name` anew from `template`."""
-        self.let_go()
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
 
     def stop(self) -> None:
         """Stop the server at once (an orderly stop first writes what is thrown away here) and remove its folder."""
-        self.let_go()
         postmaster = self._server.get_postmaster_info().process
         postmaster.send_signal(signal.SIGQUIT)
         postmaster.wait(30)
@@ -210,7 +190,8 @@ class PostgreSQLDatabase:
     def __init__(self, server: PostgreSQLServer, name: str, template: str) -> None:
         self._server, self._name, self._template = server, name, template
         self.url = server.url_of(name)
-        with server.engine_of(self.url).connect() as connection:
+        self._engine = create_engine(self.url, poolclass=NullPool)
+        with self._engine.connect() as connection:
             self._schema = connection.scalar(_SCHEMA)
             self._pristine = text(_putting_back(connection))
 
@@ -225,7 +206,7 @@ class PostgreSQLDatabase:
         """
         for engine in (used.engine, used.read_engine):
             _forget_sessions(engine)
-        with self._server.engine_of(self.url).begin() as connection:
+        with self._engine.begin() as connection:
             connection.execute(_END_OTHERS)
             unchanged = connection.scalar(_SCHEMA) == self._schema
             if unchanged:
