@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -74,13 +75,9 @@ _READERS: dict[str, Any] = {
 
 #: PostgreSQL's codes for a lock that was waited for too long, and for two who wait for each other.
 _NO_LOCK = {"55P03", "40P01"}
-#: Triggers fill an index from the table that it is about; they come back with the tables, and fill it again.
-_FILLED_BY_NOBODY = """
-    SELECT name FROM pragma_table_list AS listed
-    WHERE type = 'virtual' AND schema = 'main' AND NOT EXISTS (
-        SELECT * FROM sqlite_master WHERE type = 'trigger' AND instr(sql, listed.name)
-    )
-"""
+_VIRTUAL = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'"
+#: The table whose rows an FTS5 index has: they come back with it, and its triggers fill the index again.
+_CONTENT = re.compile(r"""\bcontent\s*=\s*['"]?(\w+)""", re.IGNORECASE)
 _REFERS_TO_NOTHING = "A row of the dump refers to one that is not there any more, so nothing was put back"
 _TYPES_OF_TABLES = """
     WITH used AS (
@@ -297,13 +294,15 @@ def dump(connection: Connection, planned: Plan, file: Path) -> None:
 
 
 def _kept(connection: Connection, planned: Plan) -> list[str]:
-    """The tables whose rows are written. Raises CannotStart for a virtual one with rows that nobody would put back."""
+    """The tables whose rows are written. Raises CannotStart for a virtual one with rows of its own."""
     if connection.dialect.name == "sqlite":
-        lost = set(connection.execute(text(_FILLED_BY_NOBODY)).scalars())
+        own = {item.name for item in planned.tables}
+        virtual = {row.name: _CONTENT.search(row.sql) for row in connection.execute(text(_VIRTUAL))}
+        lost = {name for name, content in virtual.items() if content is None or content[1] not in own}
         if found := [item.name for item in planned.tables if item.rows and item.name in lost]:
             raise CannotStart(
-                f"The rows of {', '.join(found)} cannot be kept: it is a virtual table of SQLite, and no trigger fills "
-                "it. Empty it first. Nothing was removed."
+                f"The rows of {', '.join(found)} cannot be kept: it is a virtual table of SQLite that has no other "
+                "table for its content. Empty it first. Nothing was removed."
             )
     plain = set(plain_tables(connection))
     return [item.name for item in planned.tables if item.name in plain]

@@ -270,9 +270,14 @@ def test_an_index_for_searching_goes_with_its_table_and_is_filled_again(kin: Sit
 
 
 @pytest.mark.databases("sqlite")  # PostgreSQL has no virtual tables.
-def test_a_virtual_table_that_no_trigger_fills_is_not_lost(kin: Site, tmp_path: Path) -> None:
+def test_a_virtual_table_with_rows_of_its_own_is_not_lost(kin: Site, tmp_path: Path) -> None:
+    """Also where a trigger takes out of it what is deleted elsewhere."""
     with removal.connected(kin) as connection:
-        run(connection, "CREATE VIRTUAL TABLE kin_notes USING fts5(words)")
+        run(
+            connection,
+            "CREATE VIRTUAL TABLE kin_notes USING fts5(words)",
+            "CREATE TRIGGER kin_gone AFTER DELETE ON kin_people BEGIN DELETE FROM kin_notes WHERE rowid = old.id; END",
+        )
         own(connection, "kin_notes")
         removal.dump(connection, removal.plan(connection, "kin", kin), tmp_path / "empty.json")
         run(connection, "INSERT INTO kin_notes VALUES ('a walk')")

@@ -131,3 +131,28 @@ def test_0013_remembers_when_each_last_published(workshop: Workshop) -> None:
     assert [(user_id, str(moment)[:10]) for user_id, moment in found] == [(1, "2026-01-04"), (3, "2026-01-01")]
     assert "No new upgrade operations detected" in workshop.alembic("check")
     workshop.alembic("downgrade", "0012")
+
+
+@pytest.mark.databases("sqlite")  # PostgreSQL makes no table anew.
+def test_0014_and_0016_leave_the_triggers_and_views_of_plug_ins_as_they_are(workshop: Workshop) -> None:
+    workshop.scripts = REPOSITORY / "alembic"
+    workshop.enable("accounts", "blog")
+    workshop.alembic("upgrade", "0013")
+    workshop.sql(
+        "CREATE TABLE badges (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users (id), said TEXT)",
+        "CREATE TRIGGER joined AFTER INSERT ON users"
+        " BEGIN INSERT INTO badges (user_id, said) VALUES (new.id, 'new'); END",
+        "CREATE TRIGGER said AFTER UPDATE ON badges BEGIN UPDATE users SET name = new.said WHERE id = new.user_id; END",
+        "CREATE VIEW shown_badges AS SELECT username, said FROM badges JOIN users ON users.id = badges.user_id",
+        "CREATE VIEW written AS SELECT count(*) AS number FROM posts",
+    )
+    schema = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name IN ('joined', 'said', 'shown_badges')"
+    before = sorted(workshop.sql(schema))
+    for number, (where, revision) in enumerate((("upgrade", "head"), ("downgrade", "0013"), ("upgrade", "head")), 1):
+        workshop.alembic(where, revision)
+        assert sorted(workshop.sql(schema)) == before
+        workshop.sql(MEMBER.format(number), "UPDATE badges SET said = 'old'")
+        assert workshop.sql("SELECT username, said FROM shown_badges")[-1] == (f"name{number}", "old")
+        assert workshop.sql("SELECT name FROM users") == [("old",)] * number
+    workshop.sql("DELETE FROM badges WHERE user_id = 3", "DELETE FROM users WHERE id = 3")
+    assert workshop.sql("SELECT seq FROM sqlite_sequence WHERE name = 'users'") == [(3,)]

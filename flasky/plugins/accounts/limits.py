@@ -173,6 +173,11 @@ def allows(work: Work, limit: Limit, key: str) -> bool:
     return get_limiter(work.registry).hit(limit, key) == 0
 
 
+def allows_all(work: Work, *counted: tuple[Limit, str]) -> bool:
+    """Count a use for each key; when one of the limits is reached, none is counted, and the answer is False."""
+    return not any(wait.seconds for wait in _use(work, counted))
+
+
 def count_use(work: Work, limit: Limit, key: str) -> Use | None:
     """Count a use for the key, and tell what is left; for answers that say so. None where the storage fails."""
     return get_limiter(work.registry).use(limit, key)

@@ -11,7 +11,7 @@ from flasky.plugins.accounts.errors import Fault, Faults, InvalidToken, Refused,
 from flasky.plugins.accounts.housekeeping import Housekeeper
 from flasky.plugins.accounts.identity import Identity, make_identity, select_identity, tell_denials
 from flasky.plugins.accounts.leaving import erased_without, note_erased
-from flasky.plugins.accounts.limits import Limit, Use, allows, check, count_use, pace, peer_key, spend
+from flasky.plugins.accounts.limits import Limit, Use, allows, allows_all, check, count_use, pace, peer_key, spend
 from flasky.plugins.accounts.mails import send_to_member
 from flasky.plugins.accounts.people import find, find_profile
 from flasky.plugins.accounts.roles import others_may, permissions_of
@@ -33,6 +33,7 @@ __all__ = [
     "Use",
     "Work",
     "allows",
+    "allows_all",
     "canonical",
     "check",
     "count_use",

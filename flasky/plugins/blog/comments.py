@@ -48,12 +48,21 @@ _COUNT = (
 )
 
 
-def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bool = False) -> Comment:
+def add(
+    work: Work,
+    post: Post | Outline,
+    body: str,
+    *,
+    key: str = "",
+    again: bool = False,
+    seen: tuple[int, int] | None = None,
+) -> Comment:
     """Comment on a post that whoever asks can see, or could when it was read.
 
     Raises Fault, TooManyTries, and NotThere when it cannot be.
 
-    `key` and `again` are as in `posts.create`, which says when SentBefore is raised.
+    `key` and `again` are as in `posts.create`, which says when SentBefore is raised. `seen` are the first and the last
+    comment that its author had in front of them (`notices.mark_seen`), if any.
     """
     author = who(work)
     if post.listed_at is None:
@@ -87,7 +96,8 @@ def add(work: Work, post: Post | Outline, body: str, *, key: str = "", again: bo
     )
     submissions.note_made(work, author.user_id, key, comment.id)
     notices.tell_of_comment(work, rendered.mentioned, post, comment)
-    notices.mark_answered(work, comment)
+    if seen is not None:
+        notices.mark_seen(work, comment, *seen)
     work.registry.notify(CommentAdded(work, comment))
     lists_changed(work.db)
     return comment

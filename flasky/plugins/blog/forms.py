@@ -65,6 +65,14 @@ class CommentForm(_Once):
         _("Comment"), [InputRequired(), length(limits.LONGEST_COMMENT)], render_kw={"rows": 5, "dir": "auto"}
     )
     version = HiddenField(validators=[Regexp(r"[0-9]{0,9}\Z")])
+    #: The first and the last comment above the form.
+    shown = HiddenField(validators=[Regexp(r"([0-9]{1,9}-[0-9]{1,9})?\Z")])
+
+    @property
+    def seen(self) -> tuple[int, int] | None:
+        """The ids of the first and the last comment that stood above the form; None for a page without them."""
+        first, _dash, last = (self.shown.data or "").partition("-")
+        return (int(first), int(last)) if last else None
 
 
 class ReasonForm(RequestForm):

@@ -87,8 +87,12 @@ def go_on(
     after: int,
     after_post: int = 0,
     kind: str = "hidden",
+    joined: int = 0,
 ) -> None:
-    """The job `blog.hide_all`: hide the next portion, or show it again; what is left, another one does."""
+    """The job `blog.hide_all`: hide the next portion, or show it again; what is left, another one does.
+
+    `joined` is what jobs of the version before have, and nobody asks for.
+    """
     work = work_of(request)
     if work.db.get(User, user_id) is None:
         return

@@ -136,6 +136,7 @@ def erase(work: Work, user: User) -> None:
         lock(work.db, theirs, model.id)
         without = {column: func.nullif(column, user.id) for column in columns}
         changed(work.db, update(model).where(theirs).values(without))
+    lock(work.db, (Notice.user_id == user.id) | (Notice.actor_id == user.id), Notice.id)
     follows = (Notice.actor_id == user.id) & (Notice.kind == "follow")
     changed(work.db, delete(Notice).where((Notice.user_id == user.id) | follows))
     changed(work.db, update(Notice).where(Notice.actor_id == user.id).values(actor_id=None))

@@ -106,16 +106,17 @@ def show(work: Work, thing: Post | Comment, read: Read | None = None) -> bool:
     return True
 
 
-def resolve(work: Work, thing: Post | Comment, read: Read | None = None) -> None:
+def resolve(work: Work, thing: Post | Comment, read: Read | None = None) -> int:
     """Answer the open reports about a post or comment that were read, its author's too, who changed what is hidden.
 
-    Raises NotAllowed, Refused and Stale (`hide`).
+    Returns how many there were without that. Raises NotAllowed, Refused and Stale (`hide`).
     """
     me = check_decides(work, thing)
     check_read(thing, read)
     answered = _answer(work, thing, me, _read_by(read))
     if answered:
         note(work, me, "left", thing, reports=_reports(answered))
+    return _reports(answered)
 
 
 def note(

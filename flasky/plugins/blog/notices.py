@@ -207,8 +207,7 @@ def _tell(work: Work, *told: _News, most_mails: int = _AT_ONCE) -> int:
             choice.is_there
             and mail == "at_once"
             and len(at_once) < most_mails
-            and (news.kind in DECISIONS or pace.allows_mail_by(work, actor.user_id))
-            and pace.allows_notice_mail(work, user_id)
+            and pace.allows_notice_mail(work, user_id, None if news.kind in DECISIONS else actor.user_id)
         )
         rows.append(
             {
@@ -285,17 +284,19 @@ def mark_read(work: Work, up_to: int) -> None:
         _mark(work, work.identity.user_id, Notice.id <= up_to)
 
 
-def mark_answered(work: Work, comment: Comment) -> None:
-    """Mark what the author of a new comment was told of below the same post as read: who answers has seen it.
+def mark_seen(work: Work, comment: Comment, first: int, last: int) -> None:
+    """Mark as read what the author of a new comment was told of the same post and of the comments they had before them.
 
-    Not a moderator's decision, which has its reason, nor what tells of a comment that is hidden now. It comes behind
-    what tells others (`tell_of_comment`): that locks members, and who is erased changes notices (`hold_members`).
+    Those are the ones from `first` to `last`: what calls them on another page of the discussion stays unread. So does a
+    moderator's decision, which has its reason, and what tells of a comment that is hidden now. It comes behind what
+    tells others (`tell_of_comment`): that locks members, and who is erased changes notices (`hold_members`).
     """
     if comment.author_id is not None:
         # One row for each notice, not EXISTS: for that PostgreSQL could read all comments that are hidden.
         hidden_at = select(Comment.hidden_at).where(Comment.id == Notice.comment_id).scalar_subquery()
         here = (Notice.post_id == comment.post_id) & Notice.kind.not_in(DECISIONS) & hidden_at.is_(None)
-        _mark(work, comment.author_id, here)
+        is_seen = Notice.comment_id.is_(None) | Notice.comment_id.between(first, last)
+        _mark(work, comment.author_id, here & is_seen)
 
 
 def _mark(work: Work, user_id: int, which: ColumnElement[bool]) -> None:

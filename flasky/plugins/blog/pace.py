@@ -7,7 +7,7 @@ for nobody is not counted.
 
 from __future__ import annotations
 
-from flasky.plugins.accounts.services import Limit, Work, allows, check, pace, peer_key, spend
+from flasky.plugins.accounts.services import Limit, Work, allows, allows_all, check, pace, peer_key, spend
 from flasky.plugins.blog.limits import RATES
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -63,16 +63,14 @@ def _of_site(work: Work, limits: tuple[Limit, ...]) -> list[Limit]:
     return [limit._replace(amount=work.settings.get(limit.name, limit.amount)) for limit in limits]
 
 
-def allows_notice_mail(work: Work, user_id: int) -> bool:
+def allows_notice_mail(work: Work, user_id: int, by: int | None) -> bool:
     """Count a mail at once to a member about a notice; False when they had so many in the last hour: it can wait.
+
+    So it can when `by` caused so many, the id of a member; None for a moderator's decision. Then it is not counted.
 
     Mails are counted and no notices: these go with a comment or post, and whoever writes and deletes by turns would
     fill a mailbox. A mail whose transaction failed counts as well: at worst one more notice waits for the digest.
     """
     limit = Limit("blog.notice_mails", work.settings["blog.notice_mails_per_hour"], _SECONDS["hour"])
-    return allows(work, limit, str(user_id))
-
-
-def allows_mail_by(work: Work, user_id: int) -> bool:
-    """Count a mail at once that a member causes; False when they caused so many in the last hour: it can wait."""
-    return allows(work, MAILS_BY, str(user_id))
+    limits = [(limit, str(user_id)), *([(MAILS_BY, str(by))] if by is not None else [])]
+    return allows_all(work, *limits)

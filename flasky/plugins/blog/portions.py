@@ -114,7 +114,8 @@ def _under_way(db: Session, order: Order) -> Order | None:
     job = BackgroundJob
     waiting = select(job.arguments).where(job.name == _JOB, job.status.in_((Status.QUEUED, Status.RUNNING)))
     found = db.scalar(waiting.where(job.arguments["user_id"].as_integer() == order.user_id).limit(1))
-    return Order(**found) if found else None
+    # A job of the version before says when the member joined, too.
+    return Order(**{name: found[name] for name in Order._fields if name in found}) if found else None
 
 
 def take(work: Work, order: Order, posts: ColumnElement[bool], comments: ColumnElement[bool]) -> Things:

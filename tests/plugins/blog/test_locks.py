@@ -23,7 +23,7 @@ from flasky.plugins.accounts.authentication import Known, lock_member
 from flasky.plugins.accounts.leaving import erase
 from flasky.plugins.accounts.models import User
 from flasky.plugins.accounts.work import open_work
-from flasky.plugins.blog import comments, following, hiding, moderation, posts, rebuilding, showing
+from flasky.plugins.blog import comments, following, hiding, moderation, notices, posts, rebuilding, showing
 from flasky.plugins.blog.errors import NotThere
 from flasky.plugins.blog.models import BlogMember, Comment, Decision, Notice, Post
 
@@ -280,11 +280,32 @@ def test_con_04_a_moderator_who_decides_about_a_text_and_is_erased_does_not_wait
 
 
 def test_con_04_who_answers_one_who_is_just_erased_does_not_wait_for_who_erases(
-    people: Any, write: Any, comment: Any, leave: Any, stopped_at: Any, db: Session
+    people: Any, write: Any, comment: Any, work_as: Any, leave: Any, stopped_at: Any, db: Session
 ) -> None:
     """The answer marks what it answers as read, which names them, and tells them."""
     anna, gone = people["anna"], people["gone"]
     post = write(anna)
-    comment(gone, post)
-    stopped_at("UPDATE notices", partial(comment, anna, post), partial(leave, gone))
+    made = comment(gone, post)
+
+    def answer() -> None:
+        with work_as(anna) as work:
+            comments.add(work, posts.find(work, post), "I agree", seen=(made, made))
+
+    stopped_at("UPDATE notices", answer, partial(leave, gone))
     assert [(row.actor_id, row.read_at is None) for row in db.scalars(select(Notice))] == [(None, False)]
+
+
+def test_con_04_who_reads_all_that_somebody_did_who_is_just_erased_does_not_wait_for_who_erases(
+    people: Any, write: Any, comment: Any, work_as: Any, leave: Any, stopped_at: Any, db: Session
+) -> None:
+    anna, gone = people["anna"], people["gone"]
+    comment(gone, write(anna))
+    with work_as(gone) as work:
+        following.follow(work, work.db.get(User, anna))
+
+    def read_all() -> None:
+        with work_as(anna) as work:
+            notices.mark_read(work, 100)
+
+    stopped_at("DELETE FROM notices", partial(leave, gone), read_all)
+    assert list(db.scalars(select(Notice.kind))) == ["comment"]

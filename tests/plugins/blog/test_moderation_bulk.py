@@ -152,6 +152,26 @@ def test_a_portion_is_hidden_at_once_and_the_rest_by_a_job_but_nothing_that_came
 
 
 @pytest.mark.databases("sqlite")
+def test_a_job_of_the_version_before_is_done_and_known_as_one(
+    people: Any, write: Any, work_as: Any, registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says when the member joined, too."""
+    monkeypatch.setattr(portions, "AT_ONCE", 1)
+    for number in range(3):
+        write(people["bob"], f"pills {number}")
+    with work_as(people["mona"]) as work:
+        hiding.hide_all(work, work.db.get(User, people["bob"]), "spam")
+    job = db.scalars(select(BackgroundJob).where(BackgroundJob.name == "blog.hide_all")).one()
+    job.arguments = {**job.arguments, "joined": 1}
+    db.commit()
+    with work_as(people["mona"]) as work:
+        assert hiding.hide_all(work, work.db.get(User, people["bob"]), "spam").more
+    while do_next(registry, db):
+        pass
+    assert db.scalar(select(func.count()).select_from(Post).where(Post.hidden_at.is_(None))) == 0
+
+
+@pytest.mark.databases("sqlite")
 def test_what_a_moderator_shows_again_meanwhile_the_job_does_not_hide_again(
     people: Any, write: Any, comment: Any, work_as: Any, registry: Any, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -282,7 +282,9 @@ def test_what_its_author_changed_while_it_is_hidden_waits_until_a_moderator_deci
     assert "other words" in late
     assert len(waiting_in(mona.get("/moderate"))) == 1
     press(late, "keep")
-    assert waiting_in(mona.get("/moderate")) == []
+    done = mona.get("/moderate")
+    assert "It stays hidden." in done
+    assert waiting_in(done) == []
     assert "other words" in mona.get(f"/moderate?show={module.__name__.rpartition('.')[2]}")
     decided = mona.get("/moderate?show=decisions").html.select("li.post")[0].get_text()
     assert "was left as it is" in decided

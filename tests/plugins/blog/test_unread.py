@@ -94,11 +94,14 @@ def test_who_comments_has_read_what_they_were_told_below_that_post_and_the_diges
         moderation.hide(work, comments.find(work, hidden), "spam")
         moderation.hide(work, comments.find(work, mine), "rude")
     browser = client(anna)
+
+    def answer(post: int, body: str) -> Any:
+        form = next(form for form in browser.get(f"/post/{post}").forms.values() if "body" in form.fields)
+        form["body"] = body
+        return form.submit(status=303).follow()
+
     assert number_on(browser.get("/")) == ("4", "4 unread")
-    page = browser.get(f"/post/{gate}")
-    form = next(form for form in page.forms.values() if "body" in form.fields)
-    form["body"] = "I come"
-    assert number_on(form.submit(status=303).follow()) == ("2", "2 unread")
+    assert number_on(answer(gate, "I come")) == ("2", "2 unread")
     with work_as(mona) as work:
         moderation.show(work, comments.find(work, hidden))
     comment(anna, door, "sorry")
@@ -106,11 +109,29 @@ def test_who_comments_has_read_what_they_were_told_below_that_post_and_the_diges
     digests.send_digests(registry, clock=lambda: utc_now() + timedelta(days=2))
     told = text_of(mailbox.to("anna@example.com")[-1])
     assert [f"/comment/{made}\r" in told for made in (first, hidden, read, mine)] == [True, True, False, True]
-    comment(anna, walk, "thank you")
-    comment(anna, gate, "no, thanks")
+    answer(walk, "thank you")
+    answer(gate, "no, thanks")
     assert number_on(browser.get("/")) == ("1", "1 unread")
     # Bob has still to read of her four that are there, and of what was decided about his.
     assert number_on(client(bob).get("/")) == ("6", "6 unread")
+
+
+def test_who_comments_has_still_to_read_what_calls_them_on_another_page_of_the_discussion(
+    member: Any, client: Any, write: Any, comment: Any, registry: Any, monkeypatch: Any
+) -> None:
+    anna, bob = member("anna"), member("bob")
+    monkeypatch.setitem(registry.settings, "blog.comments_per_page", 2)
+    post = write(bob)
+    for body in ("@anna, here", "so", "@anna, there", "and so"):
+        comment(bob, post, body)
+    browser = client(anna)
+    page = browser.get(f"/post/{post}")
+    form = next(form for form in page.forms.values() if "body" in form.fields)
+    form["body"] = "what?"
+    assert number_on(form.submit(status=303).follow()) == ("1", "1 unread")
+    # A program has shown them nothing.
+    comment(anna, post, "what else?")
+    assert number_on(browser.get("/")) == ("1", "1 unread")
 
 
 @pytest.mark.databases("sqlite")

@@ -93,7 +93,9 @@ def add(request: Request) -> Mapping[str, Any] | Response:
             return _page(form, post, preview=_preview(request, form, is_switched=is_switched))
         try:
             again = bool(form.again.data)
-            comment = comments.add(request.accounts, post, form.body.data, key=form.key.data, again=again)
+            comment = comments.add(
+                request.accounts, post, form.body.data, key=form.key.data, again=again, seen=form.seen
+            )
         except Fault as fault:
             show_fault(form, fault)
         except NotThere:

@@ -213,8 +213,9 @@ def _show(request: Request, thing: Post | Comment, form: DecisionForm) -> Respon
 
 
 def _keep(request: Request, thing: Post | Comment, form: DecisionForm) -> Response:
-    moderation.resolve(request.accounts, thing, _read(form))
-    return _decided(request, thing, _("The reports are answered."))
+    answered = moderation.resolve(request.accounts, thing, _read(form))
+    said = _("The reports are answered.") if answered or thing.hidden_at is None else _("It stays hidden.")
+    return _decided(request, thing, said)
 
 
 def _hide(request: Request, thing: Post | Comment, form: DecisionForm) -> Mapping[str, Any] | Response:

@@ -91,6 +91,7 @@ def new_comment(request: Request, shown: Sequence[Any]) -> CommentForm:
     """A form for a comment: empty, or calling who wrote the one of these to which the query says it is a reply."""
     form = CommentForm(request)
     form.renew()
+    form.shown.data = f"{shown[0].id}-{shown[-1].id}" if shown else "0-0"
     replied_to = number_parameter(request, "reply", default=0)
     for item in shown:
         if item.id == replied_to and item.has_profile:
