@@ -484,6 +484,11 @@ def check_that_a_reply_keeps_what_was_typed(page: Any, site: LiveSite) -> None:
         ("I was", "I was @bob "),
         ("Oh @bob, I", "Oh @bob, I"),
         ("@bobby", "@bobby @bob "),
+        ("Hi @Bob!", "Hi @Bob!"),
+        ("谢谢@bob的文章", "谢谢@bob的文章"),
+        ("@bob_x thanks", "@bob_x thanks @bob "),
+        ("me@bob.example", "me@bob.example @bob "),
+        ("`@bob` x", "`@bob` x @bob "),
     ):
         field.fill(typed)
         for _again in range(2):

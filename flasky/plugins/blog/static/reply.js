@@ -3,7 +3,13 @@
 (() => {
   "use strict";
   const field = document.querySelector(".comment-form textarea");
-  const calls = (text, name) => text.split(`@${name}`).slice(1).some((rest) => !/^[\p{L}\p{N}]/u.test(rest));
+  // As the site finds names, but simpler: where it may not be one, a name too many does less harm than one missing.
+  const before = /(?:^|[\s\p{Ps}\p{Pi}\p{Script=Han}]|[，。！？；：、])$/u;
+  const after = /^(?:$|[\s\p{Script=Han}]|[\p{Po}\p{Pe}\p{Pf}]+(?:$|[\s\p{Script=Han}]))/u;
+  const calls = (text, name) => {
+    const parts = text.toLowerCase().split(`@${name.toLowerCase()}`);
+    return parts.some((part, place) => place > 0 && before.test(parts[place - 1]) && after.test(part));
+  };
   for (const link of document.querySelectorAll(".comment-reply")) {
     link.addEventListener("click", (event) => {
       // Whoever wants another window gets it.
